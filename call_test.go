@@ -1,0 +1,438 @@
+package kanuu_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanuu-io/kanuu-go"
+	"github.com/kanuu-io/kanuu-go/kanuutest"
+)
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func response(status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
+}
+
+const success = `{"nonce": "x", "url": "https://kanuu.io/manage/acme/x"}`
+
+// hang answers nothing until the caller has had enough.
+func hang(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+
+	return nil, r.Context().Err()
+}
+
+func down(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") }
+
+// inBubble runs test with a client whose transport is play, in a bubble whose
+// time stands still until everybody waits.
+func inBubble(t *testing.T, play roundTripper, test func(t *testing.T, client *kanuu.Client, log *bytes.Buffer)) {
+	t.Helper()
+
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+
+		client, err := kanuu.NewClient(kanuu.Config{
+			APIKey: key, HTTPClient: &http.Client{Transport: play},
+			Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		})
+		require.NoError(t, err)
+
+		test(t, client, &log)
+		assert.NotContains(t, log.String(), key)
+	})
+}
+
+var ann = kanuu.Identity{Identifier: "42"} //nolint:gochecknoglobals // a constant
+
+func TestRetries(t *testing.T) {
+	t.Parallel()
+
+	const low, high = 100 * time.Millisecond, 300 * time.Millisecond // of the first wait, half of it up or down
+
+	for name, tc := range map[string]struct {
+		play     []roundTripper // one after the other, the last one for ever
+		attempts int
+		min, max time.Duration
+		want     error
+	}{
+		"success":                 {[]roundTripper{answering(201)}, 1, 0, 0, nil},
+		"one failure":             {[]roundTripper{down, answering(201)}, 2, low, high, nil},
+		"one 500":                 {[]roundTripper{answering(500), answering(200)}, 2, low, high, nil},
+		"one 429":                 {[]roundTripper{answering(429), answering(201)}, 2, low, high, nil},
+		"two failures":            {[]roundTripper{down, answering(503), answering(201)}, 3, 4 * low, 4 * high, nil},
+		"down":                    {[]roundTripper{down}, 3, 4 * low, 4 * high, kanuu.ErrUnavailable},
+		"hangs":                   {[]roundTripper{hang}, 2, 10 * time.Second, 10 * time.Second, kanuu.ErrUnavailable},
+		"hangs once":              {[]roundTripper{hang, answering(201)}, 2, 5*time.Second + low, 5*time.Second + high, nil},
+		"breaks off":              {[]roundTripper{breakOff, answering(201)}, 2, low, high, nil},
+		"Retry-After in time":     {[]roundTripper{answering(429, "Retry-After", "7"), answering(201)}, 2, 7 * time.Second, 7 * time.Second, nil},
+		"Retry-After of 503":      {[]roundTripper{answering(503, "Retry-After", "2"), answering(201)}, 2, 2 * time.Second, 2 * time.Second, nil},
+		"Retry-After is too late": {[]roundTripper{answering(429, "Retry-After", "10")}, 1, 0, 0, kanuu.ErrRateLimited},
+		"401":                     {[]roundTripper{answering(401)}, 1, 0, 0, kanuu.ErrInvalidAPIKey},
+		"402":                     {[]roundTripper{answering(402)}, 1, 0, 0, kanuu.ErrPaymentRequired},
+		"422":                     {[]roundTripper{answering(422)}, 1, 0, 0, kanuu.ErrValidation},
+		"404":                     {[]roundTripper{answering(404)}, 1, 0, 0, kanuu.ErrUnexpectedResponse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			var attempts int
+
+			play := func(r *http.Request) (*http.Response, error) {
+				attempts++
+
+				body, err := io.ReadAll(r.Body)
+				require.NoError(t, err)
+				assert.JSONEq(t, `{"identifier": "42"}`, string(body), "each attempt has the body")
+
+				return tc.play[min(attempts, len(tc.play))-1](r)
+			}
+
+			inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+				t.Helper()
+
+				start := time.Now()
+				_, err := client.CreateNonce(t.Context(), ann)
+				took := time.Since(start)
+
+				require.ErrorIs(t, err, tc.want)
+				assert.Equal(t, tc.attempts, attempts)
+				assert.GreaterOrEqual(t, took, tc.min)
+				assert.LessOrEqual(t, took, tc.max)
+
+				stats := client.Stats()
+				assert.EqualValues(t, tc.attempts, stats.Attempts)
+				assert.EqualValues(t, tc.attempts-1, stats.Retries)
+				assert.Equal(t, tc.want != nil, stats.Failures == 1)
+				assert.Equal(t, tc.want == nil, stats.Nonces == 1)
+			})
+		})
+	}
+}
+
+func answering(status int, header ...string) roundTripper {
+	return func(*http.Request) (*http.Response, error) {
+		res := response(status, success)
+		for i := 0; i < len(header); i += 2 {
+			res.Header.Set(header[i], header[i+1])
+		}
+
+		return res, nil
+	}
+}
+
+func breakOff(*http.Request) (*http.Response, error) {
+	res := response(201, "")
+	res.Body = io.NopCloser(io.MultiReader(strings.NewReader(success[:20]), failingReader{}))
+
+	return res, nil
+}
+
+type failingReader struct{}
+
+func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestTimeoutsAreTheConfigs(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		client, err := kanuu.NewClient(kanuu.Config{
+			APIKey: key, HTTPClient: &http.Client{Transport: roundTripper(hang)},
+			Timeout: 3 * time.Second, AttemptTimeout: 2 * time.Second,
+		})
+		require.NoError(t, err)
+
+		start := time.Now()
+		_, err = client.CreateNonce(t.Context(), ann)
+		require.ErrorIs(t, err, kanuu.ErrUnavailable)
+		require.ErrorContains(t, err, "no answer within")
+		assert.Equal(t, 3*time.Second, time.Since(start))
+	})
+}
+
+func TestCallEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+
+	for name, tc := range map[string]struct {
+		play roundTripper
+		ctx  func(context.Context) (context.Context, context.CancelFunc)
+		want error
+	}{
+		"cancelled during the attempt": {hang, cancelAfter, context.Canceled},
+		"cancelled during the wait":    {answering(429, "Retry-After", "5"), cancelAfter, context.Canceled},
+		"deadline during the attempt":  {hang, deadlineAfter, context.DeadlineExceeded},
+		"deadline during the wait":     {answering(503, "Retry-After", "5"), deadlineAfter, context.DeadlineExceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, tc.play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+				t.Helper()
+
+				ctx, cancel := tc.ctx(t.Context())
+				defer cancel()
+
+				start := time.Now()
+				_, err := client.CreateNonce(ctx, ann)
+				require.ErrorIs(t, err, tc.want)
+				require.NotErrorIs(t, err, kanuu.ErrUnavailable)
+				assert.Equal(t, time.Second, time.Since(start))
+				assert.EqualValues(t, 1, client.Stats().Attempts)
+			})
+		})
+	}
+}
+
+func cancelAfter(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	time.AfterFunc(time.Second, cancel)
+
+	return ctx, cancel
+}
+
+func deadlineAfter(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, time.Second)
+}
+
+func TestBreaker(t *testing.T) {
+	t.Parallel()
+
+	var isDown atomic.Bool
+
+	isDown.Store(true)
+
+	play := func(r *http.Request) (*http.Response, error) {
+		if isDown.Load() {
+			return down(r)
+		}
+
+		return answering(201)(r)
+	}
+
+	inBubble(t, play, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
+		t.Helper()
+
+		mint := func() error {
+			_, err := client.CreateNonce(t.Context(), ann)
+
+			return err
+		}
+
+		for range 4 { // of up to three attempts
+			require.ErrorIs(t, mint(), kanuu.ErrUnavailable)
+		}
+
+		assert.Equal(t, "open", client.Stats().Breaker)
+		assert.EqualValues(t, 10, client.Stats().Attempts)
+
+		start := time.Now()
+		err := mint()
+		require.ErrorIs(t, err, kanuu.ErrUnavailable)
+		require.ErrorContains(t, err, "not called again so soon after 10 failures in a row")
+		assert.Equal(t, http.StatusServiceUnavailable, kanuu.HTTPStatus(err))
+		assert.Zero(t, time.Since(start), "answered at once")
+		assert.EqualValues(t, 10, client.Stats().Attempts)
+
+		// One in the pause probes; it fails, and the others are still answered at once.
+		time.Sleep(2*time.Second + time.Millisecond)
+		require.Error(t, mint())
+		assert.EqualValues(t, 11, client.Stats().Attempts)
+
+		isDown.Store(false)
+		require.Error(t, mint(), "nobody has looked yet")
+
+		time.Sleep(2*time.Second + time.Millisecond)
+		require.NoError(t, mint())
+		assert.Equal(t, "closed", client.Stats().Breaker)
+		assert.Equal(t, 1, strings.Count(log.String(), "Kanuu is down"), "said once")
+		assert.Equal(t, 1, strings.Count(log.String(), "Kanuu is back"))
+	})
+}
+
+func TestWhatDoesNotTripTheBreaker(t *testing.T) {
+	t.Parallel()
+
+	for name, play := range map[string]roundTripper{
+		"402": answering(402), "401": answering(401), "422": answering(422), "429": answering(429, "Retry-After", "60"),
+		"visitors who leave": hang,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+				t.Helper()
+
+				for range 30 {
+					ctx, cancel := deadlineAfter(t.Context())
+					_, err := client.CreateNonce(ctx, ann)
+
+					cancel()
+					require.Error(t, err)
+				}
+
+				assert.Equal(t, "closed", client.Stats().Breaker)
+				assert.EqualValues(t, 30, client.Stats().Attempts)
+			})
+		})
+	}
+}
+
+func TestKeyGoesToNoOtherHost(t *testing.T) {
+	t.Parallel()
+
+	var visited atomic.Int32
+
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visited.Add(1) }))
+	t.Cleanup(other.Close)
+
+	own := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		_, box := setup(t)
+		box.Inject(kanuutest.Fault{Status: status, Header: http.Header{"Location": {other.URL}}})
+
+		client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: box.URL, HTTPClient: own})
+		require.NoError(t, err)
+
+		_, err = client.CreateNonce(t.Context(), ann)
+		require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)
+		assert.NotContains(t, err.Error(), other.URL)
+	}
+
+	assert.Zero(t, visited.Load())
+	require.NoError(t, own.CheckRedirect(nil, nil), "the caller's client is its own")
+	assert.Nil(t, own.Transport, "the caller's client is its own")
+}
+
+func TestOwnTransportIsAsked(t *testing.T) {
+	t.Parallel()
+
+	var asked int
+
+	inBubble(t, func(r *http.Request) (*http.Response, error) {
+		asked++
+
+		return answering(201)(r)
+	}, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+		t.Helper()
+
+		_, err := client.CreateNonce(t.Context(), ann)
+		require.NoError(t, err)
+		assert.Equal(t, 1, asked)
+	})
+}
+
+// countConnections serves handler and counts who dials.
+func countConnections(t *testing.T, handler http.Handler) (server *httptest.Server, dialed *atomic.Int32) {
+	t.Helper()
+
+	dialed = new(atomic.Int32)
+	server = httptest.NewUnstartedServer(handler)
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			dialed.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+
+	return server, dialed
+}
+
+func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+
+	const callers, calls = 64, 4
+
+	server, dialed := countConnections(t, kanuutest.New(&kanuutest.Options{APIKey: key}))
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: server.URL})
+	require.NoError(t, err)
+
+	var (
+		clicks sync.WaitGroup
+		nonces sync.Map
+		minted atomic.Int32
+	)
+
+	for range callers {
+		clicks.Go(func() {
+			for range calls {
+				nonce, err := client.CreateNonce(t.Context(), ann)
+				if err != nil {
+					t.Error(err)
+
+					return
+				}
+
+				if _, twice := nonces.LoadOrStore(nonce.Value, true); !twice {
+					minted.Add(1)
+				}
+			}
+		})
+	}
+
+	clicks.Wait()
+	assert.EqualValues(t, callers*calls, minted.Load(), "each click has a nonce of its own")
+	assert.LessOrEqual(t, dialed.Load(), int32(callers+callers/4), "connections are used again")
+}
+
+func TestConnectionsAreKeptAfterErrors(t *testing.T) {
+	t.Parallel()
+
+	fake := kanuutest.New(&kanuutest.Options{APIKey: key})
+	server, dialed := countConnections(t, fake)
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: server.URL})
+	require.NoError(t, err)
+
+	for _, status := range []int{402, 401, 422, 418, 200} {
+		fake.Inject(kanuutest.Fault{Times: 1, Status: status, Body: strings.Repeat("x", 900<<10)})
+
+		_, err := client.CreateNonce(t.Context(), ann)
+		require.Error(t, err)
+	}
+
+	assert.EqualValues(t, 1, dialed.Load())
+}
+
+func TestEndlessAnswerIsCutOff(t *testing.T) {
+	t.Parallel()
+
+	var written atomic.Int64
+
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for chunk := make([]byte, 1<<16); ; {
+			n, err := w.Write(chunk)
+			written.Add(int64(n))
+
+			if err != nil {
+				return
+			}
+		}
+	}))
+	t.Cleanup(server.Close)
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: server.URL})
+	require.NoError(t, err)
+
+	_, err = client.CreateNonce(t.Context(), ann)
+	require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)
+	require.ErrorContains(t, err, "larger than 1048576 bytes")
+	server.Close() // returns when the handler has
+	assert.Less(t, written.Load(), int64(64<<20))
+}

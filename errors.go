@@ -1,0 +1,253 @@
+package kanuu
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What can go wrong, to be told apart with [errors.Is]. [HTTPStatus] is the
+// table that says what the customer gets for each.
+var (
+	// ErrInvalidAPIKey: Kanuu answered 401 or 403, it does not know the key.
+	ErrInvalidAPIKey = errors.New("the API key was refused")
+
+	// ErrPaymentRequired: Kanuu answered 402. The seller's own Kanuu account
+	// has more than 20 active customers and no subscription; it is nothing that
+	// the customer did.
+	ErrPaymentRequired = errors.New("the seller's Kanuu account needs a subscription")
+
+	// ErrValidation: Kanuu answered 422. [APIError.Fields] has its messages.
+	ErrValidation = errors.New("the data was refused")
+
+	// ErrRateLimited: Kanuu answered 429. [APIError.RetryAfter] has its wish.
+	ErrRateLimited = errors.New("too many calls")
+
+	// ErrUnavailable: Kanuu could not be reached, took too long, or answered
+	// with a status from 500 on.
+	ErrUnavailable = errors.New("Kanuu is unavailable")
+
+	// ErrUnexpectedResponse: the answer is not what Kanuu's API pages promise:
+	// another status, no JSON, no nonce, an unsafe URL, more than 1 MiB.
+	ErrUnexpectedResponse = errors.New("unexpected answer")
+
+	// ErrInvalidIdentity: the identity breaks a rule that Kanuu documents, and
+	// was not sent. It is always an [*IdentityError] that names each rule.
+	ErrInvalidIdentity = errors.New("identity is not valid")
+
+	// ErrCrossOrigin: a POST came from a page of another origin, see
+	// [http.CrossOriginProtection].
+	ErrCrossOrigin = errors.New("cross-origin request refused")
+
+	// ErrMethodNotAllowed: the request is neither GET, HEAD nor POST.
+	ErrMethodNotAllowed = errors.New("method not allowed")
+)
+
+// statusClientClosedRequest is what nginx logs for a visitor who left before
+// the answer. Nobody receives it; access logs show it.
+const statusClientClosedRequest = 499
+
+// outageRetryAfter is what customers are asked to wait where Kanuu did not say.
+const outageRetryAfter = 10 * time.Second
+
+// outcome is what one kind of error means to the two who hear of it.
+type outcome struct {
+	err    error
+	status int           // for the customer
+	retry  time.Duration // for the customer: Retry-After, where waiting helps
+	remedy string        // for the operator; empty: nothing is wrong here
+}
+
+// outcomes is the one table from error to status and remedy. The first row
+// that matches counts: cancellation goes first, since a call that its visitor
+// left can fail in any way.
+var outcomes = []outcome{
+	{err: context.Canceled, status: statusClientClosedRequest},
+	{err: ErrUnauthenticated, status: http.StatusUnauthorized},
+	{err: ErrForbidden, status: http.StatusForbidden},
+	{err: ErrCrossOrigin, status: http.StatusForbidden},
+	{err: ErrMethodNotAllowed, status: http.StatusMethodNotAllowed},
+	{
+		err: ErrInvalidIdentity, status: http.StatusInternalServerError,
+		remedy: "correct what the IdentifierResolver returns",
+	},
+	{
+		err: ErrInvalidAPIKey, status: http.StatusBadGateway,
+		remedy: "set the API key that the Kanuu dashboard shows for this team",
+	},
+	{
+		err: ErrPaymentRequired, status: http.StatusServiceUnavailable,
+		remedy: "subscribe to Kanuu in its dashboard: the free plan ends at 20 active customers",
+	},
+	{
+		err: ErrValidation, status: http.StatusBadGateway,
+		remedy: "correct the fields that Kanuu names in what the IdentifierResolver returns",
+	},
+	{
+		err: ErrRateLimited, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		remedy: "slow down, or ask Kanuu for a higher limit",
+	},
+	{
+		err: ErrUnexpectedResponse, status: http.StatusBadGateway,
+		remedy: "check that BaseURL is Kanuu's (https://kanuu.io) and that no proxy answers in its place",
+	},
+	{
+		err: ErrUnavailable, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		remedy: "wait for Kanuu to come back; if it is up, check the network and DNS from here to BaseURL",
+	},
+	{
+		err: context.DeadlineExceeded, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		remedy: "the request's own deadline passed first; give it more time than the calls to Kanuu need",
+	},
+}
+
+// unknown is the outcome of an error that is in no row: it came from the
+// application's own code.
+var unknown = outcome{
+	status: http.StatusInternalServerError,
+	remedy: "the IdentifierResolver failed; look at the error",
+}
+
+func outcomeOf(err error) outcome {
+	for _, o := range outcomes {
+		if errors.Is(err, o.err) {
+			return o
+		}
+	}
+
+	return unknown
+}
+
+// HTTPStatus is the status that the customer gets for err, the same in net/http
+// and behind every adapter. It never is an upstream's status handed through:
+//
+//	nil                                                200
+//	ErrUnauthenticated                                 401
+//	ErrForbidden, ErrCrossOrigin                       403
+//	ErrMethodNotAllowed                                405
+//	context.Canceled: the visitor left                 499
+//	ErrInvalidIdentity, any other error                500
+//	ErrInvalidAPIKey, ErrValidation,
+//	ErrUnexpectedResponse                              502
+//	ErrPaymentRequired, ErrRateLimited,
+//	ErrUnavailable, context.DeadlineExceeded           503
+func HTTPStatus(err error) int {
+	if err == nil {
+		return http.StatusOK
+	}
+
+	return outcomeOf(err).status
+}
+
+// APIError is an answer of Kanuu other than success, or a success that the
+// library cannot use. It matches one of [ErrInvalidAPIKey],
+// [ErrPaymentRequired], [ErrValidation], [ErrRateLimited], [ErrUnavailable] and
+// [ErrUnexpectedResponse] with [errors.Is].
+//
+// The status is a field and not a method on purpose: web frameworks look for a
+// StatusCode method on errors and would hand Kanuu's 401 to the customer.
+type APIError struct {
+	// Operation that failed, such as "create nonce".
+	Operation string
+
+	// Status that Kanuu answered.
+	Status int
+
+	// Message says what is wrong: for a 4xx what Kanuu said, at most 200
+	// characters and without URLs; for a success that cannot be used, why.
+	Message string
+
+	// Fields holds Kanuu's messages by field for a 422, else nil.
+	Fields map[string][]string
+
+	// RetryAfter is how long Kanuu wishes to be left alone, at most 24 h;
+	// 0 where it did not say.
+	RetryAfter time.Duration
+}
+
+// Error names the operation, the status, and what Kanuu said.
+func (e *APIError) Error() string {
+	var b strings.Builder
+
+	fmt.Fprintf(&b, "kanuu: %s: %v (Kanuu answered %d)", e.Operation, e.kind(), e.Status)
+
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+
+	for _, field := range slices.Sorted(maps.Keys(e.Fields)) {
+		fmt.Fprintf(&b, "; %s: %s", field, strings.Join(e.Fields[field], " "))
+	}
+
+	return b.String()
+}
+
+// Is reports whether target is the sentinel for the error's status.
+func (e *APIError) Is(target error) bool {
+	return target == e.kind()
+}
+
+func (e *APIError) kind() error {
+	switch {
+	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
+		return ErrInvalidAPIKey
+	case e.Status == http.StatusPaymentRequired:
+		return ErrPaymentRequired
+	case e.Status == http.StatusUnprocessableEntity:
+		return ErrValidation
+	case e.Status == http.StatusTooManyRequests:
+		return ErrRateLimited
+	case e.Status >= http.StatusInternalServerError:
+		return ErrUnavailable
+	default:
+		return ErrUnexpectedResponse
+	}
+}
+
+// retryAfter is what a customer is asked to wait after err; 0: waiting does
+// not help.
+func retryAfter(err error) time.Duration {
+	wait := outcomeOf(err).retry
+	if wait == 0 {
+		return 0
+	}
+
+	if apiErr, ok := errors.AsType[*APIError](err); ok {
+		wait = cmp.Or(apiErr.RetryAfter, wait)
+	}
+
+	return wait
+}
+
+// ConfigError lists everything that is wrong with a [Config], so that it can be
+// mended in one go.
+type ConfigError struct {
+	// Problems, each naming a field and the remedy.
+	Problems []string
+}
+
+// Error joins the problems with semicolons.
+func (e *ConfigError) Error() string {
+	return "kanuu: " + strings.Join(e.Problems, "; ")
+}
+
+// IdentityError lists every documented rule that an [Identity] breaks. It
+// matches [ErrInvalidIdentity] and repeats none of the identity's values.
+type IdentityError struct {
+	// Problems, each naming a field and the rule.
+	Problems []string
+}
+
+// Error joins the problems with semicolons.
+func (e *IdentityError) Error() string {
+	return fmt.Sprintf("kanuu: %v: %s", ErrInvalidIdentity, strings.Join(e.Problems, "; "))
+}
+
+// Unwrap is always [ErrInvalidIdentity].
+func (e *IdentityError) Unwrap() error { return ErrInvalidIdentity }

@@ -1,0 +1,137 @@
+package kanuu_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+
+	"github.com/kanuu-io/kanuu-go"
+	"github.com/kanuu-io/kanuu-go/kanuutest"
+)
+
+func Example() {
+	box := kanuutest.NewServer(nil) // a fake Kanuu; leave BaseURL out for the real one
+	defer box.Close()
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
+	if err != nil {
+		panic(err)
+	}
+
+	who := kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
+		user := r.Header.Get("Test-User") // your session
+		if user == "" {
+			return kanuu.Identity{}, kanuu.ErrUnauthenticated
+		}
+
+		return kanuu.Identity{Identifier: user}, nil
+	})
+
+	mux := http.NewServeMux()
+	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, &kanuu.RedirectOptions{LoginURL: "/login"}))
+
+	stranger := httptest.NewRequest(http.MethodGet, "/billing", nil)
+	answer := httptest.NewRecorder()
+	mux.ServeHTTP(answer, stranger)
+	fmt.Println(answer.Code, answer.Header().Get("Location"))
+
+	ann := httptest.NewRequest(http.MethodGet, "/billing", nil)
+	ann.Header.Set("Test-User", "42")
+
+	answer = httptest.NewRecorder()
+	mux.ServeHTTP(answer, ann)
+	fmt.Println(answer.Code, strings.HasPrefix(answer.Header().Get("Location"), box.URL+"/manage/acme/"))
+	// Output:
+	// 302 /login
+	// 302 true
+}
+
+// Every problem of a config comes at once.
+func ExampleNewClient() {
+	_, err := kanuu.NewClient(kanuu.Config{BaseURL: "http://kanuu.io"})
+	fmt.Println(err)
+	// Output: kanuu: APIKey is empty: set KANUU_API_KEY or Config.APIKey; BaseURL is plain http to another machine, which would show the key to the network: use https
+}
+
+func ExampleNewClientFromEnv() {
+	_ = os.Unsetenv(kanuu.EnvAPIKey)
+
+	client, err := kanuu.NewClientFromEnv() // KANUU_API_KEY, KANUU_BASE_URL
+	if err != nil {
+		fmt.Println(err)
+
+		return
+	}
+
+	fmt.Println(client.Stats().Nonces)
+	// Output: kanuu: APIKey is empty: set KANUU_API_KEY or Config.APIKey
+}
+
+func ExampleClient_CreateNonce() {
+	box := kanuutest.NewServer(nil)
+	defer box.Close()
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
+	if err != nil {
+		panic(err)
+	}
+
+	nonce, err := client.CreateNonce(context.Background(), kanuu.Identity{Identifier: "team:7", Email: "ann@example.com"})
+	if err != nil {
+		panic(err)
+	}
+
+	fmt.Println(len(nonce.Value), nonce)
+	// Output: 32 kanuu.Nonce{Value: [redacted], URL: [redacted]}
+}
+
+func ExampleAPIError() {
+	box := kanuutest.NewServer(nil)
+	defer box.Close()
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: "an-old-key", BaseURL: box.URL})
+	if err != nil {
+		panic(err)
+	}
+
+	_, err = client.CreateNonce(context.Background(), kanuu.Identity{Identifier: "42"})
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, kanuu.ErrInvalidAPIKey), kanuu.HTTPStatus(err))
+	// Output:
+	// kanuu: create nonce: the API key was refused (Kanuu answered 401): Unauthenticated.
+	// true 502
+}
+
+// An identity is checked before Kanuu is asked.
+func ExampleIdentity_Validate() {
+	fmt.Println(kanuu.Identity{Email: "Ann"}.Validate())
+	// Output: kanuu: identity is not valid: Identifier is empty; Email is not an email address
+}
+
+// A page of the application's own in place of the library's.
+func ExampleRedirectOptions() {
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: "your-key"})
+	if err != nil {
+		panic(err)
+	}
+
+	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
+		return kanuu.Identity{}, kanuu.ErrForbidden // a member of a team that its owner pays for
+	})
+
+	billing := kanuu.NewRedirectHandler(client, who, &kanuu.RedirectOptions{
+		OnError: func(w http.ResponseWriter, _ *http.Request, err error) {
+			w.WriteHeader(kanuu.HTTPStatus(err))
+			fmt.Fprint(w, "Ask the owner of your team.")
+		},
+	})
+
+	answer := httptest.NewRecorder()
+	billing.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/billing", nil))
+	fmt.Println(answer.Code, answer.Body)
+	// Output: 403 Ask the owner of your team.
+}

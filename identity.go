@@ -1,0 +1,134 @@
+package kanuu
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/mail"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits of Kanuu's "Create a nonce" page.
+const (
+	// MaxSupplemental is how many supplemental entries an identity may have.
+	MaxSupplemental = 16
+
+	// MaxSupplementalValue is how long a supplemental value may be, in
+	// characters, not bytes.
+	MaxSupplementalValue = 64
+)
+
+// passthroughKey is where Kanuu keeps the identifier among the supplemental
+// entries in the passthrough of Paddle's webhooks.
+const passthroughKey = "kanuu"
+
+// What an [IdentifierResolver] returns when there is no one to send to Kanuu.
+var (
+	// ErrUnauthenticated: nobody is logged in. Visitors are sent to
+	// [RedirectOptions.LoginURL], or get a 401.
+	ErrUnauthenticated = errors.New("nobody is logged in")
+
+	// ErrForbidden: somebody is logged in who may not manage this
+	// subscription, such as a member of a team that its owner pays for. They
+	// get a 403.
+	ErrForbidden = errors.New("not allowed to manage this subscription")
+)
+
+// Identity is who the customer is, as Kanuu's "Create a nonce" page wants it.
+type Identity struct {
+	// Identifier of the billable entity, unique in the application: a user's or
+	// a team's id. Where both are billed, prefix it: "user:42", "team:7".
+	// Required. Take it from the session, never from the request's URL or body:
+	// whoever can choose it opens anybody's portal.
+	Identifier string
+
+	// Email prefills Paddle's checkout. Optional.
+	Email string
+
+	// Supplemental comes back in the passthrough of Paddle's webhooks.
+	// Optional; at most [MaxSupplemental] entries, each value at most
+	// [MaxSupplementalValue] characters. The key "kanuu" is taken: Kanuu keeps
+	// the identifier under it.
+	Supplemental map[string]string
+}
+
+// Validate reports every documented rule that the identity breaks in one
+// [*IdentityError], or nil. [Client.CreateNonce] calls it first.
+func (id Identity) Validate() error {
+	var problems []string
+
+	problem := func(format string, args ...any) {
+		problems = append(problems, fmt.Sprintf(format, args...))
+	}
+
+	switch {
+	case !utf8.ValidString(id.Identifier):
+		problem("Identifier is not valid UTF-8")
+	case strings.TrimSpace(id.Identifier) == "":
+		problem("Identifier is empty")
+	}
+
+	switch {
+	case !utf8.ValidString(id.Email):
+		problem("Email is not valid UTF-8")
+	case id.Email != "" && !isEmail(id.Email):
+		problem("Email is not an email address")
+	}
+
+	if n := len(id.Supplemental); n > MaxSupplemental {
+		problem("Supplemental has %d entries, at most %d are allowed", n, MaxSupplemental)
+	}
+
+	// Sorted, so that the same identity always gives the same message.
+	for _, key := range slices.Sorted(maps.Keys(id.Supplemental)) {
+		value := id.Supplemental[key]
+
+		switch {
+		case !utf8.ValidString(key):
+			problem("a key of Supplemental is not valid UTF-8: %q", key)
+		case key == passthroughKey:
+			problem("Supplemental[%q] is taken: Kanuu keeps the identifier under it", key)
+		}
+
+		if !utf8.ValidString(value) {
+			problem("Supplemental[%q] is not valid UTF-8", key)
+		} else if n := utf8.RuneCountInString(value); n > MaxSupplementalValue {
+			problem("Supplemental[%q] has %d characters, at most %d are allowed", key, n, MaxSupplementalValue)
+		}
+	}
+
+	if problems != nil {
+		return &IdentityError{Problems: problems}
+	}
+
+	return nil
+}
+
+// isEmail wants the bare address: mail.ParseAddress also takes "Ann <a@b.c>".
+func isEmail(s string) bool {
+	address, err := mail.ParseAddress(s)
+
+	return err == nil && address.Address == s
+}
+
+// IdentifierResolver says who the logged-in customer is. It returns
+// [ErrUnauthenticated] (or an error that wraps it) when nobody is logged in,
+// [ErrForbidden] when they may not manage billing, and any other error when it
+// could not find out; the visitor then gets a 500.
+//
+// It is called at most once a request, for real clicks only, and must be safe
+// for concurrent use.
+type IdentifierResolver interface {
+	ResolveIdentifier(r *http.Request) (Identity, error)
+}
+
+// IdentifierResolverFunc is a function as an [IdentifierResolver].
+type IdentifierResolverFunc func(r *http.Request) (Identity, error)
+
+// ResolveIdentifier calls f.
+func (f IdentifierResolverFunc) ResolveIdentifier(r *http.Request) (Identity, error) {
+	return f(r)
+}

@@ -1,0 +1,185 @@
+// Package visit tells what kind of request came to a page that does something
+// once, such as minting a nonce: a person's click, a script that wants to be
+// told, or a machine that looked ahead.
+package visit
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Kind of request.
+type Kind uint8
+
+// The kinds, each with the requests that are of it.
+const (
+	Click       Kind = iota // GET navigation, or a client that does not say
+	Form                    // POST navigation, or a client that does not say
+	Fetch                   // fetch or XMLHttpRequest: cannot follow a redirect to another origin
+	HTMX                    // htmx
+	Inertia                 // Inertia
+	Speculative             // prefetch, prerender, link preview: nobody clicked yet
+	Embedded                // image, frame, script, beacon: nobody sees a page
+	Head                    // HEAD
+	Other                   // any other method
+)
+
+// Vary lists every header that [Classify] and [PrefersJSON] look at, and those
+// that http.CrossOriginProtection does.
+const Vary = "Accept, HX-Request, Next-Router-Prefetch, Origin, Purpose, Sec-Fetch-Dest, Sec-Fetch-Mode, " +
+	"Sec-Fetch-Site, Sec-Fetch-User, Sec-Purpose, X-Inertia, X-Moz, X-Purpose"
+
+// Mints tells whether the kind is of somebody who wants to get to the portal.
+func (k Kind) Mints() bool { return k <= Inertia }
+
+// Navigates tells whether a browser shows the answer as a page and follows its
+// redirects.
+func (k Kind) Navigates() bool { return k == Click || k == Form }
+
+// Classify tells the kind of a request. It looks at nothing else than the
+// method and the header, and gives the same answer each time. Headers that a
+// page cannot forge (Sec-…) go before those that it can.
+func Classify(method string, h http.Header) Kind {
+	switch method {
+	case http.MethodHead:
+		return Head
+	case http.MethodGet, http.MethodPost:
+	default:
+		return Other
+	}
+
+	mode := h.Get("Sec-Fetch-Mode")
+
+	switch {
+	case isSpeculative(h):
+		return Speculative
+	case isEmbedded(h.Get("Sec-Fetch-Dest"), mode):
+		return Embedded
+	case isTrue(h.Get("Hx-Request")):
+		return HTMX
+	case isTrue(h.Get("X-Inertia")):
+		return Inertia
+	case mode == "cors", mode == "same-origin", PrefersJSON(h):
+		return Fetch
+	case method == http.MethodPost:
+		return Form
+	default:
+		return Click
+	}
+}
+
+// isSpeculative knows the standard header (Fetch: Sec-Purpose) and those that
+// browsers and frameworks used before it. The latter are also sent by browsers
+// that turn a running prefetch into the navigation; Sec-Fetch-User then shows
+// that a person clicked.
+func isSpeculative(h http.Header) bool {
+	if hasPurpose(h.Get("Sec-Purpose")) {
+		return true
+	}
+
+	if h.Get("Sec-Fetch-User") == "?1" {
+		return false
+	}
+
+	return hasPurpose(h.Get("Purpose")) || hasPurpose(h.Get("X-Purpose")) || hasPurpose(h.Get("X-Moz")) ||
+		h.Get("Next-Router-Prefetch") != ""
+}
+
+// hasPurpose looks for a purpose that is not a visit among values such as
+// "prefetch", "prefetch;prerender" and "preview".
+func hasPurpose(value string) bool {
+	for value != "" {
+		var token string
+
+		token, value = cutAny(value, ";,")
+
+		switch token = strings.TrimSpace(token); {
+		case strings.EqualFold(token, "prefetch"),
+			strings.EqualFold(token, "prerender"),
+			strings.EqualFold(token, "preview"):
+			return true
+		}
+	}
+
+	return false
+}
+
+func cutAny(s, separators string) (before, after string) {
+	if i := strings.IndexAny(s, separators); i >= 0 {
+		return s[:i], s[i+1:]
+	}
+
+	return s, ""
+}
+
+// isEmbedded: the answer of such a request is no page that somebody looks at,
+// and (no-cors) cannot be read by the script that made it.
+func isEmbedded(dest, mode string) bool {
+	switch dest {
+	case "", "document", "empty":
+	default:
+		return true
+	}
+
+	switch mode {
+	case "", "navigate", "cors", "same-origin":
+		return false
+	default:
+		return true
+	}
+}
+
+func isTrue(value string) bool { return strings.EqualFold(value, "true") }
+
+// PrefersJSON tells whether the Accept header names JSON with a higher quality
+// than HTML. Wildcards count for neither: everybody sends them.
+func PrefersJSON(h http.Header) bool {
+	var json, html float64
+
+	for _, accept := range h["Accept"] {
+		for accept != "" {
+			var part string
+
+			part, accept = cutAny(accept, ",")
+			media, parameters := cutAny(part, ";")
+
+			switch media = strings.TrimSpace(media); {
+			case strings.EqualFold(media, "application/json"), hasSuffixFold(media, "+json"):
+				json = max(json, quality(parameters))
+			case strings.EqualFold(media, "text/html"), strings.EqualFold(media, "application/xhtml+xml"):
+				html = max(html, quality(parameters))
+			}
+		}
+	}
+
+	return json > html
+}
+
+func hasSuffixFold(s, suffix string) bool {
+	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
+}
+
+// quality is the q among the parameters of a media range: 1 where there is
+// none, 0 where it cannot be read.
+func quality(parameters string) float64 {
+	for parameters != "" {
+		var parameter string
+
+		parameter, parameters = cutAny(parameters, ";")
+
+		name, value, _ := strings.Cut(parameter, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "q") {
+			continue
+		}
+
+		q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		if err != nil || !(q >= 0 && q <= 1) { // the negation also catches NaN
+			return 0
+		}
+
+		return q
+	}
+
+	return 1
+}

@@ -1,0 +1,83 @@
+package kanuutest_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/kanuu-io/kanuu-go/kanuutest"
+)
+
+// ask calls the API about identifier 42 as a client would.
+func ask(url string) (status, answer string) {
+	body := strings.NewReader(`{"identifier":"42"}`)
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, body)
+	if err != nil {
+		return "", err.Error()
+	}
+	req.Header.Set("Authorization", "Bearer "+kanuutest.DefaultAPIKey)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err.Error()
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", err.Error()
+	}
+	return resp.Status, strings.TrimSpace(string(b))
+}
+
+func ExampleNewServer() {
+	fake := kanuutest.NewServer(nil)
+	defer fake.Close()
+
+	status, _ := ask(fake.URL + "/api/nonce")
+	fmt.Println(status)
+	for _, r := range fake.Requests() {
+		fmt.Println(r.Method, r.Path, r.Identifier())
+	}
+	// Output:
+	// 201 Created
+	// POST /api/nonce 42
+}
+
+func ExampleNew() {
+	// An app that brings its own Kanuu along while it is developed.
+	mux := http.NewServeMux()
+	mux.Handle("/fake/", kanuutest.New(&kanuutest.Options{ReturnURL: "/account"}))
+	app := httptest.NewServer(mux)
+	defer app.Close()
+
+	_, answer := ask(app.URL + "/fake/api/nonce")
+	fmt.Println(strings.Contains(answer, app.URL+"/fake/manage/acme/"))
+	// Output: true
+}
+
+func ExampleKanuu_Inject() {
+	fake := kanuutest.NewServer(nil)
+	defer fake.Close()
+
+	fake.Inject(kanuutest.Fault{Path: "/api/nonce", Times: 1, Status: http.StatusPaymentRequired})
+	for range 2 {
+		status, _ := ask(fake.URL + "/api/nonce")
+		fmt.Println(status)
+	}
+	// Output:
+	// 402 Payment Required
+	// 201 Created
+}
+
+func ExampleKanuu_SetSubscription() {
+	fake := kanuutest.NewServer(nil)
+	defer fake.Close()
+
+	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusTrialing, PlanID: 67, SubscriptionID: 9})
+	_, answer := ask(fake.URL + "/api/subscription")
+	fmt.Println(answer)
+	// Output: {"is_trialing":true,"is_subscribed":true,"status":"trialing","plan_id":67,"subscription_id":9}
+}

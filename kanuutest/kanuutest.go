@@ -1,0 +1,252 @@
+// Package kanuutest is a Kanuu to test against: the two API calls, the portal
+// behind the one-time link as a page that can be clicked through, faults on
+// demand and a record of what was asked. Nothing leaves the machine, and no
+// account is needed.
+//
+// [NewServer] starts one on a free loopback port; [New] gives the same as an
+// [http.Handler] to mount anywhere, also below a base path and with or without
+// [http.StripPrefix]:
+//
+//	mux.Handle("/fake/", kanuutest.New(nil)) // base URL: http://localhost:8080/fake
+//
+// A subscription belongs to an identifier and changes in two ways: a test sets
+// it with [Kanuu.SetSubscription], or somebody clicks in the portal. Both are
+// seen at once by the API. Kanuu itself caches its answer for up to an hour,
+// unless the customer changed something in the portal.
+//
+// As Laravel does, the API reads a body only when it is declared as JSON.
+//
+// Everything lives in memory and is safe for concurrent use. The newest 10,000
+// links, sessions and recorded requests are kept. This is no production
+// server: whoever reaches it can subscribe to anything for nothing.
+package kanuutest
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// What a nil or empty [Options] field stands for.
+const (
+	DefaultAPIKey    = "kanuu-test-key"
+	DefaultTeam      = "acme"
+	DefaultReturnURL = "/"
+)
+
+// Options adjusts a fake. The zero value is ready to use.
+type Options struct {
+	// APIKey is the bearer token that the API asks for.
+	// Empty: [DefaultAPIKey].
+	APIKey string
+
+	// Team is the path segment of the portal's URL that names the seller's
+	// team. Empty: [DefaultTeam].
+	Team string
+
+	// ReturnURL is where "Back to your application" leads. Kanuu knows one
+	// such URL per team. Empty: [DefaultReturnURL], the root of the host that
+	// serves the portal. [Kanuu.SetReturnURL] changes it later.
+	ReturnURL string
+
+	// Plans are on sale in the portal. Empty: Basic (12345, 9.00 EUR a month)
+	// and Pro (67, 29.00 EUR a month).
+	Plans []Plan
+
+	// Now is the clock that decides whether a paid period is over. It must be
+	// safe for concurrent use. Nil: [time.Now].
+	Now func() time.Time
+}
+
+// Kanuu is the fake. Make one with [New] or [NewServer]; the zero value is not
+// usable. All methods are safe for concurrent use.
+type Kanuu struct {
+	apiKey string
+	team   string // as it stands in a path, escaped
+	plans  []Plan
+	now    func() time.Time
+
+	mu        sync.Mutex
+	returnURL string
+
+	record        record
+	faults        faults
+	links         links
+	subscriptions subscriptions
+}
+
+// New returns a fake to mount as a handler. Nil options are the defaults, and
+// options are copied: later changes to them have no effect.
+//
+// The URLs it hands out start with the scheme, the Host and the base path of
+// the request that asked for them.
+func New(opts *Options) *Kanuu {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	k := &Kanuu{
+		apiKey:    or(o.APIKey, DefaultAPIKey),
+		team:      url.PathEscape(or(o.Team, DefaultTeam)),
+		returnURL: or(o.ReturnURL, DefaultReturnURL),
+		plans:     slices.Clone(o.Plans),
+		now:       o.Now,
+	}
+	if len(k.plans) == 0 {
+		k.plans = defaultPlans()
+	}
+	if k.now == nil {
+		k.now = time.Now
+	}
+	return k
+}
+
+// SetReturnURL changes where "Back to your application" leads. Empty:
+// [DefaultReturnURL].
+func (k *Kanuu) SetReturnURL(to string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.returnURL = or(to, DefaultReturnURL)
+}
+
+func (k *Kanuu) backURL() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.returnURL
+}
+
+// Reset forgets the recorded requests and the faults. Subscriptions, and the
+// links and sessions of the portal, stay.
+func (k *Kanuu) Reset() {
+	k.record.reset()
+	k.faults.reset()
+}
+
+// ServeHTTP answers the API below /api and the portal below /manage.
+func (k *Kanuu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at, ok := k.locate(r)
+	switch {
+	case !ok:
+		http.NotFound(w, r)
+	case at.api != "":
+		k.serveAPI(w, r, at)
+	default:
+		k.servePortal(w, r, at)
+	}
+}
+
+// location says which part of Kanuu a request is for, and where the outside
+// world sees that part.
+type location struct {
+	prefix string // base path, escaped, without a slash at its end
+	api    string // "/api/nonce"; empty for the portal
+	nonce  string // the portal's last path segment; empty for the bare portal
+}
+
+// locate goes by the end of the path, since the fake does not know where it is
+// mounted. RequestURI still has the base path that http.StripPrefix took away.
+func (k *Kanuu) locate(r *http.Request) (location, bool) {
+	path := "/" + strings.TrimPrefix(r.URL.EscapedPath(), "/")
+	at, tail, ok := k.split(path)
+	if !ok {
+		return location{}, false
+	}
+	if u, err := url.ParseRequestURI(r.RequestURI); err == nil && strings.HasSuffix(u.EscapedPath(), tail) {
+		path = u.EscapedPath()
+	}
+	// An empty segment is a base URL that was joined wrongly (and "//host"
+	// would send a browser to another host).
+	if strings.Contains(path, "//") {
+		return location{}, false
+	}
+	at.prefix = strings.TrimSuffix(path, tail)
+	return at, true
+}
+
+func (k *Kanuu) split(path string) (at location, tail string, ok bool) {
+	portal := "/manage/" + k.team
+	if strings.HasSuffix(path, portal) {
+		return location{}, portal, true
+	}
+	slash := strings.LastIndexByte(path, '/')
+	before, last := path[:slash], path[slash+1:]
+	switch {
+	case last == "":
+		return location{}, "", false
+	case strings.HasSuffix(before, portal):
+		return location{nonce: last}, portal + "/" + last, true
+	case strings.HasSuffix(before, "/api"):
+		return location{api: "/api/" + last}, "/api/" + last, true
+	}
+	return location{}, "", false
+}
+
+// origin is the scheme and host under which the caller reached the fake.
+func origin(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+func (k *Kanuu) portalPath(at location) string {
+	return at.prefix + "/manage/" + k.team
+}
+
+// Server is a [Kanuu] that listens on a free loopback port.
+type Server struct {
+	*Kanuu
+
+	// URL is the base URL, http://127.0.0.1:port without a slash at the end.
+	URL string
+
+	http *http.Server
+	done chan struct{}
+}
+
+// NewServer starts a fake on a free loopback port. Nil options are the
+// defaults. It panics when there is no port to be had. Close the server when
+// done.
+func NewServer(opts *Options) *Server {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		var err6 error
+		if l, err6 = net.Listen("tcp", "[::1]:0"); err6 != nil {
+			panic(fmt.Sprintf("kanuutest: cannot listen on a loopback port: %v", err))
+		}
+	}
+	k := New(opts)
+	s := &Server{
+		Kanuu: k,
+		URL:   "http://" + l.Addr().String(),
+		http: &http.Server{
+			Handler:           k,
+			ReadHeaderTimeout: 10 * time.Second,
+		},
+		done: make(chan struct{}),
+	}
+	go func() {
+		defer close(s.done)
+		_ = s.http.Serve(l) // always ErrServerClosed: Close is the only way out
+	}()
+	return s
+}
+
+// Close stops listening and ends every open connection, also those that wait
+// for an answer. What was recorded can still be read. Closing twice is fine.
+func (s *Server) Close() {
+	_ = s.http.Close() // a listener that is gone already is what was asked for
+	<-s.done
+}
+
+func or(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}

@@ -1,0 +1,303 @@
+package kanuu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kanuu-io/kanuu-go/internal/localurl"
+	"github.com/kanuu-io/kanuu-go/internal/visit"
+)
+
+// RedirectOptions of a [RedirectHandler] and of the adapters. The zero value is
+// ready for use.
+type RedirectOptions struct {
+	// LoginURL is where visitors go who are not logged in: a path of this
+	// application such as "/login". Empty: they get a 401, as clients always do
+	// that do not navigate.
+	LoginURL string
+
+	// AllowedHosts narrows where customers may be sent: the portal URL's host
+	// must be one of these, such as "kanuu.io" or "billing.acme.com", with the
+	// port where it has one. Empty: any host that Kanuu answers, since a team
+	// may have a domain of its own.
+	AllowedHosts []string
+
+	// OnError answers in place of the library's short page or problem+json.
+	// Cache-Control, Vary and Retry-After are set already; [HTTPStatus] has the
+	// status for err. It is not called for visitors who left. Behind an adapter
+	// it may leave the response alone: the framework's own error handling then
+	// answers. It must be safe for concurrent use.
+	OnError func(w http.ResponseWriter, r *http.Request, err error)
+
+	// CrossOriginProtection judges POST requests. Default: a new
+	// [http.CrossOriginProtection], which trusts no other origin.
+	CrossOriginProtection *http.CrossOriginProtection
+}
+
+// RedirectHandler sends logged-in customers to their portal: it asks the
+// resolver who they are, mints a nonce, and answers with its URL in the form
+// that the client can follow: 302 for a click, 303 for a form, JSON for fetch,
+// HX-Redirect for htmx, X-Inertia-Location for Inertia. It mints only for these;
+// prefetches, link previews, images, frames and HEAD get an answer without a
+// nonce. It is safe for concurrent use.
+//
+// Mount it under a path of its own without a method, "/billing" and not
+// "GET /billing": it has an answer for each.
+type RedirectHandler struct {
+	redirector *Redirector
+	resolve    func(*http.Request) (Identity, error)
+}
+
+// NewRedirectHandler makes a handler for net/http and every router built on it.
+// nil options are the defaults. It panics when client or resolver is nil or an
+// option is not valid, as only a program that cannot work gives such.
+func NewRedirectHandler(client *Client, resolver IdentifierResolver, options *RedirectOptions) *RedirectHandler {
+	if resolver == nil {
+		panic("kanuu: NewRedirectHandler: resolver is nil")
+	}
+
+	return &RedirectHandler{
+		redirector: NewRedirector(client, options),
+		resolve:    resolver.ResolveIdentifier,
+	}
+}
+
+// ServeHTTP answers one visit.
+func (h *RedirectHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The error is answered and logged already; net/http has no use for it.
+	_ = ServeRedirect(h.redirector, w, r, h.resolve, r)
+}
+
+// Redirector is a [RedirectHandler] without its resolver, for adapters to
+// frameworks whose handlers have a context of their own; applications do not
+// need it. It is safe for concurrent use.
+type Redirector struct {
+	client       *Client
+	loginURL     string
+	allowedHosts []string
+	onError      func(http.ResponseWriter, *http.Request, error)
+	crossOrigin  *http.CrossOriginProtection
+}
+
+// NewRedirector makes a redirector; it panics as [NewRedirectHandler] does.
+func NewRedirector(client *Client, options *RedirectOptions) *Redirector {
+	if client == nil {
+		panic("kanuu: the client of a redirect handler is nil: did NewClient return an error?")
+	}
+
+	if options == nil {
+		options = new(RedirectOptions)
+	}
+
+	if options.LoginURL != "" {
+		if err := localurl.Check(options.LoginURL); err != nil {
+			panic(fmt.Sprintf("kanuu: RedirectOptions.LoginURL %q %v", options.LoginURL, err))
+		}
+	}
+
+	for _, host := range options.AllowedHosts {
+		if u, err := url.Parse("https://" + host); err != nil || u.Host != host || host == "" {
+			panic(fmt.Sprintf("kanuu: RedirectOptions.AllowedHosts: %q is not a host: write it like \"kanuu.io\"", host))
+		}
+	}
+
+	crossOrigin := options.CrossOriginProtection
+	if crossOrigin == nil {
+		crossOrigin = http.NewCrossOriginProtection()
+	}
+
+	return &Redirector{
+		client:       client,
+		loginURL:     options.LoginURL,
+		allowedHosts: slices.Clone(options.AllowedHosts),
+		onError:      options.OnError,
+		crossOrigin:  crossOrigin,
+	}
+}
+
+// ServeRedirect answers one visit to rd with w, for the customer that who(c)
+// names; c is the framework's own context. It returns what went wrong, for the
+// framework to count and trace: it is already logged, and answered unless
+// [RedirectOptions.OnError] left w alone.
+func ServeRedirect[C any](
+	rd *Redirector, w http.ResponseWriter, r *http.Request, who func(C) (Identity, error), c C,
+) error {
+	kind, err := rd.admit(r)
+	if err != nil || !kind.Mints() {
+		return rd.answer(w, r, kind, Nonce{}, err)
+	}
+
+	identity, err := who(c)
+	if err != nil {
+		return rd.answer(w, r, kind, Nonce{}, err)
+	}
+
+	nonce, err := rd.mint(r.Context(), identity)
+
+	return rd.answer(w, r, kind, nonce, err)
+}
+
+// admit decides what can be decided without knowing the visitor.
+func (rd *Redirector) admit(r *http.Request) (visit.Kind, error) {
+	kind := visit.Classify(r.Method, r.Header)
+	if kind == visit.Other {
+		return kind, ErrMethodNotAllowed
+	}
+
+	if err := rd.crossOrigin.Check(r); err != nil {
+		return kind, fmt.Errorf("%w: %w", ErrCrossOrigin, err)
+	}
+
+	return kind, nil
+}
+
+func (rd *Redirector) mint(ctx context.Context, identity Identity) (Nonce, error) {
+	nonce, err := rd.client.CreateNonce(ctx, identity)
+	if err != nil || len(rd.allowedHosts) == 0 {
+		return nonce, err
+	}
+
+	u, err := url.Parse(nonce.URL) // CreateNonce has seen that it is one
+	if err != nil || !slices.ContainsFunc(rd.allowedHosts, func(host string) bool { return strings.EqualFold(host, u.Host) }) {
+		return Nonce{}, &APIError{
+			Operation: "create nonce", Status: http.StatusCreated,
+			Message: "the answer's url is on none of RedirectOptions.AllowedHosts",
+		}
+	}
+
+	return nonce, nil
+}
+
+// answer renders what was decided: an error, a refusal, or the nonce.
+func (rd *Redirector) answer(w http.ResponseWriter, r *http.Request, kind visit.Kind, nonce Nonce, err error) error {
+	rd.tally(kind, err)
+
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Add("Vary", visit.Vary)
+
+	if err != nil {
+		return rd.answerError(w, r, kind, err)
+	}
+
+	switch kind {
+	case visit.Click, visit.Form:
+		h.Set("Location", nonce.URL)
+		w.WriteHeader(redirectStatus(kind))
+	case visit.Fetch:
+		writeJSON(w, http.StatusOK, "application/json", map[string]string{"url": nonce.URL})
+	case visit.HTMX:
+		h.Set("Hx-Redirect", nonce.URL)
+		w.WriteHeader(http.StatusOK)
+	case visit.Inertia:
+		h.Set("X-Inertia-Location", nonce.URL)
+		w.WriteHeader(http.StatusConflict)
+	case visit.Head:
+		w.WriteHeader(http.StatusNoContent)
+	case visit.Speculative, visit.Embedded: // a status that makes browsers ask again when it is real
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case visit.Other: // came with an error
+	}
+
+	return nil
+}
+
+// answerError answers a visit that ended with err. The operator hears the
+// cause, the customer a sentence.
+func (rd *Redirector) answerError(w http.ResponseWriter, r *http.Request, kind visit.Kind, err error) error {
+	left := errors.Is(r.Context().Err(), context.Canceled)
+	status := HTTPStatus(err)
+
+	if !left && status == statusClientClosedRequest { // something else was cancelled, the visitor waits
+		status = http.StatusInternalServerError
+	}
+
+	rd.log(r, err, status, left)
+
+	if left {
+		w.WriteHeader(statusClientClosedRequest)
+
+		return err
+	}
+
+	h := w.Header()
+
+	if kind == visit.Other {
+		h.Set("Allow", "GET, HEAD, POST")
+	}
+
+	if wait := retryAfter(err); wait > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
+	}
+
+	switch {
+	case errors.Is(err, ErrUnauthenticated) && rd.loginURL != "" && kind.Navigates():
+		h.Set("Location", rd.loginURL)
+		w.WriteHeader(redirectStatus(kind))
+
+		return nil // asking to log in is the answer
+	case rd.onError != nil:
+		rd.onError(w, r, err)
+	case kind == visit.Fetch, visit.PrefersJSON(r.Header):
+		writeProblem(w, status)
+	default:
+		writePage(w, status)
+	}
+
+	return err
+}
+
+// redirectStatus: 302 keeps a click a GET, and 303 makes a form one.
+func redirectStatus(kind visit.Kind) int {
+	if kind == visit.Form {
+		return http.StatusSeeOther
+	}
+
+	return http.StatusFound
+}
+
+// log writes the one line that an operator gets for a visit that failed.
+func (rd *Redirector) log(r *http.Request, err error, status int, left bool) {
+	level := slog.LevelError
+	if left || status < http.StatusInternalServerError {
+		level = slog.LevelDebug // nothing is wrong on this side
+	}
+
+	attrs := []slog.Attr{slog.Int("status", status), slog.Any("error", err)}
+	if remedy := outcomeOf(err).remedy; remedy != "" {
+		attrs = append(attrs, slog.String("remedy", remedy))
+	}
+
+	rd.client.log.LogAttrs(r.Context(), level, "kanuu: no redirect to the portal", attrs...)
+}
+
+// tally counts a visit that mints nothing.
+func (rd *Redirector) tally(kind visit.Kind, err error) {
+	refused := &rd.client.count.refused
+
+	switch {
+	case errors.Is(err, ErrCrossOrigin):
+		refused.crossOrigin.Add(1)
+	case errors.Is(err, ErrUnauthenticated):
+		refused.unauthenticated.Add(1)
+	case errors.Is(err, ErrForbidden):
+		refused.forbidden.Add(1)
+	case kind == visit.Speculative:
+		refused.speculative.Add(1)
+	case kind == visit.Embedded:
+		refused.embedded.Add(1)
+	case kind == visit.Head:
+		refused.head.Add(1)
+	case kind == visit.Other:
+		refused.method.Add(1)
+	}
+}

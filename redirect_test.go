@@ -1,0 +1,377 @@
+package kanuu_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanuu-io/kanuu-go"
+	"github.com/kanuu-io/kanuu-go/kanuutest"
+	"github.com/kanuu-io/kanuu-go/kanuutest/conformance"
+)
+
+func TestRedirectHandlerConforms(t *testing.T) {
+	t.Parallel()
+
+	conformance.TestRedirect(t, func(client *kanuu.Client, who conformance.Who, options *kanuu.RedirectOptions) http.Handler {
+		mux := http.NewServeMux()
+		mux.Handle(conformance.Path, kanuu.NewRedirectHandler(client, kanuu.IdentifierResolverFunc(who), options))
+
+		return mux
+	})
+}
+
+func handler(client *kanuu.Client, options *kanuu.RedirectOptions) http.Handler {
+	return kanuu.NewRedirectHandler(client, kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
+		if err := r.Context().Value(errorKey{}); err != nil {
+			return kanuu.Identity{}, err.(error)
+		}
+
+		return kanuu.Identity{Identifier: r.Header.Get("Test-User")}, nil
+	}), options)
+}
+
+type errorKey struct{}
+
+// visitAs asks h as user, without a network in between.
+func visitAs(h http.Handler, user string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, "/billing?identifier=1", nil)
+	r.Header.Set("Test-User", user)
+
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+
+	return w
+}
+
+func TestEachClickHasItsOwnNonceAndUser(t *testing.T) {
+	t.Parallel()
+
+	client, box := setup(t)
+	h := handler(client, nil)
+	seen := make(map[string]bool)
+
+	for _, user := range []string{"42", "43", "42", "42"} {
+		w := visitAs(h, user)
+		require.Equal(t, http.StatusFound, w.Code)
+		seen[w.Header().Get("Location")] = true
+
+		requests := box.Requests()
+		assert.Equal(t, user, requests[len(requests)-1].Identifier(), "never the one in the URL")
+	}
+
+	assert.Len(t, seen, 4)
+}
+
+func TestRefusedVisitsMintNothingAndAreCounted(t *testing.T) {
+	t.Parallel()
+
+	client, box := setup(t)
+	server := httptest.NewServer(handler(client, nil))
+	t.Cleanup(server.Close)
+
+	for _, tc := range []struct {
+		method string
+		header []string
+		status int
+	}{
+		{"GET", []string{"Sec-Purpose", "prefetch"}, 503},
+		{"GET", []string{"Sec-Fetch-Dest", "image"}, 503},
+		{"HEAD", nil, 204},
+		{"PUT", nil, 405},
+		{"POST", []string{"Sec-Fetch-Site", "cross-site"}, 403},
+	} {
+		for range 40 {
+			req, err := http.NewRequestWithContext(t.Context(), tc.method, server.URL, nil)
+			require.NoError(t, err)
+			req.Header.Set("Test-User", "42")
+
+			for i := 0; i < len(tc.header); i += 2 {
+				req.Header.Set(tc.header[i], tc.header[i+1])
+			}
+
+			res, err := server.Client().Do(req)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			require.Equal(t, tc.status, res.StatusCode)
+		}
+	}
+
+	assert.Empty(t, box.Requests())
+	assert.Equal(t, kanuu.Stats{
+		Breaker: "closed",
+		Refused: kanuu.Refused{Speculative: 40, Embedded: 40, Head: 40, Method: 40, CrossOrigin: 40},
+	}, client.Stats())
+}
+
+func TestResolverErrors(t *testing.T) {
+	t.Parallel()
+
+	for name, tc := range map[string]struct {
+		err    error
+		status int
+		logged string
+		count  kanuu.Refused
+	}{
+		"unauthenticated": {fmt.Errorf("session: %w", kanuu.ErrUnauthenticated), 401, "level=DEBUG", kanuu.Refused{Unauthenticated: 1}},
+		"forbidden":       {fmt.Errorf("team: %w", kanuu.ErrForbidden), 403, "level=DEBUG", kanuu.Refused{Forbidden: 1}},
+		"database":        {errors.New("no such table: users"), 500, `remedy="the IdentifierResolver failed; look at the error"`, kanuu.Refused{}},
+		"its own timeout": {fmt.Errorf("query: %w", context.DeadlineExceeded), 503, "level=ERROR", kanuu.Refused{}},
+		"its own cancel":  {fmt.Errorf("query: %w", context.Canceled), 500, "level=ERROR", kanuu.Refused{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			var log bytes.Buffer
+
+			client, err := kanuu.NewClient(kanuu.Config{APIKey: key, Logger: debug(&log)})
+			require.NoError(t, err)
+
+			r := httptest.NewRequest(http.MethodGet, "/billing", nil)
+			w := httptest.NewRecorder()
+			handler(client, nil).ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), errorKey{}, tc.err)))
+
+			assert.Equal(t, tc.status, w.Code)
+			assert.Contains(t, log.String(), tc.logged)
+			assert.Equal(t, 1, strings.Count(log.String(), "\n"), "one line")
+			assert.NotContains(t, w.Body.String(), tc.err.Error())
+			assert.Equal(t, tc.count, client.Stats().Refused)
+		})
+	}
+}
+
+func debug(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func TestVisitorWhoLeavesEndsTheCall(t *testing.T) {
+	t.Parallel()
+
+	arrived := make(chan struct{})
+	play := func(r *http.Request) (*http.Response, error) {
+		close(arrived)
+
+		return hang(r)
+	}
+
+	inBubble(t, play, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
+		t.Helper()
+
+		asked := false
+		h := handler(client, &kanuu.RedirectOptions{OnError: func(http.ResponseWriter, *http.Request, error) { asked = true }})
+
+		ctx, leave := context.WithCancel(t.Context())
+		go func() {
+			<-arrived
+			leave()
+		}()
+
+		r := httptest.NewRequest(http.MethodGet, "/billing", nil).WithContext(ctx)
+		r.Header.Set("Test-User", "42")
+
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+
+		assert.Equal(t, 499, w.Code)
+		assert.Empty(t, w.Body.String())
+		assert.False(t, asked, "there is nobody to answer")
+		assert.Contains(t, log.String(), "level=DEBUG")
+		assert.NotContains(t, log.String(), "level=ERROR")
+	})
+}
+
+func TestHangingKanuuIsA503InTime(t *testing.T) {
+	t.Parallel()
+
+	inBubble(t, hang, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
+		t.Helper()
+
+		start := time.Now()
+		w := visitAs(handler(client, nil), "42")
+		assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+		assert.Equal(t, "10", w.Header().Get("Retry-After"))
+		assert.LessOrEqual(t, time.Since(start), 10*time.Second)
+		assert.Contains(t, log.String(), "no answer within")
+	})
+}
+
+func TestNilLoggerIsSilent(t *testing.T) {
+	t.Parallel()
+
+	client, box := setup(t)
+	box.Inject(kanuutest.Fault{Status: 402})
+	assert.Equal(t, http.StatusServiceUnavailable, visitAs(handler(client, nil), "42").Code)
+}
+
+func TestVaryOfOthersIsKept(t *testing.T) {
+	t.Parallel()
+
+	client, _ := setup(t)
+	w := httptest.NewRecorder()
+	w.Header().Set("Vary", "Origin")
+	handler(client, nil).ServeHTTP(w, httptest.NewRequest(http.MethodHead, "/billing", nil))
+	assert.Equal(t, "Origin", w.Header().Values("Vary")[0])
+	assert.Len(t, w.Header().Values("Vary"), 2)
+}
+
+func TestAllowedHosts(t *testing.T) {
+	t.Parallel()
+
+	for name, tc := range map[string]struct {
+		hosts  []string
+		status int
+	}{
+		"any":            {nil, 302},
+		"this one":       {[]string{"kanuu.io", "Billing.Acme.com:8443"}, 302},
+		"without a port": {[]string{"billing.acme.com"}, 502},
+		"another":        {[]string{"kanuu.io"}, 502},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			client, box := setup(t)
+			box.Inject(kanuutest.Fault{Status: 201, Body: `{"nonce": "x", "url": "https://billing.acme.com:8443/x"}`})
+			assert.Equal(t, tc.status, visitAs(handler(client, &kanuu.RedirectOptions{AllowedHosts: tc.hosts}), "42").Code)
+		})
+	}
+}
+
+func TestTrustedOriginMayPost(t *testing.T) {
+	t.Parallel()
+
+	trusting := http.NewCrossOriginProtection()
+	require.NoError(t, trusting.AddTrustedOrigin("https://app.acme.com"))
+
+	client, _ := setup(t)
+	h := handler(client, &kanuu.RedirectOptions{CrossOriginProtection: trusting})
+
+	for origin, want := range map[string]int{"https://app.acme.com": 303, "https://evil.example": 403} {
+		r := httptest.NewRequest(http.MethodPost, "/billing", nil)
+		r.Header.Set("Test-User", "42")
+		r.Header.Set("Origin", origin)
+
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		assert.Equal(t, want, w.Code, origin)
+	}
+}
+
+func TestNewRedirectHandlerPanics(t *testing.T) {
+	t.Parallel()
+
+	client, _ := setup(t)
+	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return ann, nil })
+
+	for name, tc := range map[string]struct {
+		client   *kanuu.Client
+		resolver kanuu.IdentifierResolver
+		options  *kanuu.RedirectOptions
+		want     string
+	}{
+		"no client":        {nil, who, nil, "did NewClient return an error?"},
+		"no resolver":      {client, nil, nil, "resolver is nil"},
+		"login elsewhere":  {client, who, &kanuu.RedirectOptions{LoginURL: "//evil.example"}, `LoginURL "//evil.example" leads to another host`},
+		"login relative":   {client, who, &kanuu.RedirectOptions{LoginURL: "login"}, "is not a path of this application"},
+		"host with a path": {client, who, &kanuu.RedirectOptions{AllowedHosts: []string{"kanuu.io/"}}, `"kanuu.io/" is not a host`},
+		"host with scheme": {client, who, &kanuu.RedirectOptions{AllowedHosts: []string{"https://kanuu.io"}}, "is not a host"},
+		"empty host":       {client, who, &kanuu.RedirectOptions{AllowedHosts: []string{""}}, "is not a host"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			defer func() {
+				assert.Contains(t, recover(), tc.want)
+			}()
+
+			kanuu.NewRedirectHandler(tc.client, tc.resolver, tc.options)
+		})
+	}
+}
+
+func TestOneLineSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+
+	for name, tc := range map[string]struct {
+		play   roundTripper
+		remedy string
+	}{
+		"401":     {answering(401), "set the API key"},
+		"402":     {answering(402), "subscribe to Kanuu"},
+		"422":     {answering(422), "correct the fields"},
+		"429":     {answering(429, "Retry-After", "60"), "slow down"},
+		"503":     {answering(503), "wait for Kanuu to come back"},
+		"garbage": {func(*http.Request) (*http.Response, error) { return response(200, "<html>"), nil }, "check that BaseURL is Kanuu's"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, tc.play, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
+				t.Helper()
+				visitAs(handler(client, nil), "42")
+
+				var lines []string
+
+				for line := range strings.Lines(log.String()) {
+					if !strings.Contains(line, "level=DEBUG") {
+						lines = append(lines, line)
+					}
+				}
+
+				require.Len(t, lines, 1)
+				assert.Contains(t, lines[0], "level=ERROR")
+				assert.Contains(t, lines[0], `remedy="`+tc.remedy)
+				assert.Contains(t, lines[0], "error=")
+			})
+		})
+	}
+}
+
+func FuzzAnswer(f *testing.F) {
+	for _, seed := range []string{
+		success, `{"nonce": "x", "url": "javascript:alert(1)"}`, `{"nonce": "x", "url": "https://a@b/"}`, `{}`, `null`, ``, `[`, "\xff",
+		`{"nonce": "x", "url": "https:\\\\evil"}`, `{"nonce": "x", "url": "https://kanuu.io/\u0000"}`, `{"Nonce": "x", "URL": "https://x"}`,
+	} {
+		f.Add(seed)
+	}
+
+	var body string
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, HTTPClient: &http.Client{
+		Transport: roundTripper(func(*http.Request) (*http.Response, error) { return response(201, body), nil }),
+	}})
+	require.NoError(f, err)
+
+	f.Fuzz(func(t *testing.T, answer string) {
+		body = answer
+
+		nonce, err := client.CreateNonce(t.Context(), ann)
+		if err != nil {
+			require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)
+
+			return
+		}
+
+		u, err := url.Parse(nonce.URL)
+		require.NoError(t, err)
+		assert.Equal(t, "https", u.Scheme)
+		assert.NotEmpty(t, u.Hostname())
+		assert.Nil(t, u.User)
+		assert.NotEmpty(t, nonce.Value)
+		assert.NotRegexp(t, `[\x00-\x20\x7f-\xff\\]`, nonce.URL)
+	})
+}

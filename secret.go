@@ -1,0 +1,65 @@
+package kanuu
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+)
+
+// redacted stands wherever a secret would.
+const redacted = "[redacted]"
+
+// secret is a text behind a pointer: fmt prints the fields of nested structs
+// without asking their methods, but it does not follow pointers there.
+type secret struct{ text *string }
+
+func newSecret(text string) secret { return secret{text: &text} }
+
+func (s secret) reveal() string { return *s.text }
+
+// String shows the config without its key.
+func (c Config) String() string {
+	return fmt.Sprintf("kanuu.Config{APIKey: %s, BaseURL: %s, Timeout: %v, AttemptTimeout: %v}",
+		redact(c.APIKey), strconv.Quote(redactedURL(c.BaseURL)), c.Timeout, c.AttemptTimeout)
+}
+
+// Format shows the config without its key, whatever the verb.
+func (c Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
+
+// LogValue is the config without its key.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalText is the config without its key.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// String hides the nonce.
+func (n Nonce) String() string {
+	return fmt.Sprintf("kanuu.Nonce{Value: %s, URL: %s}", redact(n.Value), redact(n.URL))
+}
+
+// Format hides the nonce, whatever the verb.
+func (n Nonce) Format(f fmt.State, _ rune) { fmt.Fprint(f, n.String()) }
+
+// LogValue hides the nonce.
+func (n Nonce) LogValue() slog.Value { return slog.StringValue(n.String()) }
+
+// MarshalText hides the nonce. To answer a client with it, take its fields.
+func (n Nonce) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+
+func redact(s string) string {
+	if s == "" {
+		return `""`
+	}
+
+	return redacted
+}
+
+// redactedURL is raw where it is a base URL that a client would take; others
+// may hold a password.
+func redactedURL(raw string) string {
+	if base, problem := parseBaseURL(raw); problem == "" {
+		return base.String()
+	}
+
+	return redacted
+}
