@@ -1,0 +1,60 @@
+// Package kanuugin mounts Kanuu's billing portal in gin:
+//
+//	kanuugin.Mount(router, "/billing", client, who, nil)
+//
+// What a visit gets is the same as with [kanuu.RedirectHandler]; the resolver
+// gets gin's own context, in which gin's middlewares keep the user.
+package kanuugin
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"github.com/kanuu-io/kanuu-go"
+)
+
+// IdentifierResolver says who the logged-in customer is, from gin's own
+// context. It returns [kanuu.ErrUnauthenticated] when nobody is logged in, and
+// otherwise behaves as [kanuu.IdentifierResolver] does. It must be safe for
+// concurrent use.
+type IdentifierResolver func(c *gin.Context) (kanuu.Identity, error)
+
+// Mount adds [Redirect] to router, a [*gin.Engine] or a [*gin.RouterGroup],
+// under path. It does so for every method: those without a use get the
+// library's 405.
+func Mount(router gin.IRoutes, path string, client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions) {
+	router.Any(path, Redirect(client, who, options))
+}
+
+// Redirect is a handler that sends the customer that who names to their portal.
+// nil options are the defaults; it panics when client or who is nil or an option
+// is not valid.
+//
+// An error aborts the chain and is put into the context's Errors once, for
+// middlewares to see. It is answered and logged already. To have a middleware
+// of yours answer, set an OnError that does nothing: the status is then set,
+// and nothing written.
+func Redirect(client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions) gin.HandlerFunc {
+	if who == nil {
+		panic("kanuugin: the resolver is nil")
+	}
+
+	redirector := kanuu.NewRedirector(client, options)
+
+	return func(c *gin.Context) {
+		err := kanuu.ServeRedirect(redirector, c.Writer, c.Request, who, c)
+		c.Abort() // answered: what follows would write after it
+
+		if err == nil {
+			// gin holds a status back until the first byte of a body.
+			c.Writer.WriteHeaderNow()
+
+			return
+		}
+
+		if !c.Writer.Written() {
+			c.Status(kanuu.HTTPStatus(err))
+		}
+
+		_ = c.Error(err) // returns what it was given
+	}
+}
