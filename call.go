@@ -164,7 +164,7 @@ func (c *Client) try(ctx context.Context, deadline time.Time, operation string, 
 func (c *Client) roundTrip(ctx context.Context, target *url.URL, body []byte) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(body))
 	if err != nil {
-		return answer{}, err //nolint:wrapcheck // try names the operation
+		return answer{}, err
 	}
 
 	req.Header.Set("Accept", "application/json")
@@ -174,13 +174,13 @@ func (c *Client) roundTrip(ctx context.Context, target *url.URL, body []byte) (a
 
 	res, err := c.http.Do(req)
 	if err != nil {
-		return answer{}, err //nolint:wrapcheck // try names the operation
+		return answer{}, err
 	}
 	defer res.Body.Close()
 
 	read, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 
-	return answer{status: res.StatusCode, header: res.Header, body: read}, err //nolint:wrapcheck // try names the operation
+	return answer{status: res.StatusCode, header: res.Header, body: read}, err
 }
 
 // checkAnswer finds what is wrong with an answer before it is decoded.
@@ -289,7 +289,7 @@ func sleep(ctx context.Context, wait time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // post names the operation
+		return ctx.Err()
 	}
 }
 

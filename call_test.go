@@ -360,36 +360,60 @@ func TestConnectionsAreKept(t *testing.T) {
 
 	const callers, calls = 64, 4
 
-	server, dialed := countConnections(t, kanuutest.New(&kanuutest.Options{APIKey: key}))
+	// The first call of each caller waits for those of all others, so that each has a connection.
+	var first sync.WaitGroup
+
+	first.Add(callers)
+
+	var arrived atomic.Int32
+
+	fake := kanuutest.New(&kanuutest.Options{APIKey: key})
+	server, dialed := countConnections(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if arrived.Add(1) <= callers {
+			first.Done()
+			first.Wait()
+		}
+
+		fake.ServeHTTP(w, r)
+	}))
+
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: server.URL})
 	require.NoError(t, err)
 
 	var (
-		clicks sync.WaitGroup
 		nonces sync.Map
 		minted atomic.Int32
 	)
 
-	for range callers {
-		clicks.Go(func() {
-			for range calls {
-				nonce, err := client.CreateNonce(t.Context(), ann)
-				if err != nil {
-					t.Error(err)
+	click := func(times int) {
+		var clicks sync.WaitGroup
 
-					return
-				}
+		for range callers {
+			clicks.Go(func() {
+				for range times {
+					nonce, err := client.CreateNonce(t.Context(), ann)
+					if err != nil {
+						t.Error(err)
 
-				if _, twice := nonces.LoadOrStore(nonce.Value, true); !twice {
-					minted.Add(1)
+						return
+					}
+
+					if _, twice := nonces.LoadOrStore(nonce.Value, true); !twice {
+						minted.Add(1)
+					}
 				}
-			}
-		})
+			})
+		}
+
+		clicks.Wait()
 	}
 
-	clicks.Wait()
+	click(1)
+	assert.EqualValues(t, callers, dialed.Load())
+
+	click(calls - 1)
+	assert.EqualValues(t, callers, dialed.Load(), "no new connection once warm")
 	assert.EqualValues(t, callers*calls, minted.Load(), "each click has a nonce of its own")
-	assert.LessOrEqual(t, dialed.Load(), int32(callers+callers/4), "connections are used again")
 }
 
 func TestConnectionsAreKeptAfterErrors(t *testing.T) {

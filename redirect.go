@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
-	"github.com/kanuu-io/kanuu-go/internal/localurl"
 	"github.com/kanuu-io/kanuu-go/internal/visit"
 )
 
@@ -81,9 +77,8 @@ func (h *RedirectHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // need it. It is safe for concurrent use.
 type Redirector struct {
 	client       *Client
-	loginURL     string
+	refusal      refusal
 	allowedHosts []string
-	onError      func(http.ResponseWriter, *http.Request, error)
 	crossOrigin  *http.CrossOriginProtection
 }
 
@@ -97,11 +92,7 @@ func NewRedirector(client *Client, options *RedirectOptions) *Redirector {
 		options = new(RedirectOptions)
 	}
 
-	if options.LoginURL != "" {
-		if err := localurl.Check(options.LoginURL); err != nil {
-			panic(fmt.Sprintf("kanuu: RedirectOptions.LoginURL %q %v", options.LoginURL, err))
-		}
-	}
+	mustBeLocal("RedirectOptions.LoginURL", options.LoginURL)
 
 	for _, host := range options.AllowedHosts {
 		if u, err := url.Parse("https://" + host); err != nil || u.Host != host || host == "" {
@@ -115,10 +106,12 @@ func NewRedirector(client *Client, options *RedirectOptions) *Redirector {
 	}
 
 	return &Redirector{
-		client:       client,
-		loginURL:     options.LoginURL,
+		client: client,
+		refusal: refusal{
+			log: client.log, message: "kanuu: no redirect to the portal",
+			loginURL: options.LoginURL, onError: options.OnError,
+		},
 		allowedHosts: slices.Clone(options.AllowedHosts),
-		onError:      options.OnError,
 		crossOrigin:  crossOrigin,
 	}
 }
@@ -186,7 +179,11 @@ func (rd *Redirector) answer(w http.ResponseWriter, r *http.Request, kind visit.
 	h.Add("Vary", visit.Vary)
 
 	if err != nil {
-		return rd.answerError(w, r, kind, err)
+		if kind == visit.Other {
+			h.Set("Allow", "GET, HEAD, POST")
+		}
+
+		return rd.refusal.answer(w, r, kind, err)
 	}
 
 	switch kind {
@@ -211,51 +208,6 @@ func (rd *Redirector) answer(w http.ResponseWriter, r *http.Request, kind visit.
 	return nil
 }
 
-// answerError answers a visit that ended with err. The operator hears the
-// cause, the customer a sentence.
-func (rd *Redirector) answerError(w http.ResponseWriter, r *http.Request, kind visit.Kind, err error) error {
-	left := errors.Is(r.Context().Err(), context.Canceled)
-	status := HTTPStatus(err)
-
-	if !left && status == statusClientClosedRequest { // something else was cancelled, the visitor waits
-		status = http.StatusInternalServerError
-	}
-
-	rd.log(r, err, status, left)
-
-	if left {
-		w.WriteHeader(statusClientClosedRequest)
-
-		return err
-	}
-
-	h := w.Header()
-
-	if kind == visit.Other {
-		h.Set("Allow", "GET, HEAD, POST")
-	}
-
-	if wait := retryAfter(err); wait > 0 {
-		h.Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
-	}
-
-	switch {
-	case errors.Is(err, ErrUnauthenticated) && rd.loginURL != "" && kind.Navigates():
-		h.Set("Location", rd.loginURL)
-		w.WriteHeader(redirectStatus(kind))
-
-		return nil // asking to log in is the answer
-	case rd.onError != nil:
-		rd.onError(w, r, err)
-	case kind == visit.Fetch, visit.PrefersJSON(r.Header):
-		writeProblem(w, status)
-	default:
-		writePage(w, status)
-	}
-
-	return err
-}
-
 // redirectStatus: 302 keeps a click a GET, and 303 makes a form one.
 func redirectStatus(kind visit.Kind) int {
 	if kind == visit.Form {
@@ -263,21 +215,6 @@ func redirectStatus(kind visit.Kind) int {
 	}
 
 	return http.StatusFound
-}
-
-// log writes the one line that an operator gets for a visit that failed.
-func (rd *Redirector) log(r *http.Request, err error, status int, left bool) {
-	level := slog.LevelError
-	if left || status < http.StatusInternalServerError {
-		level = slog.LevelDebug // nothing is wrong on this side
-	}
-
-	attrs := []slog.Attr{slog.Int("status", status), slog.Any("error", err)}
-	if remedy := outcomeOf(err).remedy; remedy != "" {
-		attrs = append(attrs, slog.String("remedy", remedy))
-	}
-
-	rd.client.log.LogAttrs(r.Context(), level, "kanuu: no redirect to the portal", attrs...)
 }
 
 // tally counts a visit that mints nothing.

@@ -390,7 +390,7 @@ func (b *syncBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
-	return b.buf.Write(p) //nolint:wrapcheck // never fails
+	return b.buf.Write(p)
 }
 
 func (b *syncBuffer) String() string {
