@@ -1,0 +1,67 @@
+// Command echo is Acme Notes on Echo, with a billing portal.
+//
+//	go run ./examples/echo
+package main
+
+import (
+	"net/http"
+	"os"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/kanuu-io/kanuu-go"
+	kanuuecho "github.com/kanuu-io/kanuu-go/adapters/echo"
+	"github.com/kanuu-io/kanuu-go/examples/internal/demo"
+)
+
+func main() { os.Exit(demo.Run("Echo", NewHandler)) }
+
+// NewHandler returns the app's own routes, and /billing.
+func NewHandler(app *demo.App) (http.Handler, error) {
+	e := echo.New()
+	e.Logger.SetOutput(os.Stderr)
+	e.Use(middleware.Recover(), session(app))
+
+	e.GET("/", func(c echo.Context) error {
+		app.Home(c.Response(), c.Request(), loggedIn(c))
+
+		return nil
+	})
+	e.RouteNotFound("/*", echo.WrapHandler(http.HandlerFunc(app.NotFound)))
+
+	kanuuecho.Mount(e, "/billing", app.Client, who, &kanuu.RedirectOptions{LoginURL: "/"})
+
+	return e, nil
+}
+
+// who tells Kanuu whose subscription it is. The answer comes from the session,
+// never from anything that a visitor can choose.
+func who(c echo.Context) (kanuu.Identity, error) {
+	user := loggedIn(c)
+	if user == nil {
+		return kanuu.Identity{}, kanuu.ErrUnauthenticated
+	}
+
+	return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
+}
+
+// session puts the logged-in user into Echo's context.
+func session(app *demo.App) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if user, ok := app.User(c.Request()); ok {
+				c.Set("user", user)
+			}
+
+			return next(c)
+		}
+	}
+}
+
+// loggedIn returns who is logged in, or nil.
+func loggedIn(c echo.Context) *demo.User {
+	user, _ := c.Get("user").(*demo.User)
+
+	return user
+}

@@ -1,0 +1,15 @@
+package main_test
+
+import (
+	"testing"
+
+	app "github.com/kanuu-io/kanuu-go/examples/gin"
+	"github.com/kanuu-io/kanuu-go/examples/internal/demotest"
+)
+
+func TestMain(m *testing.M) { demotest.Main(m, "Gin", app.NewHandler) }
+
+func TestApp(t *testing.T) {
+	t.Parallel()
+	demotest.Run(t, "Gin", app.NewHandler)
+}

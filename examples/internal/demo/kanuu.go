@@ -1,0 +1,44 @@
+package demo
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/kanuu-io/kanuu-go"
+	"github.com/kanuu-io/kanuu-go/kanuutest"
+)
+
+// newClient returns a client of the real Kanuu where there is an API key, else
+// one of a stand-in that the caller has to close. The stand-in's "back to your
+// application" leads to home; of the real one, that is set in Kanuu.
+func newClient(getenv func(string) string, home string, logger *slog.Logger) (*kanuu.Client, *kanuutest.Server, error) {
+	config := kanuu.Config{
+		APIKey:  getenv("KANUU_API_KEY"),
+		BaseURL: getenv("KANUU_BASE_URL"),
+		Logger:  logger,
+	}
+
+	if config.APIKey != "" {
+		client, err := kanuu.NewClient(config)
+
+		return client, nil, err
+	}
+
+	if config.BaseURL != "" {
+		return nil, nil, errors.New("KANUU_BASE_URL is set, but KANUU_API_KEY is not: set both, or neither to run on the built-in stand-in")
+	}
+
+	standIn := kanuutest.NewServer(&kanuutest.Options{ReturnURL: home})
+	config.APIKey, config.BaseURL = kanuutest.DefaultAPIKey, standIn.URL
+
+	client, err := kanuu.NewClient(config)
+	if err != nil {
+		standIn.Close()
+
+		return nil, nil, err
+	}
+
+	logger.Info("no KANUU_API_KEY, so a stand-in for Kanuu runs inside: click around, nothing is charged; set KANUU_API_KEY to use the real one", "portal", standIn.URL)
+
+	return client, standIn, nil
+}

@@ -1,0 +1,54 @@
+// Package readme holds the snippets of the README, so that they compile. A test
+// holds the two together.
+package readme
+
+import (
+	"context"
+	"log"
+	"net/http"
+	"os"
+
+	"github.com/kanuu-io/kanuu-go"
+)
+
+func netHTTP(mux *http.ServeMux) {
+	// snippet: net/http
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: os.Getenv("KANUU_API_KEY")})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	who := kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
+		user, ok := UserFromSession(r)
+		if !ok {
+			return kanuu.Identity{}, kanuu.ErrUnauthenticated
+		}
+		return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
+	})
+
+	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, &kanuu.RedirectOptions{LoginURL: "/login"}))
+	// snippet: end
+}
+
+func below(ctx context.Context, client *kanuu.Client) error {
+	// snippet: client
+	nonce, err := client.CreateNonce(ctx, kanuu.Identity{
+		Identifier:   "team:7",
+		Email:        "ann@example.com",
+		Supplemental: map[string]string{"campaign": "spring"}, // comes back in Paddle's webhooks
+	})
+	if err != nil {
+		return err
+	}
+	// nonce.URL logs its bearer in, once: hand it to the customer who clicked, and to nobody else.
+	// snippet: end
+	_ = nonce.URL
+
+	return nil
+}
+
+// User is whatever the application has.
+type User struct{ ID, Email string }
+
+// UserFromSession is whatever the application does.
+func UserFromSession(*http.Request) (*User, bool) { return nil, false }
