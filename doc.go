@@ -18,6 +18,13 @@
 //   - github.com/kanuu-io/kanuu-go/adapters/echo (echo v4, package kanuuecho)
 //   - github.com/kanuu-io/kanuu-go/adapters/gin (package kanuugin)
 //
+// # Who may come in
+//
+// [Client.Subscription] tells whether a customer has paid, from a cache that
+// knows when things are about to change: a [Gate] lets subscribers in, and
+// shows others the way to the portal. Behind it, [SubscriptionFromContext] has
+// the subscription, in every framework.
+//
 // # Secrets
 //
 // The API key speaks for the seller, and a nonce's URL logs its bearer in. No

@@ -41,6 +41,9 @@ var (
 	// was not sent. It is always an [*IdentityError] that names each rule.
 	ErrInvalidIdentity = errors.New("identity is not valid")
 
+	// ErrNotSubscribed: the customer has no subscription that a [Gate] takes.
+	ErrNotSubscribed = errors.New("not subscribed")
+
 	// ErrCrossOrigin: a POST came from a page of another origin, see
 	// [http.CrossOriginProtection].
 	ErrCrossOrigin = errors.New("cross-origin request refused")
@@ -70,6 +73,7 @@ type outcome struct {
 var outcomes = []outcome{
 	{err: context.Canceled, status: statusClientClosedRequest},
 	{err: ErrUnauthenticated, status: http.StatusUnauthorized},
+	{err: ErrNotSubscribed, status: http.StatusPaymentRequired},
 	{err: ErrForbidden, status: http.StatusForbidden},
 	{err: ErrCrossOrigin, status: http.StatusForbidden},
 	{err: ErrMethodNotAllowed, status: http.StatusMethodNotAllowed},
@@ -129,6 +133,7 @@ func outcomeOf(err error) outcome {
 //
 //	nil                                                200
 //	ErrUnauthenticated                                 401
+//	ErrNotSubscribed                                   402
 //	ErrForbidden, ErrCrossOrigin                       403
 //	ErrMethodNotAllowed                                405
 //	context.Canceled: the visitor left                 499

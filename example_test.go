@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/kanuu-io/kanuu-go"
 	"github.com/kanuu-io/kanuu-go/kanuutest"
@@ -134,4 +135,86 @@ func ExampleRedirectOptions() {
 	billing.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/billing", nil))
 	fmt.Println(answer.Code, answer.Body)
 	// Output: 403 Ask the owner of your team.
+}
+
+func ExampleClient_Subscription() {
+	box := kanuutest.NewServer(nil)
+	defer box.Close()
+
+	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 12345})
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
+	if err != nil {
+		panic(err)
+	}
+
+	subscription, err := client.Subscription(context.Background(), "42") // from the cache, from now on
+	if err != nil {
+		panic(err)
+	}
+
+	fmt.Println(subscription.IsSubscribed, subscription.Status, subscription.PlanID, subscription.OnGracePeriod())
+	// Output: true active 12345 false
+}
+
+func ExampleGate() {
+	box := kanuutest.NewServer(nil)
+	defer box.Close()
+
+	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 12345})
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
+	if err != nil {
+		panic(err)
+	}
+
+	who := kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
+		return kanuu.Identity{Identifier: r.Header.Get("Test-User")}, nil // your session
+	})
+
+	pro := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		subscription, _ := kanuu.SubscriptionFromContext(r.Context())
+		fmt.Fprintf(w, "Welcome on plan %d.", subscription.PlanID)
+	})
+
+	mux := http.NewServeMux()
+	mux.Handle("/pro", kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"}).Handler(who, pro))
+
+	for _, user := range []string{"42", "43"} {
+		visit := httptest.NewRequest(http.MethodGet, "/pro", nil)
+		visit.Header.Set("Test-User", user)
+
+		answer := httptest.NewRecorder()
+		mux.ServeHTTP(answer, visit)
+		fmt.Println(answer.Code, answer.Header().Get("Location"), answer.Body)
+	}
+	// Output:
+	// 200  Welcome on plan 12345.
+	// 303 /billing
+}
+
+// Numbers of the cache that are not the defaults.
+func ExampleNewMemoryCache() {
+	cache, err := kanuu.NewMemoryCache(&kanuu.CacheOptions{MaxEntries: 1_000_000, Fresh: time.Minute})
+	if err != nil {
+		panic(err)
+	}
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: "your-key", Cache: cache})
+	if err != nil {
+		panic(err)
+	}
+
+	fmt.Println(cache.Options().Keep, client.Stats().Cache.Entries)
+	// Output: 1h0m0s 0
+}
+
+func ExampleParseStatus() {
+	fmt.Println(kanuu.ParseStatus("deleted"), kanuu.ParseStatus("past_due") == kanuu.StatusPastDue)
+	// Output: canceled true
+}
+
+func ExampleHTTPStatus() {
+	fmt.Println(kanuu.HTTPStatus(kanuu.ErrPaymentRequired), kanuu.HTTPStatus(kanuu.ErrNotSubscribed))
+	// Output: 503 402
 }

@@ -66,21 +66,28 @@ type Config struct {
 
 	// AttemptTimeout of one attempt, default [DefaultAttemptTimeout].
 	AttemptTimeout time.Duration
+
+	// Cache remembers subscriptions. Default: a [MemoryCache] with the defaults
+	// of [CacheOptions].
+	Cache Cache
 }
 
 // Client talks to Kanuu. Make one for the whole program and share it: it is
 // safe for concurrent use, and its connections, its circuit breaker and its
 // counters are worth the more the more callers share them.
 type Client struct {
-	http         *http.Client
-	nonceURL     *url.URL
-	key          secret
-	insecureURLs bool // answered URLs may be http: the base URL is loopback
-	log          *slog.Logger
-	timeout      time.Duration
-	attempt      time.Duration
-	breaker      *breaker
-	count        *counters
+	http            *http.Client
+	nonceURL        *url.URL
+	subscriptionURL *url.URL
+	key             secret
+	insecureURLs    bool // answered URLs may be http: the base URL is loopback
+	log             *slog.Logger
+	timeout         time.Duration
+	attempt         time.Duration
+	breaker         *breaker
+	count           *counters
+	cache           Cache
+	load            LoadFunc // FetchSubscription, bound once so that a hit allocates nothing
 }
 
 // NewClient makes a client, or returns a [*ConfigError] with every problem of
@@ -116,17 +123,31 @@ func NewClient(config Config) (*Client, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 
-	return &Client{
-		http:         newHTTPClient(config.HTTPClient),
-		nonceURL:     base.JoinPath("api", "nonce"),
-		key:          newSecret(config.APIKey),
-		insecureURLs: base.Scheme == "http",
-		log:          log,
-		timeout:      timeout,
-		attempt:      attempt,
-		breaker:      newBreaker(log),
-		count:        new(counters),
-	}, nil
+	client := &Client{
+		http:            newHTTPClient(config.HTTPClient),
+		nonceURL:        base.JoinPath("api", "nonce"),
+		subscriptionURL: base.JoinPath("api", "subscription"),
+		key:             newSecret(config.APIKey),
+		insecureURLs:    base.Scheme == "http",
+		log:             log,
+		timeout:         timeout,
+		attempt:         attempt,
+		breaker:         newBreaker(log),
+		count:           new(counters),
+		cache:           config.Cache,
+	}
+	client.load = client.FetchSubscription
+
+	if client.cache == nil {
+		memory, err := NewMemoryCache(nil)
+		if err != nil { // defaults are valid
+			return nil, err
+		}
+
+		client.cache = memory
+	}
+
+	return client, nil
 }
 
 // NewClientFromEnv is [NewClient] with APIKey from KANUU_API_KEY, BaseURL from
@@ -134,6 +155,10 @@ func NewClient(config Config) (*Client, error) {
 func NewClientFromEnv() (*Client, error) {
 	return NewClient(Config{APIKey: os.Getenv(EnvAPIKey), BaseURL: os.Getenv(EnvBaseURL)})
 }
+
+// CloseIdleConnections to Kanuu, for programs that drop a client before they
+// end. The client has nothing else running and can still be used.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
 func checkAPIKey(key string) string {
 	switch {
@@ -222,8 +247,8 @@ type Nonce struct {
 // [RedirectHandler] does.
 //
 // Errors: [*IdentityError] without a call; [*APIError] for what Kanuu answered;
-// [ErrUnavailable] when it did not; ctx's own error when that came first.
-// Network errors, 429 and 5xx are tried again, at most twice and within
+// [ErrUnavailable] when it did not; ctx's own error when that came first. With
+// success, the cache forgets the identifier's subscription. Network errors, 429 and 5xx are tried again, at most twice and within
 // [Config.Timeout].
 func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
 	const operation = "create nonce"
@@ -248,6 +273,7 @@ func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
 	}
 
 	c.count.nonces.Add(1)
+	c.forget(ctx, id.Identifier) // they are off to change it
 
 	return nonce, nil
 }

@@ -13,6 +13,8 @@ func sentence(status int) string {
 	switch status {
 	case http.StatusUnauthorized:
 		return "Please log in to manage your subscription."
+	case http.StatusPaymentRequired:
+		return "This is for subscribers."
 	case http.StatusForbidden:
 		return "You may not manage this subscription from here."
 	case http.StatusMethodNotAllowed:

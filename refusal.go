@@ -16,10 +16,28 @@ import (
 // refusal answers the visits that a handler of this package does not let
 // through, the same way for all of them.
 type refusal struct {
-	log      *slog.Logger
-	message  string // of the log line
-	loginURL string
-	onError  func(http.ResponseWriter, *http.Request, error)
+	log     *slog.Logger
+	message string // of the log line
+	onError func(http.ResponseWriter, *http.Request, error)
+
+	// Where a browser goes instead of getting an error; empty: nowhere.
+	loginURL   string
+	billingURL string
+}
+
+// elsewhere is where a browser goes that can do something about err, and how;
+// empty: nowhere.
+func (f *refusal) elsewhere(kind visit.Kind, err error) (to string, status int) {
+	switch {
+	case !kind.Navigates():
+		return "", 0
+	case errors.Is(err, ErrUnauthenticated):
+		return f.loginURL, redirectStatus(kind)
+	case errors.Is(err, ErrNotSubscribed):
+		return f.billingURL, http.StatusSeeOther
+	default:
+		return "", 0
+	}
 }
 
 // answer answers a visit that ended with err: the operator hears the cause, the
@@ -46,18 +64,20 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, kind visit.Kind
 		h.Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 	}
 
-	switch {
-	case errors.Is(err, ErrUnauthenticated) && f.loginURL != "" && kind.Navigates():
-		h.Set("Location", f.loginURL)
-		w.WriteHeader(redirectStatus(kind))
+	to, how := f.elsewhere(kind, err)
 
-		return nil // asking to log in is the answer
+	switch {
+	case to != "":
+		h.Set("Location", to)
+		w.WriteHeader(how)
+
+		return nil // showing the way is the answer
 	case f.onError != nil:
 		f.onError(w, r, err)
-	case kind == visit.Fetch, visit.PrefersJSON(r.Header):
-		writeProblem(w, status)
-	default:
+	case kind.Navigates(), visit.PrefersHTML(r.Header):
 		writePage(w, status)
+	default:
+		writeProblem(w, status)
 	}
 
 	return err

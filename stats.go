@@ -24,6 +24,10 @@ type Stats struct {
 	// "open" while it is down, "half-open" while one caller probes it.
 	Breaker string `json:"breaker"`
 
+	// Cache of subscriptions; zeros for a [Config.Cache] without a method
+	// Stats() CacheStats.
+	Cache CacheStats `json:"cache"`
+
 	// Refused visits to a [RedirectHandler] or an adapter, that minted nothing.
 	Refused Refused `json:"refused"`
 }
@@ -66,7 +70,13 @@ type counters struct {
 func (c *Client) Stats() Stats {
 	refused := &c.count.refused
 
+	var cache CacheStats
+	if counting, ok := c.cache.(interface{ Stats() CacheStats }); ok {
+		cache = counting.Stats()
+	}
+
 	return Stats{
+		Cache:          cache,
 		Nonces:         c.count.nonces.Load(),
 		Attempts:       c.count.attempts.Load(),
 		Retries:        c.count.retries.Load(),

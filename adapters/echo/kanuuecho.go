@@ -48,13 +48,40 @@ func Redirect(client *kanuu.Client, who IdentifierResolver, options *kanuu.Redir
 	redirector := kanuu.NewRedirector(client, options)
 
 	return func(c echo.Context) error {
-		err := kanuu.ServeRedirect(redirector, c.Response(), c.Request(), who, c)
-		if err == nil {
-			return nil
-		}
-
-		status := kanuu.HTTPStatus(err)
-
-		return echo.NewHTTPError(status, http.StatusText(status)).SetInternal(err)
+		return httpError(kanuu.ServeRedirect(redirector, c.Response(), c.Request(), who, c))
 	}
+}
+
+// Gate is a middleware that lets in the subscribers that who names. Handlers
+// behind it find the subscription with [kanuu.SubscriptionFromContext] in
+// c.Request().Context(). Others are answered as [kanuu.Gate.Handler] does, and
+// errors returned as [Redirect] does. It panics when gate or who is nil.
+func Gate(gate *kanuu.Gate, who IdentifierResolver) echo.MiddlewareFunc {
+	if gate == nil || who == nil {
+		panic("kanuuecho: the gate or the resolver is nil")
+	}
+
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			admitted, err := kanuu.PassGate(gate, c.Response(), c.Request(), who, c)
+			if admitted == nil {
+				return httpError(err)
+			}
+
+			c.SetRequest(admitted)
+
+			return next(c)
+		}
+	}
+}
+
+// httpError is err as echo's error handlers and middlewares expect it.
+func httpError(err error) error {
+	if err == nil {
+		return nil
+	}
+
+	status := kanuu.HTTPStatus(err)
+
+	return echo.NewHTTPError(status, http.StatusText(status)).SetInternal(err)
 }

@@ -35,6 +35,21 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestGateConformance(t *testing.T) {
+	t.Parallel()
+
+	conformance.TestGate(t, func(gate *kanuu.Gate, who conformance.Who, page http.HandlerFunc) http.Handler {
+		e := echo.New()
+		e.Any(conformance.GatedPath, func(c echo.Context) error {
+			page(c.Response(), c.Request())
+
+			return nil
+		}, kanuuecho.Gate(gate, func(c echo.Context) (kanuu.Identity, error) { return who(c.Request()) }))
+
+		return e
+	})
+}
+
 const key = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
 
 type user struct{ id string }
@@ -213,6 +228,8 @@ func TestMissingPartsPanic(t *testing.T) {
 	client, _ := setup(t)
 	assert.PanicsWithValue(t, "kanuuecho: the resolver is nil", func() { kanuuecho.Redirect(client, nil, nil) })
 	assert.Panics(t, func() { kanuuecho.Redirect(nil, who, nil) })
+	assert.Panics(t, func() { kanuuecho.Gate(nil, who) })
+	assert.Panics(t, func() { kanuuecho.Gate(kanuu.NewGate(client, nil), nil) })
 	assert.Panics(t, func() { kanuuecho.Redirect(client, who, &kanuu.RedirectOptions{LoginURL: "//evil.example"}) })
 }
 
@@ -257,4 +274,51 @@ func ExampleRedirect() {
 	answer := get(e, "/billing")
 	fmt.Println(answer.Code, answer.Header().Get("Location"))
 	// Output: 302 /login
+}
+
+func TestGateReturnsItsErrorOnce(t *testing.T) {
+	t.Parallel()
+
+	client, _ := setup(t)
+
+	var handled []error
+
+	e := echo.New()
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		handled = append(handled, err)
+		e.DefaultHTTPErrorHandler(err, c)
+	}
+	e.GET("/pro", func(c echo.Context) error { return c.String(http.StatusOK, "inside") },
+		logIn("42"), kanuuecho.Gate(kanuu.NewGate(client, nil), who))
+
+	w := get(e, "/pro")
+	assert.Equal(t, http.StatusPaymentRequired, w.Code)
+	assert.NotContains(t, w.Body.String(), "inside")
+	require.Len(t, handled, 1)
+	require.ErrorIs(t, handled[0], kanuu.ErrNotSubscribed)
+}
+
+func ExampleGate() {
+	box := kanuutest.NewServer(nil) // a fake Kanuu
+	defer box.Close()
+
+	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 12345})
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
+	if err != nil {
+		panic(err)
+	}
+
+	gate := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"})
+
+	e := echo.New()
+	e.Use(logIn("42")) // your session middleware
+	e.GET("/pro", func(c echo.Context) error {
+		subscription, _ := kanuu.SubscriptionFromContext(c.Request().Context())
+
+		return c.String(http.StatusOK, fmt.Sprintf("%s on plan %d", subscription.Status, subscription.PlanID))
+	}, kanuuecho.Gate(gate, who))
+
+	fmt.Println(get(e, "/pro").Body)
+	// Output: active on plan 12345
 }

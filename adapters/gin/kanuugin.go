@@ -41,20 +41,46 @@ func Redirect(client *kanuu.Client, who IdentifierResolver, options *kanuu.Redir
 	redirector := kanuu.NewRedirector(client, options)
 
 	return func(c *gin.Context) {
-		err := kanuu.ServeRedirect(redirector, c.Writer, c.Request, who, c)
-		c.Abort() // answered: what follows would write after it
+		answered(c, kanuu.ServeRedirect(redirector, c.Writer, c.Request, who, c))
+	}
+}
 
-		if err == nil {
-			// gin holds a status back until the first byte of a body.
-			c.Writer.WriteHeaderNow()
+// Gate is a middleware that lets in the subscribers that who names. Handlers
+// behind it find the subscription with [kanuu.SubscriptionFromContext] in
+// c.Request.Context(). For others the chain is aborted, and they are answered
+// as [kanuu.Gate.Handler] does; errors are kept as [Redirect] does. It panics
+// when gate or who is nil.
+func Gate(gate *kanuu.Gate, who IdentifierResolver) gin.HandlerFunc {
+	if gate == nil || who == nil {
+		panic("kanuugin: the gate or the resolver is nil")
+	}
+
+	return func(c *gin.Context) {
+		admitted, err := kanuu.PassGate(gate, c.Writer, c.Request, who, c)
+		if admitted == nil {
+			answered(c, err)
 
 			return
 		}
 
-		if !c.Writer.Written() {
-			c.Status(kanuu.HTTPStatus(err))
-		}
-
-		_ = c.Error(err) // returns what it was given
+		c.Request = admitted
 	}
+}
+
+// answered ends a visit that is answered: what follows would write after it.
+func answered(c *gin.Context, err error) {
+	c.Abort()
+
+	if err == nil {
+		// gin holds a status back until the first byte of a body.
+		c.Writer.WriteHeaderNow()
+
+		return
+	}
+
+	if !c.Writer.Written() {
+		c.Status(kanuu.HTTPStatus(err))
+	}
+
+	_ = c.Error(err) // returns what it was given
 }

@@ -38,6 +38,19 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestGateConformance(t *testing.T) {
+	t.Parallel()
+
+	conformance.TestGate(t, func(gate *kanuu.Gate, who conformance.Who, page http.HandlerFunc) http.Handler {
+		router := gin.New()
+		router.Any(conformance.GatedPath,
+			kanuugin.Gate(gate, func(c *gin.Context) (kanuu.Identity, error) { return who(c.Request) }),
+			func(c *gin.Context) { page(c.Writer, c.Request) })
+
+		return router
+	})
+}
+
 const key = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
 
 type user struct{ id string }
@@ -188,6 +201,8 @@ func TestMissingPartsPanic(t *testing.T) {
 	client, _ := setup(t)
 	assert.PanicsWithValue(t, "kanuugin: the resolver is nil", func() { kanuugin.Redirect(client, nil, nil) })
 	assert.Panics(t, func() { kanuugin.Redirect(nil, who, nil) })
+	assert.Panics(t, func() { kanuugin.Gate(nil, who) })
+	assert.Panics(t, func() { kanuugin.Gate(kanuu.NewGate(client, nil), nil) })
 	assert.Panics(t, func() { kanuugin.Redirect(client, who, &kanuu.RedirectOptions{LoginURL: "//evil.example"}) })
 }
 
@@ -234,4 +249,50 @@ func ExampleRedirect() {
 	answer := get(router, "/billing")
 	fmt.Println(answer.Code, answer.Header().Get("Location"))
 	// Output: 302 /login
+}
+
+func TestGateAborts(t *testing.T) {
+	t.Parallel()
+
+	client, _ := setup(t)
+
+	var kept []*gin.Error
+
+	router := gin.New()
+	router.Use(func(c *gin.Context) {
+		c.Next()
+
+		kept = c.Errors
+	}, logIn("42"), kanuugin.Gate(kanuu.NewGate(client, nil), who))
+	router.GET("/pro", func(c *gin.Context) { c.String(http.StatusOK, "inside") })
+
+	w := get(router, "/pro")
+	assert.Equal(t, http.StatusPaymentRequired, w.Code)
+	assert.NotContains(t, w.Body.String(), "inside")
+	require.Len(t, kept, 1)
+	require.ErrorIs(t, kept[0], kanuu.ErrNotSubscribed)
+}
+
+func ExampleGate() {
+	box := kanuutest.NewServer(nil) // a fake Kanuu
+	defer box.Close()
+
+	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 12345})
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
+	if err != nil {
+		panic(err)
+	}
+
+	gate := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"})
+
+	router := gin.New()
+	router.Use(logIn("42")) // your session middleware
+	router.GET("/pro", kanuugin.Gate(gate, who), func(c *gin.Context) {
+		subscription, _ := kanuu.SubscriptionFromContext(c.Request.Context())
+		c.String(http.StatusOK, "%s on plan %d", subscription.Status, subscription.PlanID)
+	})
+
+	fmt.Println(get(router, "/pro").Body)
+	// Output: active on plan 12345
 }

@@ -25,7 +25,7 @@ const (
 	Other                   // any other method
 )
 
-// Vary lists every header that [Classify] and [PrefersJSON] look at, and those
+// Vary lists every header that the functions of this package look at, and those
 // that http.CrossOriginProtection does.
 const Vary = "Accept, HX-Request, Next-Router-Prefetch, Origin, Purpose, Sec-Fetch-Dest, Sec-Fetch-Mode, " +
 	"Sec-Fetch-Site, Sec-Fetch-User, Sec-Purpose, X-Inertia, X-Moz, X-Purpose"
@@ -135,8 +135,20 @@ func isTrue(value string) bool { return strings.EqualFold(value, "true") }
 // PrefersJSON tells whether the Accept header names JSON with a higher quality
 // than HTML. Wildcards count for neither: everybody sends them.
 func PrefersJSON(h http.Header) bool {
-	var json, html float64
+	json, html := qualities(h)
 
+	return json > html
+}
+
+// PrefersHTML tells whether the Accept header names HTML with a higher quality
+// than JSON.
+func PrefersHTML(h http.Header) bool {
+	json, html := qualities(h)
+
+	return html > json
+}
+
+func qualities(h http.Header) (json, html float64) {
 	for _, accept := range h["Accept"] {
 		for accept != "" {
 			var part string
@@ -153,7 +165,7 @@ func PrefersJSON(h http.Header) bool {
 		}
 	}
 
-	return json > html
+	return json, html
 }
 
 func hasSuffixFold(s, suffix string) bool {

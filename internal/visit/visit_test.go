@@ -125,6 +125,9 @@ func TestPrefersJSON(t *testing.T) {
 		})
 	}
 
+	assert.True(t, visit.PrefersHTML(header("Accept: text/html, application/json;q=0.9, */*")))
+	assert.False(t, visit.PrefersHTML(header("Accept: */*")))
+	assert.False(t, visit.PrefersHTML(header("Accept: application/json, text/html")), "no preference")
 	assert.True(t, visit.PrefersJSON(header("Accept: text/html;q=0.5", "Accept: application/json")), "two lines are one list")
 }
 

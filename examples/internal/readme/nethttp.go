@@ -30,6 +30,14 @@ func netHTTP(mux *http.ServeMux) {
 	// snippet: end
 }
 
+func gated(mux *http.ServeMux, client *kanuu.Client, who kanuu.IdentifierResolver, pro http.Handler) {
+	// snippet: gate
+	gate := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"})
+
+	mux.Handle("/pro", gate.Handler(who, pro)) // net/http; pro finds kanuu.SubscriptionFromContext(r.Context())
+	// snippet: end
+}
+
 func below(ctx context.Context, client *kanuu.Client) error {
 	// snippet: client
 	nonce, err := client.CreateNonce(ctx, kanuu.Identity{
@@ -41,6 +49,12 @@ func below(ctx context.Context, client *kanuu.Client) error {
 		return err
 	}
 	// nonce.URL logs its bearer in, once: hand it to the customer who clicked, and to nobody else.
+
+	sub, err := client.Subscription(ctx, "team:7") // cached; FetchSubscription always asks
+	if err != nil {
+		return err
+	}
+	log.Print(sub.IsSubscribed, sub.IsTrialing, sub.OnGracePeriod(), sub.Status, sub.PlanID)
 	// snippet: end
 	_ = nonce.URL
 

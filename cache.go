@@ -1,0 +1,301 @@
+package kanuu
+
+import (
+	"context"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/maypok86/otter/v2/stats"
+)
+
+// Cache remembers subscriptions by identifier. [MemoryCache] is the default;
+// kanuuredis has one that several machines share. It must be safe for
+// concurrent use.
+type Cache interface {
+	// Get returns what is known of identifier, or what load says. It calls load
+	// at most once at a time for each identifier, with a context that no single
+	// caller ends, and remembers no error of it.
+	Get(ctx context.Context, identifier string, load LoadFunc) (Subscription, error)
+
+	// Forget drops what is known of identifier and opens its settling window.
+	// What a load that started before says is not remembered.
+	Forget(ctx context.Context, identifier string) error
+}
+
+// LoadFunc asks Kanuu for the subscription of identifier.
+type LoadFunc func(ctx context.Context, identifier string) (Subscription, error)
+
+// Defaults of [CacheOptions].
+const (
+	DefaultMaxEntries     = 100_000
+	DefaultFresh          = 5 * time.Minute
+	DefaultKeep           = time.Hour
+	DefaultUnsubscribed   = 5 * time.Second
+	DefaultSettling       = 5 * time.Second
+	DefaultSettlingWindow = 15 * time.Minute
+	DefaultRefreshPause   = 5 * time.Second
+)
+
+// CacheOptions are all numbers of a cache. 0 stands for the default.
+type CacheOptions struct {
+	// MaxEntries at most are kept, default [DefaultMaxEntries]; those that are
+	// asked for least go first. An entry takes about 200 bytes and its
+	// identifier.
+	MaxEntries int
+
+	// Fresh is how long a subscriber's entry is served as it is, default
+	// [DefaultFresh]. Older ones are still served, while they are refreshed in
+	// the background.
+	Fresh time.Duration
+
+	// Keep is when an entry that could not be refreshed is dropped, default
+	// [DefaultKeep]: so long a subscriber gets in while Kanuu is down.
+	Keep time.Duration
+
+	// Unsubscribed is how long "not subscribed" is kept, default
+	// [DefaultUnsubscribed]: so long at most somebody who has just paid waits.
+	Unsubscribed time.Duration
+
+	// Settling is how long an entry is kept within the settling window, default
+	// [DefaultSettling].
+	Settling time.Duration
+
+	// SettlingWindow is how long after [Cache.Forget] things may still change,
+	// default [DefaultSettlingWindow]: the customer is on the portal, or Paddle
+	// and Kanuu are at work.
+	SettlingWindow time.Duration
+
+	// RefreshPause is how long after a failed refresh the next one is tried,
+	// default [DefaultRefreshPause].
+	RefreshPause time.Duration
+}
+
+// withDefaults is o with each 0 replaced, or every problem of it.
+func (o CacheOptions) withDefaults() (CacheOptions, []string) {
+	var problems []string
+
+	if o.MaxEntries < 0 {
+		problems = append(problems, "CacheOptions.MaxEntries is negative: leave it 0 for the default")
+	} else if o.MaxEntries == 0 {
+		o.MaxEntries = DefaultMaxEntries
+	}
+
+	for _, field := range []struct {
+		name     string
+		value    *time.Duration
+		standard time.Duration
+	}{
+		{"Fresh", &o.Fresh, DefaultFresh},
+		{"Keep", &o.Keep, DefaultKeep},
+		{"Unsubscribed", &o.Unsubscribed, DefaultUnsubscribed},
+		{"Settling", &o.Settling, DefaultSettling},
+		{"SettlingWindow", &o.SettlingWindow, DefaultSettlingWindow},
+		{"RefreshPause", &o.RefreshPause, DefaultRefreshPause},
+	} {
+		value, problem := parseTimeout("CacheOptions."+field.name, *field.value, field.standard)
+		if problem != "" {
+			problems = append(problems, problem)
+		}
+
+		*field.value = value
+	}
+
+	return o, problems
+}
+
+// Lifetime is how long an entry is fresh, and how long it is kept, by what it
+// says and whether its identifier is in its settling window. It is for those
+// who write a cache; call it on options that [MemoryCache.Options] returned.
+func (o CacheOptions) Lifetime(subscription Subscription, settling bool) (fresh, keep time.Duration) {
+	fresh, keep = o.Fresh, o.Keep
+
+	if settling {
+		keep = min(keep, o.Settling)
+	}
+
+	if !subscription.IsSubscribed {
+		keep = min(keep, o.Unsubscribed)
+	}
+
+	return min(fresh, keep), keep
+}
+
+// MemoryCache is a [Cache] in the memory of the process, bounded and safe for
+// concurrent use. A hit allocates nothing.
+type MemoryCache struct {
+	options  CacheOptions
+	entries  *otter.Cache[string, Subscription]
+	settling *otter.Cache[string, struct{}] // identifiers that are in their window
+
+	refreshes, failures atomic.Uint64
+}
+
+// NewMemoryCache makes a cache, or returns a [*ConfigError] with every problem
+// of the options. nil options are the defaults.
+func NewMemoryCache(options *CacheOptions) (*MemoryCache, error) {
+	if options == nil {
+		options = new(CacheOptions)
+	}
+
+	set, problems := options.withDefaults()
+	if problems != nil {
+		return nil, &ConfigError{Problems: problems}
+	}
+
+	cache := &MemoryCache{options: set}
+	cache.entries = otter.Must(&otter.Options[string, Subscription]{
+		MaximumSize:       set.MaxEntries,
+		ExpiryCalculator:  otter.ExpiryWritingFunc(cache.keep),
+		RefreshCalculator: refreshCalculator{cache},
+		StatsRecorder:     stats.NewCounter(),
+		Logger:            &otter.NoopLogger{}, // the client logs its own calls
+		Clock:             clock{},
+	})
+	cache.settling = otter.Must(&otter.Options[string, struct{}]{
+		MaximumSize:      set.MaxEntries,
+		ExpiryCalculator: otter.ExpiryWriting[string, struct{}](set.SettlingWindow),
+		Logger:           &otter.NoopLogger{},
+		Clock:            clock{},
+	})
+
+	return cache, nil
+}
+
+// Options of the cache, with the defaults filled in.
+func (m *MemoryCache) Options() CacheOptions { return m.options }
+
+// Get returns what is known of identifier, or what load says.
+func (m *MemoryCache) Get(ctx context.Context, identifier string, load LoadFunc) (Subscription, error) {
+	entry, known := m.entries.GetEntry(identifier)
+
+	switch {
+	case known && entry.RefreshableAtNano > entry.SnapshotAtNano:
+		return entry.Value, nil
+	case known: // stale: this starts a refresh unless one is running, and returns what is there
+		return m.entries.Get(context.WithoutCancel(ctx), identifier, loader{m, load})
+	}
+
+	// Loads in a goroutine of its own, or joins the one that does.
+	loaded := m.entries.Refresh(context.WithoutCancel(ctx), identifier, loader{m, load})
+
+	select {
+	case result := <-loaded:
+		return result.Value, result.Err
+	case <-ctx.Done():
+		return Subscription{}, ctx.Err()
+	}
+}
+
+// Forget drops what is known of identifier and opens its settling window. It
+// never fails.
+func (m *MemoryCache) Forget(_ context.Context, identifier string) error {
+	m.Settle(identifier)
+	m.entries.Invalidate(identifier)
+
+	return nil
+}
+
+// Settle opens the settling window of identifier and drops nothing.
+func (m *MemoryCache) Settle(identifier string) { m.settling.Set(identifier, struct{}{}) }
+
+// CacheStats counts what a cache did.
+type CacheStats struct {
+	// Hits were answered from the cache, fresh or not.
+	Hits uint64 `json:"hits"`
+
+	// Misses had to wait for Kanuu.
+	Misses uint64 `json:"misses"`
+
+	// Refreshes were made in the background for entries that were not fresh.
+	Refreshes uint64 `json:"refreshes"`
+
+	// Failures of loads and refreshes.
+	Failures uint64 `json:"failures"`
+
+	// Entries there are, about.
+	Entries uint64 `json:"entries"`
+}
+
+// Stats of the cache so far.
+func (m *MemoryCache) Stats() CacheStats {
+	counted := m.entries.Stats()
+
+	return CacheStats{
+		Hits:      counted.Hits,
+		Misses:    counted.Misses,
+		Refreshes: m.refreshes.Load(),
+		Failures:  m.failures.Load(),
+		Entries:   uint64(max(0, m.entries.EstimatedSize())),
+	}
+}
+
+func (m *MemoryCache) lifetime(entry otter.Entry[string, Subscription]) (fresh, keep time.Duration) {
+	_, settling := m.settling.GetIfPresent(entry.Key)
+
+	return m.options.Lifetime(entry.Value, settling)
+}
+
+func (m *MemoryCache) keep(entry otter.Entry[string, Subscription]) time.Duration {
+	_, keep := m.lifetime(entry)
+
+	return keep
+}
+
+// refreshCalculator tells otter when an entry stops being fresh.
+type refreshCalculator struct{ cache *MemoryCache }
+
+func (c refreshCalculator) fresh(entry otter.Entry[string, Subscription]) time.Duration {
+	fresh, keep := c.cache.lifetime(entry)
+	if fresh == keep {
+		return math.MaxInt64 // dropped before it is refreshed
+	}
+
+	return fresh
+}
+
+func (c refreshCalculator) RefreshAfterCreate(entry otter.Entry[string, Subscription]) time.Duration {
+	return c.fresh(entry)
+}
+
+func (c refreshCalculator) RefreshAfterUpdate(entry otter.Entry[string, Subscription], _ Subscription) time.Duration {
+	return c.fresh(entry)
+}
+
+func (c refreshCalculator) RefreshAfterReload(entry otter.Entry[string, Subscription], _ Subscription) time.Duration {
+	return c.fresh(entry)
+}
+
+func (c refreshCalculator) RefreshAfterReloadFailure(otter.Entry[string, Subscription], error) time.Duration {
+	return c.cache.options.RefreshPause
+}
+
+// clock has no tick: the cache then needs no goroutine that somebody would have
+// to end, and clears out what has expired when it is written to.
+type clock struct{}
+
+func (clock) NowNano() int64 { return time.Now().UnixNano() }
+
+func (clock) Tick(time.Duration) <-chan time.Time { return nil }
+
+// loader is a LoadFunc as otter wants it, and counted.
+type loader struct {
+	cache *MemoryCache
+	load  LoadFunc
+}
+
+func (l loader) Load(ctx context.Context, identifier string) (Subscription, error) {
+	subscription, err := l.load(ctx, identifier)
+	if err != nil {
+		l.cache.failures.Add(1)
+	}
+
+	return subscription, err
+}
+
+func (l loader) Reload(ctx context.Context, identifier string, _ Subscription) (Subscription, error) {
+	l.cache.refreshes.Add(1)
+
+	return l.Load(ctx, identifier)
+}

@@ -1,0 +1,175 @@
+package kanuu
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/kanuu-io/kanuu-go/internal/visit"
+)
+
+// GateOptions of a [Gate]. The zero value lets every subscriber in.
+type GateOptions struct {
+	// BillingURL is where visitors go who may not come in: the path of the
+	// [RedirectHandler], such as "/billing". Empty: they get a 402, as clients
+	// always do that do not navigate.
+	BillingURL string
+
+	// LoginURL is where visitors go who are not logged in: a path of this
+	// application such as "/login". Empty: they get a 401, as clients always do
+	// that do not navigate.
+	LoginURL string
+
+	// Plans narrows whom to let in: the subscription must be on one of these of
+	// Paddle's plan ids. Empty: any plan.
+	Plans []int64
+
+	// Allow narrows whom to let in further. It is asked about subscribers only,
+	// and must be safe for concurrent use. nil: all of them.
+	Allow func(Subscription) bool
+
+	// LetAnybodyInDuringOutages lets visitors in of whom nothing is known while
+	// Kanuu cannot be asked, whether they have paid or not, instead of
+	// answering 503. Subscribers that the cache knows come in anyway.
+	// [SubscriptionFromContext] then has none.
+	LetAnybodyInDuringOutages bool
+
+	// OnError answers in place of the library's short page or problem+json, as
+	// [RedirectOptions.OnError] does.
+	OnError func(w http.ResponseWriter, r *http.Request, err error)
+}
+
+// Gate lets subscribers in. It looks at whether they are subscribed, never at
+// the spelling of a status, so that who cancelled comes in until the date that
+// they paid for. It is safe for concurrent use.
+type Gate struct {
+	client  *Client
+	plans   []int64
+	allow   func(Subscription) bool
+	lenient bool
+	refusal refusal
+}
+
+// NewGate makes a gate. nil options are the defaults. It panics when client is
+// nil or an option is not valid, as only a program that cannot work gives such.
+func NewGate(client *Client, options *GateOptions) *Gate {
+	if client == nil {
+		panic("kanuu: the client of a gate is nil: did NewClient return an error?")
+	}
+
+	if options == nil {
+		options = new(GateOptions)
+	}
+
+	mustBeLocal("GateOptions.BillingURL", options.BillingURL)
+	mustBeLocal("GateOptions.LoginURL", options.LoginURL)
+
+	return &Gate{
+		client:  client,
+		plans:   slices.Clone(options.Plans),
+		allow:   options.Allow,
+		lenient: options.LetAnybodyInDuringOutages,
+		refusal: refusal{
+			log: client.log, message: "kanuu: not let through the gate",
+			loginURL: options.LoginURL, billingURL: options.BillingURL, onError: options.OnError,
+		},
+	}
+}
+
+// Check returns the subscription of identifier, and why the gate is closed for
+// it: [ErrNotSubscribed], also with a plan or by a predicate that the options
+// exclude, or an error of [Client.Subscription]. It knows nothing of
+// [GateOptions.LetAnybodyInDuringOutages].
+func (g *Gate) Check(ctx context.Context, identifier string) (Subscription, error) {
+	subscription, err := g.client.Subscription(ctx, identifier)
+
+	switch {
+	case err != nil:
+		return Subscription{}, err
+	case !subscription.IsSubscribed,
+		len(g.plans) > 0 && !slices.Contains(g.plans, subscription.PlanID),
+		g.allow != nil && !g.allow(subscription):
+		return subscription, ErrNotSubscribed
+	default:
+		return subscription, nil
+	}
+}
+
+// Handler is next behind the gate, for the customer that who names. next finds
+// their subscription with [SubscriptionFromContext]. Visitors who may not come
+// in go to [GateOptions.BillingURL] or get a 402; while Kanuu is down and
+// nothing is known of them, they get a 503.
+func (g *Gate) Handler(who IdentifierResolver, next http.Handler) http.Handler {
+	if who == nil || next == nil {
+		panic("kanuu: Gate.Handler: the resolver or the next handler is nil")
+	}
+
+	resolve := who.ResolveIdentifier
+
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The error is answered and logged already; net/http has no use for it.
+		if admitted, _ := PassGate(g, w, r, resolve, r); admitted != nil {
+			next.ServeHTTP(w, admitted)
+		}
+	})
+}
+
+// PassGate asks g about the customer that who(c) names, for adapters to
+// frameworks whose handlers have a context of their own, c. It returns the
+// request to go on with, whose context has the subscription; or nil, and then
+// the visit is answered and logged, with what went wrong for the framework to
+// count and trace. Who goes to the login or the billing page is no error.
+func PassGate[C any](
+	g *Gate, w http.ResponseWriter, r *http.Request, who func(C) (Identity, error), c C,
+) (*http.Request, error) {
+	identity, err := who(c)
+	if err != nil {
+		return nil, g.refuse(w, r, err)
+	}
+
+	subscription, err := g.Check(r.Context(), identity.Identifier)
+
+	switch {
+	case err == nil:
+		return r.WithContext(context.WithValue(r.Context(), subscriptionKey{}, subscription)), nil
+	case g.lenient && isOutage(err):
+		g.client.log.LogAttrs(r.Context(), slog.LevelWarn, "kanuu: let in unchecked", slog.Any("error", err))
+
+		return r, nil
+	default:
+		return nil, g.refuse(w, r, err)
+	}
+}
+
+func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, err error) error {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet // the same answer, without its body
+	}
+
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Add("Vary", visit.Vary)
+
+	return g.refusal.answer(w, r, visit.Classify(method, r.Header), err)
+}
+
+// isOutage tells whether err says that Kanuu could not be asked, and nothing
+// about the customer or the configuration.
+func isOutage(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrRateLimited)
+}
+
+type subscriptionKey struct{}
+
+// SubscriptionFromContext is the subscription of the customer whom a [Gate] let
+// in, from the context of the request: r.Context(), in echo
+// c.Request().Context(), in gin c.Request.Context(). ok is false without a gate,
+// and for visitors whom [GateOptions.LetAnybodyInDuringOutages] let in.
+func SubscriptionFromContext(ctx context.Context) (subscription Subscription, ok bool) {
+	subscription, ok = ctx.Value(subscriptionKey{}).(Subscription)
+
+	return subscription, ok
+}

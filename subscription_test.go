@@ -1,0 +1,512 @@
+package kanuu_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanuu-io/kanuu-go"
+	"github.com/kanuu-io/kanuu-go/kanuutest"
+)
+
+func TestParseStatus(t *testing.T) {
+	t.Parallel()
+
+	for text, want := range map[string]kanuu.Status{
+		"trialing": kanuu.StatusTrialing, "active": kanuu.StatusActive, " Active ": kanuu.StatusActive,
+		"past-due": kanuu.StatusPastDue, "past_due": kanuu.StatusPastDue, "paused": kanuu.StatusPaused,
+		"canceled": kanuu.StatusCanceled, "cancelled": kanuu.StatusCanceled, "deleted": kanuu.StatusCanceled,
+		"": "", "On Hold": "On Hold",
+	} {
+		assert.Equal(t, want, kanuu.ParseStatus(text), text)
+	}
+}
+
+func TestOnGracePeriod(t *testing.T) {
+	t.Parallel()
+
+	for status, want := range map[kanuu.Status]bool{
+		kanuu.StatusTrialing: false, kanuu.StatusActive: false, "": false, "new": false,
+		kanuu.StatusPastDue: true, kanuu.StatusPaused: true, kanuu.StatusCanceled: true,
+	} {
+		assert.Equal(t, want, kanuu.Subscription{IsSubscribed: true, Status: status}.OnGracePeriod(), status)
+		assert.False(t, kanuu.Subscription{Status: status}.OnGracePeriod(), status)
+	}
+}
+
+func TestFetchSubscription(t *testing.T) {
+	t.Parallel()
+
+	active := kanuu.Subscription{IsSubscribed: true, Status: "active", StatusText: "active", PlanID: 12345, SubscriptionID: 67890}
+
+	for name, tc := range map[string]struct {
+		body string
+		want kanuu.Subscription
+		says string // a part of the error
+	}{
+		"the API page's": {`{"is_trialing": false, "is_subscribed": true, "status": "active", "plan_id": 12345, "subscription_id": 67890}`, active, ""},
+		"ids in quotes":  {`{"is_subscribed": true, "status": "active", "plan_id": "12345", "subscription_id": "67890"}`, active, ""},
+		"unknown fields": {`{"is_subscribed": true, "status": "active", "plan_id": 12345, "subscription_id": 67890, "seats": [1]}`, active, ""},
+		"never":          {`{"is_trialing": false, "is_subscribed": false, "status": null, "plan_id": null, "subscription_id": null}`, kanuu.Subscription{}, ""},
+		"nulls":          {`{"is_trialing": null, "is_subscribed": null, "status": null, "plan_id": null, "subscription_id": null}`, kanuu.Subscription{}, ""},
+		"trial":          {`{"is_trialing": true, "is_subscribed": true, "status": "trialing"}`, kanuu.Subscription{IsSubscribed: true, IsTrialing: true, Status: "trialing", StatusText: "trialing"}, ""},
+		"other spelling": {`{"is_subscribed": true, "status": "cancelled"}`, kanuu.Subscription{IsSubscribed: true, Status: kanuu.StatusCanceled, StatusText: "cancelled"}, ""},
+		"new status":     {`{"is_subscribed": true, "status": "On Hold"}`, kanuu.Subscription{IsSubscribed: true, Status: "On Hold", StatusText: "On Hold"}, ""},
+
+		"nothing":           {`{}`, kanuu.Subscription{}, "has no is_subscribed"},
+		"HTML":              {`<html>`, kanuu.Subscription{}, "not the JSON"},
+		"list":              {`[]`, kanuu.Subscription{}, "not the JSON"},
+		"null":              {`null`, kanuu.Subscription{}, "has no is_subscribed"},
+		"a word":            {`{"is_subscribed": "true"}`, kanuu.Subscription{}, "neither true, false nor null"},
+		"a number":          {`{"is_subscribed": 1}`, kanuu.Subscription{}, "neither true, false nor null"},
+		"id of letters":     {`{"is_subscribed": true, "plan_id": "pro"}`, kanuu.Subscription{}, "not the JSON"},
+		"id with fractions": {`{"is_subscribed": true, "plan_id": 1.5}`, kanuu.Subscription{}, "not the JSON"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			client, box := setup(t)
+			box.Inject(kanuutest.Fault{Status: 200, Body: tc.body})
+
+			got, err := client.FetchSubscription(t.Context(), "42")
+			assert.Equal(t, tc.want, got)
+
+			if tc.says != "" {
+				require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)
+				require.ErrorContains(t, err, tc.says)
+			} else {
+				require.NoError(t, err)
+			}
+
+			requests := box.Requests()
+			require.Len(t, requests, 1)
+			assert.Equal(t, "/api/subscription", requests[0].Path)
+			assert.JSONEq(t, `{"identifier": "42"}`, string(requests[0].Body))
+			assert.Equal(t, "Bearer "+key, requests[0].Header.Get("Authorization"))
+		})
+	}
+}
+
+func TestSubscriptionRefusesIdentifiers(t *testing.T) {
+	t.Parallel()
+
+	client, box := setup(t)
+
+	for _, identifier := range []string{"", " ", "\xff"} {
+		_, err := client.Subscription(t.Context(), identifier)
+		require.ErrorIs(t, err, kanuu.ErrInvalidIdentity)
+	}
+
+	assert.Empty(t, box.Requests())
+}
+
+// world is Kanuu as a transport: what it says of everybody, and how often it was
+// asked.
+type world struct {
+	subscribed, down atomic.Bool
+	calls            atomic.Int64
+	delay            time.Duration
+}
+
+func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path == "/api/nonce" {
+		return response(201, success), nil
+	}
+
+	w.calls.Add(1)
+
+	said := w.subscribed.Load() // when the question arrives, not when the answer leaves
+
+	if err := wait(r.Context(), w.delay); err != nil {
+		return nil, err
+	}
+
+	if w.down.Load() {
+		return response(503, ""), nil
+	}
+
+	return response(200, fmt.Sprintf(`{"is_subscribed": %t, "status": "active", "plan_id": 1}`, said)), nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// inWorld runs test in a bubble where a minute is short.
+func inWorld(t *testing.T, test func(t *testing.T, w *world, client *kanuu.Client)) {
+	t.Helper()
+
+	synctest.Test(t, func(t *testing.T) {
+		w := new(world)
+		w.subscribed.Store(true)
+
+		client, err := kanuu.NewClient(kanuu.Config{APIKey: key, HTTPClient: &http.Client{Transport: w}})
+		require.NoError(t, err)
+
+		test(t, w, client)
+		synctest.Wait()
+	})
+}
+
+func isSubscribed(t *testing.T, client *kanuu.Client) bool {
+	t.Helper()
+
+	subscription, err := client.Subscription(t.Context(), "42")
+	require.NoError(t, err)
+	synctest.Wait() // for a refresh in the background
+
+	return subscription.IsSubscribed
+}
+
+func TestSubscriberIsRemembered(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+		t.Helper()
+
+		assert.True(t, isSubscribed(t, client))
+		assert.EqualValues(t, 1, w.calls.Load())
+
+		time.Sleep(5*time.Minute - time.Second)
+		assert.True(t, isSubscribed(t, client))
+		assert.EqualValues(t, 1, w.calls.Load(), "fresh for 5 minutes")
+
+		w.subscribed.Store(false)
+		time.Sleep(time.Second)
+		assert.True(t, isSubscribed(t, client), "served as it was, while it is refreshed")
+		assert.EqualValues(t, 2, w.calls.Load())
+		assert.False(t, isSubscribed(t, client), "the refresh has arrived")
+		assert.EqualValues(t, 2, w.calls.Load())
+
+		stats := client.Stats().Cache
+		assert.Equal(t, kanuu.CacheStats{Hits: stats.Hits, Misses: 1, Refreshes: 1, Entries: 1}, stats)
+		assert.GreaterOrEqual(t, stats.Hits, uint64(3))
+	})
+}
+
+func TestUnsubscribedIsRememberedForSeconds(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+		t.Helper()
+		w.subscribed.Store(false)
+
+		assert.False(t, isSubscribed(t, client))
+		w.subscribed.Store(true)
+		time.Sleep(5*time.Second - time.Millisecond)
+		assert.False(t, isSubscribed(t, client))
+		assert.EqualValues(t, 1, w.calls.Load())
+
+		time.Sleep(time.Millisecond)
+		assert.True(t, isSubscribed(t, client))
+		assert.EqualValues(t, 2, w.calls.Load())
+	})
+}
+
+func TestSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+		t.Helper()
+
+		assert.True(t, isSubscribed(t, client))
+		w.down.Store(true)
+
+		for range 11 { // one a visit in five minutes
+			time.Sleep(5 * time.Minute)
+			assert.True(t, isSubscribed(t, client))
+			assert.True(t, isSubscribed(t, client))
+		}
+
+		assert.LessOrEqual(t, w.calls.Load(), int64(1+11*3), "a failed refresh is not tried again at once")
+		assert.NotZero(t, client.Stats().Cache.Failures)
+
+		time.Sleep(5 * time.Minute)
+
+		_, err := client.Subscription(t.Context(), "42")
+		require.ErrorIs(t, err, kanuu.ErrUnavailable, "after an hour nothing is known")
+
+		w.down.Store(false)
+		time.Sleep(3 * time.Second)
+		assert.True(t, isSubscribed(t, client), "an error is not remembered")
+	})
+}
+
+func TestSettlingWindow(t *testing.T) {
+	t.Parallel()
+
+	for name, begin := range map[string]func(*testing.T, *kanuu.Client){
+		"after a nonce": func(t *testing.T, client *kanuu.Client) {
+			t.Helper()
+
+			_, err := client.CreateNonce(t.Context(), ann)
+			require.NoError(t, err)
+		},
+		"after ForgetSubscription": func(t *testing.T, client *kanuu.Client) {
+			t.Helper()
+			require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+				t.Helper()
+
+				assert.True(t, isSubscribed(t, client))
+				begin(t, client)
+				assert.True(t, isSubscribed(t, client))
+				assert.EqualValues(t, 2, w.calls.Load(), "forgotten")
+
+				time.Sleep(5*time.Second - time.Millisecond)
+				assert.True(t, isSubscribed(t, client))
+				assert.EqualValues(t, 2, w.calls.Load())
+
+				w.subscribed.Store(false)
+				time.Sleep(time.Millisecond)
+				assert.False(t, isSubscribed(t, client), "kept for 5 seconds at most")
+
+				w.subscribed.Store(true)
+				time.Sleep(15 * time.Minute)
+				assert.True(t, isSubscribed(t, client))
+
+				calls := w.calls.Load()
+
+				time.Sleep(time.Minute)
+				assert.True(t, isSubscribed(t, client))
+				assert.Equal(t, calls, w.calls.Load(), "the window is over")
+			})
+		})
+	}
+}
+
+func TestAThousandVisitorsMakeOneCall(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+		t.Helper()
+
+		w.delay = 100 * time.Millisecond
+
+		var visitors sync.WaitGroup
+
+		for range 1000 {
+			visitors.Go(func() {
+				subscription, err := client.Subscription(t.Context(), "42")
+				assert.True(t, err == nil && subscription.IsSubscribed, err)
+			})
+		}
+
+		visitors.Wait()
+		assert.EqualValues(t, 1, w.calls.Load())
+	})
+}
+
+func TestWaitersLeaveAndTheCallGoesOn(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+		t.Helper()
+
+		w.delay = 2 * time.Second
+
+		first, leave := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+
+		go func() {
+			_, err := client.Subscription(first, "42")
+			left <- err
+		}()
+
+		synctest.Wait() // the first has asked
+
+		stayed := make(chan error, 1)
+
+		go func() {
+			_, err := client.Subscription(t.Context(), "42")
+			stayed <- err
+		}()
+
+		hurried, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+
+		start := time.Now()
+
+		leave()
+		require.ErrorIs(t, <-left, context.Canceled)
+		assert.Zero(t, time.Since(start))
+
+		_, err := client.Subscription(hurried, "42")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, time.Second, time.Since(start))
+
+		require.NoError(t, <-stayed)
+		assert.Equal(t, 2*time.Second, time.Since(start))
+		assert.EqualValues(t, 1, w.calls.Load())
+	})
+}
+
+// What Kanuu said before a webhook must not be remembered after it.
+func TestForgetDuringALoad(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+		t.Helper()
+
+		w.delay = 2 * time.Second
+		w.subscribed.Store(false)
+
+		go func() { _, _ = client.Subscription(t.Context(), "42") }()
+
+		time.Sleep(time.Second)
+		w.subscribed.Store(true)
+		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
+
+		assert.True(t, isSubscribed(t, client), "asked after Forget")
+		time.Sleep(4 * time.Second)
+		assert.True(t, isSubscribed(t, client), "the old answer came to nothing")
+		assert.EqualValues(t, 2, w.calls.Load())
+	})
+}
+
+// The same for a refresh in the background.
+func TestForgetDuringARefresh(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+		t.Helper()
+
+		assert.True(t, isSubscribed(t, client))
+		time.Sleep(6 * time.Minute)
+
+		w.delay = 2 * time.Second
+		w.subscribed.Store(true)
+		_, err := client.Subscription(t.Context(), "42") // starts the refresh
+		require.NoError(t, err)
+
+		time.Sleep(time.Second)
+		w.subscribed.Store(false)
+		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
+		assert.False(t, isSubscribed(t, client))
+		time.Sleep(4 * time.Second)
+		assert.False(t, isSubscribed(t, client))
+	})
+}
+
+func TestErrorsAreNotRemembered(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+		t.Helper()
+		w.down.Store(true)
+
+		_, err := client.Subscription(t.Context(), "42")
+		require.ErrorIs(t, err, kanuu.ErrUnavailable)
+
+		w.down.Store(false)
+		assert.True(t, isSubscribed(t, client))
+	})
+}
+
+func TestHitAllocatesNothing(t *testing.T) {
+	client, box := setup(t)
+	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
+
+	ctx := t.Context()
+	gate := kanuu.NewGate(client, &kanuu.GateOptions{Plans: []int64{0}, Allow: func(kanuu.Subscription) bool { return true }})
+
+	_, err := client.Subscription(ctx, "42")
+	require.NoError(t, err)
+	assert.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = client.Subscription(ctx, "42") }))
+	assert.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = gate.Check(ctx, "42") }))
+	assert.Len(t, box.Requests(), 1)
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	t.Parallel()
+
+	cache, err := kanuu.NewMemoryCache(&kanuu.CacheOptions{MaxEntries: 100})
+	require.NoError(t, err)
+
+	load := func(context.Context, string) (kanuu.Subscription, error) {
+		return kanuu.Subscription{IsSubscribed: true}, nil
+	}
+	for i := range 10_000 {
+		_, err := cache.Get(t.Context(), strconv.Itoa(i), load)
+		require.NoError(t, err)
+	}
+
+	assert.Eventually(t, func() bool { return cache.Stats().Entries <= 100 }, 5*time.Second, time.Millisecond)
+}
+
+func TestCacheOptions(t *testing.T) {
+	t.Parallel()
+
+	_, err := kanuu.NewMemoryCache(&kanuu.CacheOptions{MaxEntries: -1, Fresh: -1, Keep: -1, Unsubscribed: -1, Settling: -1, SettlingWindow: -1, RefreshPause: -1})
+
+	var configErr *kanuu.ConfigError
+	require.ErrorAs(t, err, &configErr)
+	assert.Len(t, configErr.Problems, 7)
+
+	cache, err := kanuu.NewMemoryCache(nil)
+	require.NoError(t, err)
+	assert.Equal(t, kanuu.CacheOptions{
+		MaxEntries: 100_000, Fresh: 5 * time.Minute, Keep: time.Hour, Unsubscribed: 5 * time.Second,
+		Settling: 5 * time.Second, SettlingWindow: 15 * time.Minute, RefreshPause: 5 * time.Second,
+	}, cache.Options())
+}
+
+// brokenCache cannot forget.
+type brokenCache struct{ kanuu.Cache }
+
+func (brokenCache) Forget(context.Context, string) error { return io.ErrClosedPipe }
+
+func TestNonceOutlivesABrokenCache(t *testing.T) {
+	t.Parallel()
+
+	var log bytes.Buffer
+
+	box := kanuutest.NewServer(&kanuutest.Options{APIKey: key})
+	t.Cleanup(box.Close)
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: box.URL, Cache: brokenCache{}, Logger: debug(&log)})
+	require.NoError(t, err)
+
+	_, err = client.CreateNonce(t.Context(), ann)
+	require.NoError(t, err)
+	assert.Contains(t, log.String(), "level=WARN")
+	require.ErrorIs(t, client.ForgetSubscription(t.Context(), "42"), io.ErrClosedPipe)
+	assert.Zero(t, client.Stats().Cache)
+}
+
+func TestSubscriptionFromContextWithoutAGate(t *testing.T) {
+	t.Parallel()
+
+	_, ok := kanuu.SubscriptionFromContext(t.Context())
+	assert.False(t, ok)
+}
+
+func TestGateCheck(t *testing.T) {
+	t.Parallel()
+
+	client, box := setup(t)
+	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 7})
+
+	subscription, err := kanuu.NewGate(client, nil).Check(t.Context(), "42")
+	require.NoError(t, err)
+	assert.EqualValues(t, 7, subscription.PlanID)
+
+	subscription, err = kanuu.NewGate(client, &kanuu.GateOptions{Plans: []int64{8}}).Check(t.Context(), "42")
+	require.ErrorIs(t, err, kanuu.ErrNotSubscribed)
+	assert.EqualValues(t, 7, subscription.PlanID, "to say which plan it is instead")
+
+	_, err = kanuu.NewGate(client, nil).Check(t.Context(), "")
+	require.ErrorIs(t, err, kanuu.ErrInvalidIdentity)
+}
