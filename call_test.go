@@ -293,6 +293,53 @@ func TestWhatDoesNotTripTheBreaker(t *testing.T) {
 	}
 }
 
+// A visitor who leaves a Kanuu that is down does not show that it is up.
+func TestVisitorWhoLeavesDoesNotResetTheBreaker(t *testing.T) {
+	t.Parallel()
+
+	var hangs atomic.Bool
+
+	play := func(r *http.Request) (*http.Response, error) {
+		if hangs.Load() {
+			return hang(r)
+		}
+
+		return down(r)
+	}
+
+	inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+		t.Helper()
+
+		mint := func() {
+			_, err := client.CreateNonce(t.Context(), ann)
+			require.Error(t, err)
+		}
+		leave := func() {
+			hangs.Store(true)
+			defer hangs.Store(false)
+
+			ctx, cancel := deadlineAfter(t.Context())
+			defer cancel()
+
+			_, err := client.CreateNonce(ctx, ann)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+
+		for range 3 { // of three attempts
+			mint()
+			leave()
+		}
+
+		assert.Equal(t, "closed", client.Stats().Breaker)
+		mint()
+		assert.Equal(t, "open", client.Stats().Breaker)
+
+		time.Sleep(2*time.Second + time.Millisecond)
+		leave() // the probe
+		assert.NotEqual(t, "closed", client.Stats().Breaker)
+	})
+}
+
 func TestKeyGoesToNoOtherHost(t *testing.T) {
 	t.Parallel()
 
