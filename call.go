@@ -77,7 +77,10 @@ func newTransport() *http.Transport {
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 		ForceAttemptHTTP2:      true, // a DialContext of its own would switch it off
-		DisableCompression:     true, // answers are smaller than gzip's gain
+		// A connection that a router on the way forgot looks like one that is
+		// slow, and over HTTP/2 every call would go to it for minutes.
+		HTTP2:              &http.HTTP2Config{SendPingTimeout: 4 * time.Second, PingTimeout: 2 * time.Second},
+		DisableCompression: true, // answers are smaller than gzip's gain
 	}
 }
 
@@ -107,8 +110,7 @@ func (c *Client) post(ctx context.Context, operation string, target *url.URL, bo
 		case isBreakerOpen(err):
 			c.count.shortCircuited.Add(1)
 
-			return answer{}, fmt.Errorf("kanuu: %s: %w: not called again so soon after %d failures in a row",
-				operation, ErrUnavailable, breakerFailures)
+			return answer{}, fmt.Errorf("kanuu: %s: %w: %w", operation, ErrUnavailable, errBreakerOpen)
 		}
 
 		wait := waits.NextBackOff()
@@ -321,6 +323,10 @@ func newBreaker(log *slog.Logger) *breaker {
 		},
 	})
 }
+
+// errBreakerOpen is why a call was not made. The breaker has logged that Kanuu
+// is down; what it keeps from Kanuu needs no line each.
+var errBreakerOpen = fmt.Errorf("not called again so soon after %d failures in a row", breakerFailures)
 
 func isBreakerOpen(err error) bool {
 	return errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)

@@ -481,6 +481,94 @@ func TestConnectionsAreKeptAfterErrors(t *testing.T) {
 	assert.EqualValues(t, 1, dialed.Load())
 }
 
+// forgetfulRouter is a TCP relay to backend that can forget its connections as a
+// NAT does: what comes over them is taken and goes nowhere.
+type forgetfulRouter struct {
+	net.Listener
+
+	backend           string
+	opened, forgotten atomic.Int64
+}
+
+func newForgetfulRouter(t *testing.T, backend string) *forgetfulRouter {
+	t.Helper()
+
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+
+	router := &forgetfulRouter{Listener: listener, backend: backend}
+	t.Cleanup(func() { listener.Close() })
+
+	go func() {
+		for {
+			in, err := listener.Accept()
+			if err != nil {
+				return
+			}
+
+			out, err := new(net.Dialer).DialContext(t.Context(), "tcp", backend)
+			if err != nil {
+				return
+			}
+
+			n := router.opened.Add(1)
+			go router.carry(n, in, out)
+			go router.carry(n, out, in)
+		}
+	}()
+
+	return router
+}
+
+func (r *forgetfulRouter) carry(n int64, to, from net.Conn) {
+	defer to.Close()
+
+	for chunk := make([]byte, 32<<10); ; {
+		read, err := from.Read(chunk)
+		if err != nil {
+			return
+		}
+
+		if n > r.forgotten.Load() {
+			_, _ = to.Write(chunk[:read])
+		}
+	}
+}
+
+func TestDeadConnectionIsGivenUp(t *testing.T) {
+	t.Parallel()
+
+	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			server := httptest.NewUnstartedServer(kanuutest.New(&kanuutest.Options{APIKey: key}))
+			server.EnableHTTP2 = http2
+			server.StartTLS()
+			t.Cleanup(server.Close)
+
+			router := newForgetfulRouter(t, server.Listener.Addr().String())
+			transport := kanuu.NewTransport()
+			transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+			t.Cleanup(transport.CloseIdleConnections)
+
+			client, err := kanuu.NewClient(kanuu.Config{
+				APIKey: key, BaseURL: "https://" + router.Addr().String(), HTTPClient: &http.Client{Transport: transport},
+			})
+			require.NoError(t, err)
+
+			_, err = client.CreateNonce(t.Context(), ann)
+			require.NoError(t, err)
+
+			router.forgotten.Store(router.opened.Load())
+
+			_, err = client.CreateNonce(t.Context(), ann)
+			require.NoError(t, err, "the same click goes on over a new connection")
+			assert.EqualValues(t, 2, router.opened.Load())
+		})
+	}
+}
+
 func TestEndlessAnswerIsCutOff(t *testing.T) {
 	t.Parallel()
 

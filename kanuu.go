@@ -54,7 +54,9 @@ type Config struct {
 	// HTTPClient makes the calls. It is copied; its Transport (tracing, a
 	// proxy), Jar and Timeout are respected, its CheckRedirect is not: the key
 	// is never sent to another host. Default, also for a nil Transport: a
-	// transport of the client's own that keeps a connection for every caller.
+	// transport of the client's own that keeps a connection for every caller,
+	// and gives up connections that died in silence (for one of yours, see
+	// http.Transport's MaxIdleConnsPerHost and HTTP2).
 	HTTPClient *http.Client
 
 	// Logger hears what goes wrong, with the cause and the remedy, and never a
@@ -247,9 +249,10 @@ type Nonce struct {
 // [RedirectHandler] does.
 //
 // Errors: [*IdentityError] without a call; [*APIError] for what Kanuu answered;
-// [ErrUnavailable] when it did not; ctx's own error when that came first. With
-// success, the cache forgets the identifier's subscription. Network errors, 429 and 5xx are tried again, at most twice and within
-// [Config.Timeout].
+// [ErrUnavailable] when it did not; ctx's own error when that came first.
+// Network errors, 429 and 5xx are tried again, at most twice and within
+// [Config.Timeout]. With success, the cache forgets the identifier's
+// subscription: they are off to change it.
 func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
 	const operation = "create nonce"
 
@@ -273,7 +276,7 @@ func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
 	}
 
 	c.count.nonces.Add(1)
-	c.forget(ctx, id.Identifier) // they are off to change it
+	c.forget(ctx, id.Identifier)
 
 	return nonce, nil
 }

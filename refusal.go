@@ -86,8 +86,8 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, kind visit.Kind
 // logLine writes the one line that an operator gets for a visit that failed.
 func (f *refusal) logLine(r *http.Request, err error, status int, left bool) {
 	level := slog.LevelError
-	if left || status < http.StatusInternalServerError {
-		level = slog.LevelDebug // nothing is wrong on this side
+	if left || status < http.StatusInternalServerError || errors.Is(err, errBreakerOpen) {
+		level = slog.LevelDebug // nothing is wrong on this side, or it has been said
 	}
 
 	attrs := []slog.Attr{slog.Int("status", status), slog.Any("error", err)}
