@@ -521,7 +521,7 @@ func newForgetfulRouter(t *testing.T, backend string) *forgetfulRouter {
 }
 
 func (r *forgetfulRouter) carry(n int64, to, from net.Conn) {
-	defer to.Close()
+	defer func() { _ = to.Close() }()
 
 	for chunk := make([]byte, 32<<10); ; {
 		read, err := from.Read(chunk)
