@@ -177,8 +177,9 @@ func (m *MemoryCache) Get(ctx context.Context, identifier string, load LoadFunc)
 		return m.entries.Get(context.WithoutCancel(ctx), identifier, loader{m, load})
 	}
 
-	// Loads in a goroutine of its own, or joins the one that does.
-	loaded := m.entries.Refresh(context.WithoutCancel(ctx), identifier, loader{m, load})
+	// Loads in a goroutine of its own, which otter detaches from ctx, or joins
+	// the one that does.
+	loaded := m.entries.Refresh(ctx, identifier, loader{m, load})
 
 	select {
 	case result := <-loaded:

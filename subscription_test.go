@@ -245,6 +245,32 @@ func TestSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
 	})
 }
 
+func TestFailedRefreshIsNotTriedAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+		t.Helper()
+
+		assert.True(t, isSubscribed(t, client))
+		w.down.Store(true)
+		time.Sleep(5 * time.Minute)
+
+		assert.True(t, isSubscribed(t, client))
+		time.Sleep(2 * time.Second) // for the attempts
+		assert.EqualValues(t, 1, client.Stats().Cache.Failures)
+
+		calls := w.calls.Load()
+
+		assert.True(t, isSubscribed(t, client))
+		time.Sleep(2 * time.Second)
+		assert.Equal(t, calls, w.calls.Load())
+
+		time.Sleep(5 * time.Second)
+		assert.True(t, isSubscribed(t, client))
+		assert.Greater(t, w.calls.Load(), calls)
+		time.Sleep(2 * time.Second) // nothing may be left in the bubble
+	})
+}
+
 func TestSettlingWindow(t *testing.T) {
 	t.Parallel()
 
