@@ -25,6 +25,12 @@
 // shows others the way to the portal. Behind it, [SubscriptionFromContext] has
 // the subscription, in every framework.
 //
+// # What Paddle says
+//
+// A [WebhookHandler] verifies Paddle Classic's webhooks exactly as PHP would,
+// makes the cache forget what they are about, so that who has paid gets in at
+// the very next request, and calls your functions once for each alert.
+//
 // # Secrets
 //
 // The API key speaks for the seller, and a nonce's URL logs its bearer in. No
@@ -41,5 +47,6 @@
 //
 // # Testing
 //
-// Package kanuutest is a fake Kanuu for tests and for development.
+// Package kanuutest is a fake Kanuu for tests and for development, and signs
+// webhooks for tests of your functions.
 package kanuu

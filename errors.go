@@ -230,7 +230,8 @@ func retryAfter(err error) time.Duration {
 	return wait
 }
 
-// ConfigError lists everything that is wrong with a [Config], so that it can be
+// ConfigError lists everything that is wrong with a [Config], with
+// [CacheOptions], or with what [NewWebhookHandler] was given, so that it can be
 // mended in one go.
 type ConfigError struct {
 	// Problems, each naming a field and the remedy.

@@ -38,6 +38,22 @@ func gated(mux *http.ServeMux, client *kanuu.Client, who kanuu.IdentifierResolve
 	// snippet: end
 }
 
+func webhooks(mux *http.ServeMux, client *kanuu.Client) {
+	// snippet: webhooks
+	hook, err := kanuu.NewWebhookHandler(client, os.Getenv("PADDLE_PUBLIC_KEY"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	hook.On("subscription_*", func(ctx context.Context, e kanuu.Event) error {
+		log.Print(e.AlertName, e.Identifier, e.Status(), e.NextBillDate())
+		return nil
+	})
+
+	mux.Handle("/webhooks/paddle", hook)
+	// snippet: end
+}
+
 func below(ctx context.Context, client *kanuu.Client) error {
 	// snippet: client
 	nonce, err := client.CreateNonce(ctx, kanuu.Identity{

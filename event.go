@@ -1,0 +1,306 @@
+package kanuu
+
+import (
+	"encoding/json"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/kanuu-io/kanuu-go/internal/phpform"
+)
+
+// Event is one alert of Paddle, verified. It is not the truth about a
+// subscription: alerts come twice, late, and in another order than they
+// happened. Ask [Client.Subscription] what a customer may do; its cache forgets
+// the identifier before a handler is called.
+//
+// The methods read the fields that Paddle's reference lists for the six
+// subscription alerts, under Paddle's names. Each returns the zero value where
+// the alert has no such field, or something else in it. What has no method here
+// is in Fields.
+type Event struct {
+	// AlertName such as "subscription_created".
+	AlertName string
+
+	// AlertID is the same each time that Paddle delivers the same alert.
+	AlertID string
+
+	// Time at which it happened, in UTC; zero where Paddle did not say.
+	Time time.Time
+
+	// Identifier of the billable entity, as it was given to
+	// [Client.CreateNonce]. Empty: the checkout was not opened by Kanuu.
+	Identifier string
+
+	// Supplemental of [Identity.Supplemental], or what else the passthrough has
+	// in texts. nil where there is nothing.
+	Supplemental map[string]string
+
+	// Fields are all that Paddle signed.
+	Fields Fields
+}
+
+func newEvent(form *phpform.Array) Event {
+	e := Event{Fields: Fields{form}}
+	e.AlertName = e.Fields.Get("alert_name")
+	e.AlertID = e.Fields.Get("alert_id")
+	e.Time = e.time("event_time", time.DateTime)
+	e.Identifier, e.Supplemental = parsePassthrough(e.Fields.Get("passthrough"))
+
+	return e
+}
+
+// parsePassthrough reads what Kanuu gave Paddle to pass through. Other
+// checkouts have anything there, or nothing.
+func parsePassthrough(text string) (identifier string, supplemental map[string]string) {
+	entries, ok := parsePlain(text)
+	if !ok {
+		entries = parseEntries(text)
+	}
+
+	identifier = entries[passthroughKey]
+	delete(entries, passthroughKey)
+
+	if len(entries) == 0 {
+		return identifier, nil
+	}
+
+	return identifier, entries
+}
+
+// parsePlain reads what most passthroughs are, one object of texts without an
+// escape, at a tenth of the cost. It is not ok with any other JSON.
+func parsePlain(text string) (entries map[string]string, ok bool) {
+	inner, starts := strings.CutPrefix(text, `{"`)
+	inner, ends := strings.CutSuffix(inner, `"}`)
+
+	if !starts || !ends || !utf8.ValidString(inner) ||
+		strings.ContainsFunc(inner, func(r rune) bool { return r < ' ' || r == '\\' }) {
+		return nil, false
+	}
+
+	entries = make(map[string]string)
+
+	for entry := range strings.SplitSeq(inner, `","`) {
+		key, value, ok := strings.Cut(entry, `":"`)
+		if !ok || strings.Contains(key, `"`) || strings.Contains(value, `"`) {
+			return nil, false
+		}
+
+		entries[key] = value
+	}
+
+	return entries, true
+}
+
+// parseEntries reads the texts of any object, and a number for an identifier.
+func parseEntries(text string) map[string]string {
+	var raw map[string]json.RawMessage
+
+	if json.Unmarshal([]byte(text), &raw) != nil {
+		return nil
+	}
+
+	entries := make(map[string]string, len(raw))
+
+	for key, value := range raw {
+		var text string
+
+		switch {
+		case value[0] == '"' && json.Unmarshal(value, &text) == nil:
+			entries[key] = text
+		case key == passthroughKey && (value[0] == '-' || '0' <= value[0] && value[0] <= '9'):
+			entries[key] = string(value) // digit by digit: a float64 would round it
+		}
+	}
+
+	return entries
+}
+
+// SubscriptionID is Paddle's id of the subscription.
+func (e Event) SubscriptionID() int64 { return e.integer("subscription_id") }
+
+// PlanID is Paddle's id of the plan; in subscription_updated of the new one.
+func (e Event) PlanID() int64 { return e.integer("subscription_plan_id") }
+
+// UserID is Paddle's id of the customer.
+func (e Event) UserID() int64 { return e.integer("user_id") }
+
+// CheckoutID is Paddle's id of the checkout.
+func (e Event) CheckoutID() string { return e.Fields.Get("checkout_id") }
+
+// Email of the customer.
+func (e Event) Email() string { return e.Fields.Get("email") }
+
+// Status of the subscription, in the spelling of Kanuu: what Paddle calls
+// "deleted" is [StatusCanceled].
+func (e Event) Status() Status { return ParseStatus(e.Fields.Get("status")) }
+
+// Quantity that was bought; in subscription_updated the new one.
+func (e Event) Quantity() int64 { return e.integer(e.either("quantity", "new_quantity")) }
+
+// UnitPrice of one; in subscription_updated the new one.
+func (e Event) UnitPrice() Amount { return e.amount(e.either("unit_price", "new_unit_price")) }
+
+// Price of all, in subscription_updated: the new one.
+func (e Event) Price() Amount { return e.amount("new_price") }
+
+// SaleGross is what was paid, tax included, in subscription_payment_succeeded.
+func (e Event) SaleGross() Amount { return e.amount("sale_gross") }
+
+// Amount that was not paid in subscription_payment_failed, and that was given
+// back in subscription_payment_refunded.
+func (e Event) Amount() Amount { return e.amount("amount") }
+
+// GrossRefund is what was given back, tax included, in
+// subscription_payment_refunded.
+func (e Event) GrossRefund() Amount { return e.amount("gross_refund") }
+
+// NextBillDate is the day of the next payment, as midnight UTC.
+func (e Event) NextBillDate() time.Time { return e.time("next_bill_date", time.DateOnly) }
+
+// CancellationEffectiveDate is the day on which a cancelled subscription ends,
+// as midnight UTC, in subscription_cancelled.
+func (e Event) CancellationEffectiveDate() time.Time {
+	return e.time("cancellation_effective_date", time.DateOnly)
+}
+
+// CancelURL is where the customer can cancel. Whoever has it can.
+func (e Event) CancelURL() string { return e.Fields.Get("cancel_url") }
+
+// UpdateURL is where the customer can change how they pay. Whoever has it can.
+func (e Event) UpdateURL() string { return e.Fields.Get("update_url") }
+
+// Previous is how a subscription was before subscription_updated.
+type Previous struct {
+	Status       Status
+	PlanID       int64
+	Quantity     int64
+	UnitPrice    Amount
+	Price        Amount
+	NextBillDate time.Time
+}
+
+// Previous is how the subscription was before, in subscription_updated.
+func (e Event) Previous() Previous {
+	return Previous{
+		Status:       ParseStatus(e.Fields.Get("old_status")),
+		PlanID:       e.integer("old_subscription_plan_id"),
+		Quantity:     e.integer("old_quantity"),
+		UnitPrice:    e.amount("old_unit_price"),
+		Price:        e.amount("old_price"),
+		NextBillDate: e.time("old_next_bill_date", time.DateOnly),
+	}
+}
+
+// Amount of money. The zero value is none at all, which is not 0.00.
+type Amount struct {
+	// Value as Paddle wrote it, "12.00": decimal, and exact as no float is.
+	Value string
+
+	// Currency is its ISO code, "EUR".
+	Currency string
+}
+
+// String is "12.00 EUR", and empty for none at all.
+func (a Amount) String() string {
+	if a == (Amount{}) {
+		return ""
+	}
+
+	return a.Value + " " + a.Currency
+}
+
+// either is the first of the fields, where the alert has it, else the second.
+func (e Event) either(first, second string) string {
+	if _, ok := e.Fields.Lookup(first); ok {
+		return first
+	}
+
+	return second
+}
+
+func (e Event) integer(field string) int64 {
+	value, err := strconv.ParseInt(e.Fields.Get(field), 10, 64)
+	if err != nil {
+		return 0
+	}
+
+	return value
+}
+
+func (e Event) amount(field string) Amount {
+	value := e.Fields.Get(field)
+	if value == "" {
+		return Amount{}
+	}
+
+	return Amount{Value: value, Currency: e.Fields.Get("currency")}
+}
+
+func (e Event) time(field, layout string) time.Time {
+	value, err := time.Parse(layout, e.Fields.Get(field))
+	if err != nil {
+		return time.Time{}
+	}
+
+	return value
+}
+
+// Fields of an alert, as PHP reads a form. They hold what is personal about
+// the customer, and are not shown when an [Event] is printed.
+type Fields struct{ form *phpform.Array }
+
+// Get returns a field's text; empty where there is none.
+func (f Fields) Get(name string) string {
+	value, _ := f.Lookup(name)
+
+	return value
+}
+
+// Lookup returns a field's text, and whether there is one. Fields that are
+// arrays have subscripts: the text of a[b][] is at "a", "b", "0".
+func (f Fields) Lookup(name string, subscripts ...string) (string, bool) {
+	if f.form == nil {
+		return "", false
+	}
+
+	item, ok := f.form.Get(name)
+
+	for _, subscript := range subscripts {
+		if item.Array == nil {
+			return "", false
+		}
+
+		item, ok = item.Array.Get(subscript)
+	}
+
+	return item.Text, ok && item.Array == nil
+}
+
+// All are the fields by name, in the order in which Paddle signed them. Those
+// within arrays have names with subscripts, "a[b][0]".
+func (f Fields) All() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		if f.form != nil {
+			yieldTexts("", f.form, yield)
+		}
+	}
+}
+
+func yieldTexts(array string, form *phpform.Array, yield func(string, string) bool) bool {
+	for _, item := range form.Items() {
+		name := item.Key
+		if array != "" {
+			name = array + "[" + item.Key + "]"
+		}
+
+		if item.Array == nil && !yield(name, item.Text) || item.Array != nil && !yieldTexts(name, item.Array, yield) {
+			return false
+		}
+	}
+
+	return true
+}
