@@ -7,7 +7,9 @@ require (
 	github.com/kanuu-io/kanuu-go v0.0.0-00010101000000-000000000000
 	github.com/kanuu-io/kanuu-go/adapters/echo v0.0.0-00010101000000-000000000000
 	github.com/kanuu-io/kanuu-go/adapters/gin v0.0.0-00010101000000-000000000000
+	github.com/kanuu-io/kanuu-go/adapters/redis v0.0.0-00010101000000-000000000000
 	github.com/labstack/echo/v4 v4.16.0
+	github.com/redis/rueidis v1.0.71
 	github.com/stretchr/testify v1.12.1
 )
 
@@ -57,3 +59,5 @@ replace github.com/kanuu-io/kanuu-go => ..
 replace github.com/kanuu-io/kanuu-go/adapters/echo => ../adapters/echo
 
 replace github.com/kanuu-io/kanuu-go/adapters/gin => ../adapters/gin
+
+replace github.com/kanuu-io/kanuu-go/adapters/redis => ../adapters/redis

@@ -1,4 +1,5 @@
-// Command echo is Acme Notes on Echo, with a billing portal.
+// Command echo is Acme Notes on Echo, with a billing portal and a page for
+// subscribers.
 //
 //	go run ./examples/echo
 package main
@@ -17,7 +18,8 @@ import (
 
 func main() { os.Exit(demo.Run("Echo", NewHandler)) }
 
-// NewHandler returns the app's own routes, and /billing.
+// NewHandler returns the app's own routes, /billing, /pro for subscribers, and
+// what Paddle calls.
 func NewHandler(app *demo.App) (http.Handler, error) {
 	e := echo.New()
 	e.Logger.SetOutput(os.Stderr)
@@ -31,6 +33,19 @@ func NewHandler(app *demo.App) (http.Handler, error) {
 	e.RouteNotFound("/*", echo.WrapHandler(http.HandlerFunc(app.NotFound)))
 
 	kanuuecho.Mount(e, "/billing", app.Client, who, &kanuu.RedirectOptions{LoginURL: "/"})
+
+	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/"})
+	e.GET("/pro", func(c echo.Context) error {
+		subscription, _ := kanuu.SubscriptionFromContext(c.Request().Context())
+		app.Pro(c.Response(), loggedIn(c), subscription)
+
+		return nil
+	}, kanuuecho.Gate(gate, who))
+
+	if hook := app.Webhook; hook != nil { // PADDLE_PUBLIC_KEY is set
+		hook.On("subscription_*", app.KeepEvent)
+		e.POST("/webhooks/paddle", echo.WrapHandler(hook))
+	}
 
 	return e, nil
 }

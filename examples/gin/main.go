@@ -1,4 +1,5 @@
-// Command gin is Acme Notes on Gin, with a billing portal.
+// Command gin is Acme Notes on Gin, with a billing portal and a page for
+// subscribers.
 //
 //	go run ./examples/gin
 package main
@@ -16,7 +17,8 @@ import (
 
 func main() { os.Exit(demo.Run("Gin", NewHandler)) }
 
-// NewHandler returns the app's own routes, and /billing.
+// NewHandler returns the app's own routes, /billing, /pro for subscribers, and
+// what Paddle calls.
 func NewHandler(app *demo.App) (http.Handler, error) {
 	gin.SetMode(gin.ReleaseMode)
 
@@ -29,6 +31,17 @@ func NewHandler(app *demo.App) (http.Handler, error) {
 	r.NoRoute(gin.WrapF(app.NotFound))
 
 	kanuugin.Mount(r, "/billing", app.Client, who, &kanuu.RedirectOptions{LoginURL: "/"})
+
+	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/"})
+	r.GET("/pro", kanuugin.Gate(gate, who), func(c *gin.Context) {
+		subscription, _ := kanuu.SubscriptionFromContext(c.Request.Context())
+		app.Pro(c.Writer, loggedIn(c), subscription)
+	})
+
+	if hook := app.Webhook; hook != nil { // PADDLE_PUBLIC_KEY is set
+		hook.On("subscription_*", app.KeepEvent)
+		r.POST("/webhooks/paddle", gin.WrapH(hook))
+	}
 
 	return r, nil
 }

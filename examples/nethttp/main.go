@@ -1,4 +1,5 @@
-// Command nethttp is Acme Notes on net/http alone, with a billing portal.
+// Command nethttp is Acme Notes on net/http alone, with a billing portal and a
+// page for subscribers.
 //
 //	go run ./examples/nethttp
 package main
@@ -14,7 +15,8 @@ import (
 
 func main() { os.Exit(demo.Run("net/http", NewHandler)) }
 
-// NewHandler returns the app's own routes, and /billing.
+// NewHandler returns the app's own routes, /billing, /pro for subscribers, and
+// what Paddle calls.
 func NewHandler(app *demo.App) (http.Handler, error) {
 	mux := http.NewServeMux()
 
@@ -23,7 +25,19 @@ func NewHandler(app *demo.App) (http.Handler, error) {
 	})
 	mux.HandleFunc("/", app.NotFound)
 
-	mux.Handle("/billing", kanuu.NewRedirectHandler(app.Client, kanuu.IdentifierResolverFunc(who), &kanuu.RedirectOptions{LoginURL: "/"}))
+	who := kanuu.IdentifierResolverFunc(who)
+	mux.Handle("/billing", kanuu.NewRedirectHandler(app.Client, who, &kanuu.RedirectOptions{LoginURL: "/"}))
+
+	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/"})
+	mux.Handle("GET /pro", gate.Handler(who, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		subscription, _ := kanuu.SubscriptionFromContext(r.Context())
+		app.Pro(w, loggedIn(r.Context()), subscription)
+	})))
+
+	if hook := app.Webhook; hook != nil { // PADDLE_PUBLIC_KEY is set
+		hook.On("subscription_*", app.KeepEvent)
+		mux.Handle("POST /webhooks/paddle", hook)
+	}
 
 	return session(app, mux), nil
 }

@@ -15,11 +15,13 @@ import (
 // App is Acme Notes. Its exported half is what an example builds on; it is safe
 // for concurrent use.
 type App struct {
-	Client *kanuu.Client
+	Client  *kanuu.Client
+	Webhook *kanuu.WebhookHandler // nil: PADDLE_PUBLIC_KEY is not set
 
 	framework string
 	standIn   bool
 	sessions  sessions
+	events    events
 	logger    *slog.Logger
 }
 
@@ -30,7 +32,21 @@ func (a *App) User(r *http.Request) (*User, bool) {
 
 // Home is the page at /. The user is nil where nobody is logged in.
 func (a *App) Home(w http.ResponseWriter, r *http.Request, user *User) {
-	a.render(w, http.StatusOK, homePage, view{User: user})
+	a.home(w, r, http.StatusOK, user, "")
+}
+
+func (a *App) home(w http.ResponseWriter, r *http.Request, status int, user *User, alert string) {
+	data := view{User: user, Alert: alert}
+	if user != nil {
+		data.State, data.Events = a.stateOf(r, user), a.events.last(user.ID)
+	}
+
+	a.render(w, status, homePage, data)
+}
+
+// Pro is the page at /pro, for a user who has that subscription.
+func (a *App) Pro(w http.ResponseWriter, user *User, subscription kanuu.Subscription) {
+	a.render(w, http.StatusOK, proPage, view{User: user, State: describe(subscription)})
 }
 
 // NotFound is the page for everything that is not there.
@@ -48,10 +64,7 @@ func (a *App) login(w http.ResponseWriter, r *http.Request) {
 	user, ok := userByLogin(login)
 	if !ok {
 		current, _ := a.User(r)
-		a.render(w, http.StatusUnprocessableEntity, homePage, view{
-			User:  current,
-			Alert: fmt.Sprintf("There is no user “%s”.", login),
-		})
+		a.home(w, r, http.StatusUnprocessableEntity, current, fmt.Sprintf("There is no user “%s”.", login))
 
 		return
 	}
@@ -75,19 +88,20 @@ func (a *App) crossOrigin(w http.ResponseWriter, _ *http.Request) {
 // around puts what has nothing to do with Kanuu around the framework's handler:
 // logging in and out, the style sheet, headers, the log.
 func (a *App) around(handler http.Handler) http.Handler {
+	// The forms of this app; /billing has a protection of its own.
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(a.logged(a.crossOrigin))
+
 	mux := http.NewServeMux()
-	mux.Handle("POST /login", a.logged(a.login))
+	mux.Handle("POST /login", protection.Handler(a.logged(a.login)))
 	mux.Handle("GET /login", http.RedirectHandler("/", http.StatusSeeOther)) // a reload after a failed login
-	mux.Handle("POST /logout", a.logged(a.logout))
+	mux.Handle("POST /logout", protection.Handler(a.logged(a.logout)))
 	mux.HandleFunc("GET /style.css", asset)
 	mux.HandleFunc("GET /icon.svg", asset)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.Handle("/", a.logged(handler.ServeHTTP))
 
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(a.logged(a.crossOrigin))
-
-	return hardened(protection.Handler(mux))
+	return hardened(mux)
 }
 
 // hardened sets the headers that every answer gets, unless it knows better.
@@ -140,6 +154,7 @@ func asset(w http.ResponseWriter, r *http.Request) {
 
 var (
 	homePage    = page("assets/home.html")
+	proPage     = page("assets/pro.html")
 	messagePage = page("assets/message.html")
 )
 
@@ -149,8 +164,10 @@ func page(file string) *template.Template {
 
 // view is what the pages show.
 type view struct {
-	User  *User
-	Alert string
+	User   *User
+	State  state // of the user's subscription
+	Events []event
+	Alert  string
 
 	Title, Text string // of a message
 

@@ -11,11 +11,12 @@ import (
 // newClient returns a client of the real Kanuu where there is an API key, else
 // one of a stand-in that the caller has to close. The stand-in's "back to your
 // application" leads to home; of the real one, that is set in Kanuu.
-func newClient(getenv func(string) string, home string, logger *slog.Logger) (*kanuu.Client, *kanuutest.Server, error) {
+func newClient(getenv func(string) string, home string, cache kanuu.Cache, logger *slog.Logger) (*kanuu.Client, *kanuutest.Server, error) {
 	config := kanuu.Config{
 		APIKey:  getenv("KANUU_API_KEY"),
 		BaseURL: getenv("KANUU_BASE_URL"),
 		Logger:  logger,
+		Cache:   cache,
 	}
 
 	if config.APIKey != "" {
@@ -37,8 +38,6 @@ func newClient(getenv func(string) string, home string, logger *slog.Logger) (*k
 
 		return nil, nil, err
 	}
-
-	logger.Info("no KANUU_API_KEY, so a stand-in for Kanuu runs inside: click around, nothing is charged; set KANUU_API_KEY to use the real one", "portal", standIn.URL)
 
 	return client, standIn, nil
 }

@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/kanuu-io/kanuu-go"
 )
 
 const (
@@ -43,10 +45,12 @@ func Run(framework string, build Build) int {
 // Serve is Run for tests, which bring their own environment: it serves until
 // ctx is done. These are the variables that it reads:
 //
-//	ADDR            where to listen: 127.0.0.1:8080
-//	KANUU_API_KEY   without it, a stand-in for Kanuu runs inside the app
-//	KANUU_BASE_URL  https://kanuu.io
-//	SESSION_KEY     signs the session cookies: random, so a restart logs everybody out
+//	ADDR               where to listen: 127.0.0.1:8080
+//	KANUU_API_KEY      without it, a stand-in for Kanuu runs inside the app
+//	KANUU_BASE_URL     https://kanuu.io
+//	PADDLE_PUBLIC_KEY  without it, the app does not listen to Paddle's webhooks
+//	REDIS_URL          without it, each replica has a cache of its own
+//	SESSION_KEY        signs the session cookies: random, so a restart logs everybody out
 func Serve(ctx context.Context, getenv func(string) string, stderr io.Writer, framework string, build Build) int {
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
 
@@ -74,7 +78,13 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 
 	home := homeURL(addr, listener.Addr())
 
-	client, standIn, err := newClient(getenv, home, logger)
+	cache, endCache, err := newCache(getenv("REDIS_URL"), logger) //nolint:contextcheck // the cache lives until it is ended
+	if err != nil {
+		return err
+	}
+	defer endCache()
+
+	client, standIn, err := newClient(getenv, home, cache, logger)
 	if err != nil {
 		return err
 	}
@@ -82,7 +92,15 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 		defer standIn.Close()
 	}
 
-	app := &App{Client: client, framework: framework, standIn: standIn != nil, sessions: sessions, logger: logger}
+	hook, err := newWebhook(client, getenv(kanuu.EnvPaddlePublicKey))
+	if err != nil {
+		return err
+	}
+
+	app := &App{
+		Client: client, Webhook: hook,
+		framework: framework, standIn: standIn != nil, sessions: sessions, logger: logger,
+	}
 
 	handler, err := build(app)
 	if err != nil {
@@ -97,6 +115,13 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+
+	if standIn != nil {
+		logger.Info("no KANUU_API_KEY, so a stand-in for Kanuu runs inside: click around, nothing is charged; set KANUU_API_KEY to use the real one", "portal", standIn.URL)
+	}
+	if hook == nil {
+		logger.Info("no PADDLE_PUBLIC_KEY, so there is no /webhooks/paddle: set PADDLE_PUBLIC_KEY to the public key in Paddle's dashboard to hear of changes at once")
 	}
 
 	ended := make(chan error, 1)

@@ -28,6 +28,17 @@ func Run(t *testing.T, framework string, build demo.Build) {
 		"session cookie": testSessionCookie,
 		"billing":        testBilling,
 		"kanuu fails":    testKanuuFails,
+		"pro":            testPro,
+		"home":           testHome,
+		"outage":         testOutage,
+		"stampede":       testStampede,
+		"journey":        testJourney,
+		"webhook":        testWebhook,
+		"webhook admits": testWebhookAdmits,
+		"no webhook":     testNoWebhook,
+		"replicas":       testReplicas,
+		"redis is gone":  testRedisIsGone,
+		"redis refuses":  testRedisRefuses,
 		"shutdown":       testShutdown,
 		"wrong settings": testWrongSettings,
 		"process":        testProcess,
@@ -56,12 +67,12 @@ func testRequests(t *testing.T, framework string, build demo.Build) {
 	}{
 		"home, nobody logged in": {
 			path: "/", status: http.StatusOK,
-			shows: []string{"Continue as Alice", "Continue as Bob", framework},
+			shows: []string{"Continue as Alice", "Continue as Bob", `href="/pro"`, framework},
 			hides: []string{"/billing", "/logout"},
 		},
 		"home, alice": {
 			as: "alice", path: "/", status: http.StatusOK,
-			shows: []string{"Hello, Alice", "1001", "alice@example.com", `href="/billing"`, "Manage your subscription", `action="/logout"`},
+			shows: []string{"Hello, Alice", "1001", "alice@example.com", `href="/billing"`, "Manage your subscription", `href="/pro"`, "No subscription", `action="/logout"`},
 			hides: []string{"Continue as", "bob@example.com"},
 		},
 		"home, bob": {
@@ -130,6 +141,19 @@ func testRequests(t *testing.T, framework string, build demo.Build) {
 		"nothing there, deeper": {
 			path: "/nothing/at/all", status: http.StatusNotFound, shows: []string{"Nothing here"},
 		},
+		"pro, nobody logged in": {
+			path: "/pro", status: http.StatusFound, location: "/",
+		},
+		"pro, nobody logged in, by fetch": {
+			path: "/pro", header: http.Header{"Sec-Fetch-Mode": {"cors"}, "Sec-Fetch-Dest": {"empty"}},
+			status: http.StatusUnauthorized,
+		},
+		"pro, not subscribed": {
+			as: "alice", path: "/pro", status: http.StatusSeeOther, location: "/billing",
+		},
+		"below pro": {
+			as: "alice", path: "/pro/1002", status: http.StatusNotFound, shows: []string{"Nothing here"},
+		},
 		"below billing": {
 			as: "alice", path: "/billing/1002", status: http.StatusNotFound, shows: []string{"Nothing here"},
 		},
@@ -189,7 +213,7 @@ func testRequests(t *testing.T, framework string, build demo.Build) {
 	}
 
 	t.Cleanup(func() {
-		assert.Empty(t, site.Kanuu.Requests(), "none of these was a click of somebody logged in")
+		assert.Zero(t, site.calls("/api/nonce"), "none of these was somebody logged in who clicked on /billing")
 	})
 }
 

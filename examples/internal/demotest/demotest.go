@@ -73,6 +73,13 @@ func start(t *testing.T, framework string, build demo.Build, env map[string]stri
 	kanuu := kanuutest.NewServer(nil)
 	t.Cleanup(kanuu.Close)
 
+	return startOn(t, kanuu, framework, build, env)
+}
+
+// startOn is start with a Kanuu that others have, too.
+func startOn(t *testing.T, kanuu *kanuutest.Server, framework string, build demo.Build, env map[string]string) *site {
+	t.Helper()
+
 	vars := map[string]string{
 		"ADDR":           "127.0.0.1:0",
 		"KANUU_API_KEY":  kanuutest.DefaultAPIKey,
@@ -96,6 +103,18 @@ func start(t *testing.T, framework string, build demo.Build, env map[string]stri
 	}
 
 	return s
+}
+
+// calls counts the calls of that path of Kanuu's API.
+func (s *site) calls(path string) int {
+	calls := 0
+	for _, request := range s.Kanuu.Requests() {
+		if request.Path == path {
+			calls++
+		}
+	}
+
+	return calls
 }
 
 // end stops the app and waits for it.
@@ -159,7 +178,7 @@ func (s *site) visit(t *testing.T, login string) *visitor {
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 
-	transport := &http.Transport{}
+	transport := &http.Transport{MaxIdleConnsPerHost: 200} // of which some tests send as many at once
 	t.Cleanup(transport.CloseIdleConnections)
 
 	v := &visitor{site: s, client: &http.Client{
@@ -195,10 +214,33 @@ func (v *visitor) post(t *testing.T, path string, form url.Values, header http.H
 	return v.send(t, http.MethodPost, path, form, header)
 }
 
+// status of a page of the app, for goroutines beside the test's own.
+func (v *visitor) status(ctx context.Context, path string) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.URL+path, http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+
+	res, err := v.client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+
+	_, err = io.Copy(io.Discard, res.Body)
+
+	return res.StatusCode, err
+}
+
+// send asks the app, or where the path is a URL whoever is there.
 func (v *visitor) send(t *testing.T, method, path string, form url.Values, header http.Header) answer {
 	t.Helper()
 
-	req, err := http.NewRequestWithContext(t.Context(), method, v.URL+path, strings.NewReader(form.Encode()))
+	if strings.HasPrefix(path, "/") {
+		path = v.URL + path
+	}
+
+	req, err := http.NewRequestWithContext(t.Context(), method, path, strings.NewReader(form.Encode()))
 	require.NoError(t, err)
 	maps.Copy(req.Header, header)
 	if form != nil {
@@ -213,4 +255,13 @@ func (v *visitor) send(t *testing.T, method, path string, form url.Values, heade
 	require.NoError(t, err)
 
 	return answer{res.StatusCode, res.Header, string(body)}
+}
+
+// eventually looks again and again whether something is so.
+func eventually(t *testing.T, within time.Duration, so func() bool, message string) {
+	t.Helper()
+
+	for end := time.Now().Add(within); !so(); time.Sleep(20 * time.Millisecond) {
+		require.True(t, time.Now().Before(end), "not within %s: %s", within, message)
+	}
 }

@@ -75,6 +75,18 @@ func testWrongSettings(t *testing.T, _ string, _ demo.Build) {
 			map[string]string{"ADDR": "127.0.0.1:0", "KANUU_API_KEY": "secret-key", "KANUU_BASE_URL": "kanuu"},
 			[]string{"kanuu: ", "BaseURL"},
 		},
+		"Redis URL that is none": {
+			map[string]string{"ADDR": "127.0.0.1:0", "REDIS_URL": "http://:secret-key@127.0.0.1:6379"},
+			[]string{"REDIS_URL is not the URL of a Redis", "redis://127.0.0.1:6379"},
+		},
+		"Redis URL that is no URL": {
+			map[string]string{"ADDR": "127.0.0.1:0", "REDIS_URL": "redis://:secret-key@127.0.0.1:port"},
+			[]string{"REDIS_URL is not the URL of a Redis"},
+		},
+		"Paddle key that is none": {
+			map[string]string{"ADDR": "127.0.0.1:0", "PADDLE_PUBLIC_KEY": "secret-key"},
+			[]string{"PADDLE_PUBLIC_KEY cannot be used", "Paddle's dashboard"},
+		},
 		"short session key": {
 			map[string]string{"ADDR": "127.0.0.1:0", "SESSION_KEY": "secret-key"},
 			[]string{"SESSION_KEY is too short"},
@@ -150,6 +162,7 @@ func testProcess(t *testing.T, framework string, _ demo.Build) {
 	<-read
 	require.NoError(t, cmd.Wait())
 	assert.Empty(t, stdout.String())
-	assert.Contains(t, log.String(), "KANUU_API_KEY")
+	assert.Contains(t, log.String(), "set KANUU_API_KEY")
+	assert.Contains(t, log.String(), "set PADDLE_PUBLIC_KEY")
 	assert.NotContains(t, log.String(), portal[strings.LastIndex(portal, "/")+1:])
 }

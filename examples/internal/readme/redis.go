@@ -1,0 +1,30 @@
+package readme
+
+import (
+	"log"
+	"os"
+
+	"github.com/redis/rueidis"
+
+	"github.com/kanuu-io/kanuu-go"
+	kanuuredis "github.com/kanuu-io/kanuu-go/adapters/redis"
+)
+
+func shared() (*kanuu.Client, error) {
+	// snippet: redis
+	option, err := rueidis.ParseURL(os.Getenv("REDIS_URL"))
+	if err != nil {
+		log.Fatal("REDIS_URL is not a Redis URL") // not err, which repeats the password
+	}
+
+	cache, err := kanuuredis.New(option, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cache.Close()
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: os.Getenv("KANUU_API_KEY"), Cache: cache})
+	// snippet: end
+
+	return client, err
+}
