@@ -63,7 +63,8 @@ type WebhookOptions struct {
 	// [DefaultWebhookTimeout]. Their context ends with it.
 	Timeout time.Duration
 
-	// Deduplicator remembers which alerts were handled. Default: the memory of
+	// Deduplicator remembers which alerts were handled. Default: the client's
+	// Config.Cache, if it is one, as that of kanuuredis is; else the memory of
 	// this handler, for 72 hours. Several machines that Paddle's webhooks reach
 	// need one that they share.
 	Deduplicator Deduplicator
@@ -177,6 +178,10 @@ func NewWebhookHandler(client *Client, publicKey string, options *WebhookOptions
 	}
 
 	h.timeout = timeout
+
+	if shared, ok := client.cache.(Deduplicator); ok && h.dedup == nil {
+		h.dedup = shared
+	}
 
 	if h.dedup == nil {
 		h.dedup = newAlertMemory(cmp.Or(options.RememberedAlerts, DefaultRememberedAlerts))

@@ -106,7 +106,7 @@ func (s *redisServer) start() {
 		if err != nil {
 			return false
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 
 		_, err = conn.Write([]byte("PING\r\n"))
 		if err == nil {

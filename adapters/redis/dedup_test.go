@@ -1,0 +1,98 @@
+package kanuuredis_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanuu-io/kanuu-go"
+	kanuuredis "github.com/kanuu-io/kanuu-go/adapters/redis"
+	"github.com/kanuu-io/kanuu-go/kanuutest"
+)
+
+// newHook is a machine's handler of webhooks, which reach handle.
+func newHook(tb testing.TB, cache *kanuuredis.Cache, signer *kanuutest.Signer, handle func() error) *kanuu.WebhookHandler {
+	tb.Helper()
+
+	hook, err := kanuu.NewWebhookHandler(newClient(tb, newBox(tb), cache), signer.PublicKey(), nil)
+	require.NoError(tb, err)
+	hook.On("*", func(context.Context, kanuu.Event) error { return handle() })
+
+	return hook
+}
+
+func TestAlertsAreHandledByOneMachine(t *testing.T) {
+	t.Parallel()
+
+	server, a, b := twoMachines(t, kanuu.CacheOptions{})
+	signer := kanuutest.NewSigner()
+	alert := kanuutest.Webhook{AlertName: "subscription_created", AlertID: "7", Identifier: "42"}
+
+	var (
+		handled int
+		fails   = true
+		during  func()
+	)
+
+	handle := func() error {
+		handled++
+
+		if during != nil {
+			during()
+		}
+
+		if fails {
+			return errors.New("not today")
+		}
+
+		return nil
+	}
+	hookA, hookB := newHook(t, a, signer, handle), newHook(t, b, signer, handle)
+
+	assert.Equal(t, http.StatusInternalServerError, signer.Post(hookA, alert).StatusCode)
+	assert.Equal(t, 1, handled)
+
+	fails = false
+	during = func() {
+		assert.Equal(t, http.StatusServiceUnavailable, signer.Post(hookA, alert).StatusCode, "the other one is at it")
+	}
+
+	assert.Equal(t, http.StatusOK, signer.Post(hookB, alert).StatusCode, "what failed comes again")
+	assert.Equal(t, 2, handled)
+
+	during = nil
+
+	assert.Equal(t, http.StatusOK, signer.Post(hookA, alert).StatusCode)
+	assert.Equal(t, http.StatusOK, signer.Post(hookB, alert).StatusCode)
+	assert.Equal(t, 2, handled, "handled once")
+
+	left, err := server.do("PTTL", "kanuu:alert:{id:7}").AsInt64()
+	require.NoError(t, err)
+	assert.InDelta(t, (72 * 60 * 60 * 1000), left, 60_000, "remembered for 72 hours")
+}
+
+func TestAlertsWithoutRedisComeAgain(t *testing.T) {
+	t.Parallel()
+
+	server := startRedis(t)
+	cache := newCache(t, server.option(), nil)
+	signer := kanuutest.NewSigner()
+	hook := newHook(t, cache, signer, func() error {
+		t.Error("handled although nobody can remember it")
+
+		return nil
+	})
+
+	server.kill()
+
+	for range 2 { // the first to find out, and one who is told
+		assert.Equal(t, http.StatusServiceUnavailable,
+			signer.Post(hook, kanuutest.Webhook{AlertName: "subscription_created", AlertID: "7"}).StatusCode)
+	}
+
+	require.Error(t, cache.End(t.Context(), "7", true))
+}
