@@ -2,10 +2,12 @@ package kanuuecho_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -231,6 +233,43 @@ func TestMissingPartsPanic(t *testing.T) {
 	assert.Panics(t, func() { kanuuecho.Gate(nil, who) })
 	assert.Panics(t, func() { kanuuecho.Gate(kanuu.NewGate(client, nil), nil) })
 	assert.Panics(t, func() { kanuuecho.Redirect(client, who, &kanuu.RedirectOptions{LoginURL: "//evil.example"}) })
+}
+
+// What PHP signed comes out here as it does behind net/http.
+func TestWebhooksMount(t *testing.T) {
+	t.Parallel()
+
+	file, err := os.ReadFile("../../testdata/paddle/sample.json")
+	require.NoError(t, err)
+
+	var sample struct {
+		PublicKey string `json:"public_key"`
+		Cases     []struct {
+			Name  string `json:"name"`
+			Body  string `json:"body"`
+			Valid bool   `json:"valid"`
+		} `json:"cases"`
+	}
+
+	require.NoError(t, json.Unmarshal(file, &sample))
+	require.NotEmpty(t, sample.Cases)
+
+	client, _ := setup(t)
+	hook, err := kanuu.NewWebhookHandler(client, sample.PublicKey, nil)
+	require.NoError(t, err)
+
+	app := echo.New()
+	app.POST("/webhooks/paddle", echo.WrapHandler(hook))
+
+	for _, tc := range sample.Cases {
+		r := httptest.NewRequest(http.MethodPost, "/webhooks/paddle?alert_name=query", strings.NewReader(tc.Body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, r)
+		assert.Equal(t, tc.Valid, w.Code == http.StatusOK, tc.Name)
+		assert.Equal(t, !tc.Valid, w.Code == http.StatusUnauthorized, tc.Name)
+	}
 }
 
 func ExampleMount() {
