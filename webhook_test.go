@@ -1222,3 +1222,43 @@ type nowhere struct{ header http.Header }
 func (w nowhere) Header() http.Header         { return w.header }
 func (w nowhere) WriteHeader(int)             {}
 func (w nowhere) Write(b []byte) (int, error) { return len(b), nil }
+
+// sharedCache remembers alerts, too, as that of kanuuredis does.
+type sharedCache struct {
+	kanuu.Cache
+
+	begun []string
+}
+
+func (c *sharedCache) Begin(_ context.Context, alertID string, _ time.Duration) (bool, error) {
+	c.begun = append(c.begun, alertID)
+
+	return false, nil
+}
+
+func (c *sharedCache) End(context.Context, string, bool) error { return nil }
+
+func TestSharedCacheRemembersAlerts(t *testing.T) {
+	t.Parallel()
+
+	memory, err := kanuu.NewMemoryCache(nil)
+	require.NoError(t, err)
+
+	cache := &sharedCache{Cache: memory}
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, Cache: cache})
+	require.NoError(t, err)
+
+	signer := kanuutest.NewSigner()
+
+	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), nil)
+	require.NoError(t, err)
+	hook.On("*", func(context.Context, kanuu.Event) error {
+		t.Error("another machine has handled it")
+
+		return nil
+	})
+
+	assert.Equal(t, http.StatusOK, signer.Post(hook, kanuutest.Webhook{AlertID: "7"}).StatusCode)
+	assert.Equal(t, []string{"7"}, cache.begun)
+}
