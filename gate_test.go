@@ -28,7 +28,7 @@ func TestNewGatePanics(t *testing.T) {
 	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return ann, nil })
 
 	assert.PanicsWithValue(t, "kanuu: the client of a gate is nil: did NewClient return an error?", func() { kanuu.NewGate(nil, nil) })
-	assert.PanicsWithValue(t, `kanuu: GateOptions.BillingURL "https://kanuu.io" is not a path of this application: write it like "/login"`,
+	assert.PanicsWithValue(t, `kanuu: GateOptions.BillingURL "https://kanuu.io" is not a path of this application: start it with one slash, such as "/billing"`,
 		func() { kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "https://kanuu.io"}) })
 	assert.Panics(t, func() { kanuu.NewGate(client, &kanuu.GateOptions{LoginURL: "//evil.example"}) })
 	assert.Panics(t, func() { kanuu.NewGate(client, nil).Handler(nil, http.NotFoundHandler()) })

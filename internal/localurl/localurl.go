@@ -9,7 +9,7 @@ import (
 
 // What [Check] finds.
 var (
-	errNotLocal   = errors.New(`is not a path of this application: write it like "/login"`)
+	errNotLocal   = errors.New(`is not a path of this application: start it with one slash, such as "/billing"`)
 	errOtherHost  = errors.New(`leads to another host: browsers read "//" and "/\" at its start as that`)
 	errBackslash  = errors.New(`has a backslash, which browsers read as a slash: write "/" or "%5C"`)
 	errCharacter  = errors.New("has a control character, a space or one beyond ASCII: percent-encode it")

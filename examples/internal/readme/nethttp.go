@@ -32,7 +32,7 @@ func netHTTP(mux *http.ServeMux) {
 
 func gated(mux *http.ServeMux, client *kanuu.Client, who kanuu.IdentifierResolver, pro http.Handler) {
 	// snippet: gate
-	gate := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"})
+	gate := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/login"})
 
 	mux.Handle("/pro", gate.Handler(who, pro)) // net/http; pro finds kanuu.SubscriptionFromContext(r.Context())
 	// snippet: end
