@@ -229,11 +229,15 @@ func TestStaleIsServedAndRefreshedByOneMachine(t *testing.T) {
 		return len(refresh.started) > 0
 	}, "a refresh")
 
+	asked := scriptCalls(t, server)
+
 	for range 100 { // served, and not loaded twice
 		for _, cache := range machines {
 			requireAnswer(t, cache, "42", refresh.load, plan(1))
 		}
 	}
+
+	assert.Less(t, scriptCalls(t, server)-asked, 50, "nor is Redis asked by every visitor")
 
 	requireAnswer(t, c, "42", mustNotLoad, plan(1)) // also where nothing is known yet
 

@@ -234,6 +234,8 @@ func TestForgetBehindTheBackOfAMachine(t *testing.T) {
 		return log.count(isGone) == 1
 	}, "an outage")
 	require.NoError(t, a.Forget(t.Context(), "42"))
+	requireLoad(t, b, "44", plan(1)) // by itself, and then it changes
+	requireLoad(t, a, "44", plan(2))
 	wire.set(false)
 	eventually(t, func() bool { return log.count(isBack) == 1 }, "recovery")
 
@@ -243,7 +245,8 @@ func TestForgetBehindTheBackOfAMachine(t *testing.T) {
 	})
 	require.ErrorIs(t, err, kanuu.ErrUnavailable)
 	requireAnswer(t, b, "42", says(plan(2)), plan(2))
-	requireKnown(t, b, "43", plan(1)) // … and what was not is where it was
+	requireKnown(t, b, "43", plan(1)) // … and what was not is where it was.
+	requireKnown(t, b, "44", plan(2)) // What it found out alone is what the others say.
 }
 
 // The connection alone is lost, between two visits.
@@ -316,14 +319,20 @@ func TestALostLockLosesNobody(t *testing.T) {
 
 	refresh.say <- plan(2)
 
+	down := func(context.Context, string) (kanuu.Subscription, error) {
+		return kanuu.Subscription{}, kanuu.ErrUnavailable
+	}
+
 	eventually(t, func() bool {
-		subscription, err := cache.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) {
-			return kanuu.Subscription{}, kanuu.ErrUnavailable
-		})
+		subscription, err := cache.Get(t.Context(), "42", down)
 		require.NoError(t, err)
 
 		return subscription == plan(2)
 	}, "what Kanuu said last")
+
+	for range 10 { // and not only for those who waited for it
+		requireAnswer(t, cache, "42", down, plan(2))
+	}
 }
 
 func TestSettlingDuringAnOutage(t *testing.T) {
