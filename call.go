@@ -6,12 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"math"
-	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -28,9 +24,6 @@ const (
 	// firstBackoff is the middle of the jittered wait before the first retry.
 	firstBackoff = 200 * time.Millisecond
 
-	// maxAnswer is how many bytes of an answer are read. A nonce takes 120.
-	maxAnswer = 1 << 20
-
 	// breakerFailures in a row, over all callers, show that Kanuu is down …
 	breakerFailures = 10
 
@@ -44,56 +37,9 @@ const (
 	maxMessage = 200
 )
 
-const userAgent = "kanuu-go/" + Version + " (+https://github.com/kanuu-io/kanuu-go)"
-
-func newHTTPClient(own *http.Client) *http.Client {
-	client := new(http.Client)
-	if own != nil {
-		*client = *own
-	}
-
-	if client.Transport == nil {
-		client.Transport = newTransport()
-	}
-
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-	return client
-}
-
-// newTransport keeps one idle connection for every caller there ever was at
-// once: the default transport keeps two, and dials for every other call of a
-// busy application.
-func newTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
-
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
-		TLSHandshakeTimeout:    3 * time.Second,
-		ResponseHeaderTimeout:  0, // the attempt's deadline covers it
-		MaxIdleConns:           0, // no limit
-		MaxIdleConnsPerHost:    math.MaxInt,
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		ForceAttemptHTTP2:      true, // a DialContext of its own would switch it off
-		// A connection that a router on the way forgot looks like one that is
-		// slow, and over HTTP/2 every call would go to it for minutes.
-		HTTP2:              &http.HTTP2Config{SendPingTimeout: 4 * time.Second, PingTimeout: 2 * time.Second},
-		DisableCompression: true, // answers are smaller than gzip's gain
-	}
-}
-
-// answer of Kanuu, read to its end or beyond the limit.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
 // post makes one call: attempts, the waits between them, the breaker before
 // each. When ctx ends, so does the call.
-func (c *Client) post(ctx context.Context, operation string, target *url.URL, body []byte) (answer, error) {
+func (c *Client) post(ctx context.Context, to *endpoint, body []byte) (answer, error) {
 	deadline := time.Now().Add(c.timeout)
 	waits := backoff.ExponentialBackOff{
 		InitialInterval: firstBackoff, RandomizationFactor: 0.5, Multiplier: 3, MaxInterval: c.timeout,
@@ -101,7 +47,7 @@ func (c *Client) post(ctx context.Context, operation string, target *url.URL, bo
 
 	for attempt := 1; ; attempt++ {
 		got, err := c.breaker.Execute(func() (answer, error) {
-			return c.try(ctx, deadline, operation, target, body)
+			return c.try(ctx, deadline, to, body)
 		})
 
 		switch {
@@ -110,7 +56,7 @@ func (c *Client) post(ctx context.Context, operation string, target *url.URL, bo
 		case isBreakerOpen(err):
 			c.count.shortCircuited.Add(1)
 
-			return answer{}, fmt.Errorf("kanuu: %s: %w: %w", operation, ErrUnavailable, errBreakerOpen)
+			return answer{}, fmt.Errorf("kanuu: %s: %w: %w", to.operation, ErrUnavailable, errBreakerOpen)
 		}
 
 		wait := waits.NextBackOff()
@@ -125,10 +71,10 @@ func (c *Client) post(ctx context.Context, operation string, target *url.URL, bo
 		}
 
 		c.log.LogAttrs(ctx, slog.LevelDebug, "kanuu: trying again",
-			slog.String("operation", operation), slog.Duration("wait", wait), slog.Any("error", err))
+			slog.String("operation", to.operation), slog.Duration("wait", wait), slog.Any("error", err))
 
 		if err := sleep(ctx, wait); err != nil {
-			return answer{}, fmt.Errorf("kanuu: %s: %w", operation, err)
+			return answer{}, fmt.Errorf("kanuu: %s: %w", to.operation, err)
 		}
 
 		c.count.retries.Add(1)
@@ -136,7 +82,7 @@ func (c *Client) post(ctx context.Context, operation string, target *url.URL, bo
 }
 
 // try is one attempt, until the deadline of the call or its own.
-func (c *Client) try(ctx context.Context, deadline time.Time, operation string, target *url.URL, body []byte) (answer, error) {
+func (c *Client) try(ctx context.Context, deadline time.Time, to *endpoint, body []byte) (answer, error) {
 	limit := time.Now().Add(c.attempt)
 	if deadline.Before(limit) {
 		limit = deadline
@@ -147,48 +93,24 @@ func (c *Client) try(ctx context.Context, deadline time.Time, operation string, 
 
 	c.count.attempts.Add(1)
 
-	got, err := c.roundTrip(tryCtx, target, body)
+	got, err := c.wire.roundTrip(tryCtx, to, body)
 
 	switch {
 	case err == nil:
-		return got, c.checkAnswer(operation, got)
+		return got, c.checkAnswer(to.operation, got)
 	case ctx.Err() != nil: // the caller's own end comes first
-		return answer{}, fmt.Errorf("kanuu: %s: %w", operation, ctx.Err())
+		return answer{}, fmt.Errorf("kanuu: %s: %w", to.operation, ctx.Err())
 	case tryCtx.Err() != nil:
-		return answer{}, fmt.Errorf("kanuu: %s: %w: no answer within %v", operation, ErrUnavailable, c.attempt)
+		return answer{}, fmt.Errorf("kanuu: %s: %w: no answer within %v", to.operation, ErrUnavailable, c.attempt)
 	default:
-		return answer{}, fmt.Errorf("kanuu: %s: %w: %w", operation, ErrUnavailable, err)
+		return answer{}, fmt.Errorf("kanuu: %s: %w: %w", to.operation, ErrUnavailable, err)
 	}
-}
-
-// roundTrip sends body and reads the answer, at most maxAnswer+1 bytes of it:
-// to its end, so that the connection is free for the next call.
-func (c *Client) roundTrip(ctx context.Context, target *url.URL, body []byte) (answer, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(body))
-	if err != nil {
-		return answer{}, err
-	}
-
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Authorization", "Bearer "+c.key.reveal())
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", userAgent)
-
-	res, err := c.http.Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer res.Body.Close()
-
-	read, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-
-	return answer{status: res.StatusCode, header: res.Header, body: read}, err
 }
 
 // checkAnswer finds what is wrong with an answer before it is decoded.
 func (c *Client) checkAnswer(operation string, got answer) error {
 	switch {
-	case len(got.body) > maxAnswer:
+	case len(got.bytes()) > maxAnswer:
 		return &APIError{
 			Operation: operation, Status: got.status,
 			Message: fmt.Sprintf("the answer is larger than %d bytes", maxAnswer),
@@ -217,7 +139,7 @@ func (c *Client) newAPIError(operation string, got answer) *APIError {
 		}
 
 		// A gateway in between may say the key that it refused.
-		body := bytes.ReplaceAll(got.body, []byte(c.key.reveal()), []byte(redacted))
+		body := bytes.ReplaceAll(got.bytes(), []byte(c.key.reveal()), []byte(redacted))
 
 		if json.Unmarshal(body, &said) == nil {
 			apiErr.Message = cleanMessage(said.Message)

@@ -3,12 +3,13 @@ package kanuu
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/mail"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kanuu-io/kanuu-go/internal/flatjson"
 )
 
 // Limits of Kanuu's "Create a nonce" page.
@@ -82,8 +83,7 @@ func (id Identity) Validate() error {
 		problem("Supplemental has %d entries, at most %d are allowed", n, MaxSupplemental)
 	}
 
-	// Sorted, so that the same identity always gives the same message.
-	for _, key := range slices.Sorted(maps.Keys(id.Supplemental)) {
+	for _, key := range id.supplementalKeys() {
 		value := id.Supplemental[key]
 
 		switch {
@@ -105,6 +105,50 @@ func (id Identity) Validate() error {
 	}
 
 	return nil
+}
+
+// supplementalKeys are sorted, so that the same identity always gives the same
+// message and the same request.
+func (id Identity) supplementalKeys() []string {
+	if len(id.Supplemental) == 0 {
+		return nil
+	}
+
+	keys := make([]string, 0, len(id.Supplemental))
+	for key := range id.Supplemental {
+		keys = append(keys, key)
+	}
+
+	slices.Sort(keys)
+
+	return keys
+}
+
+// appendJSON appends the body of a call for a valid identity.
+func (id Identity) appendJSON(b []byte) []byte {
+	b = slices.Grow(b, len(`{"identifier":"","email":""}`)+len(id.Identifier)+len(id.Email))
+	b = flatjson.AppendText(append(b, `{"identifier":`...), id.Identifier)
+
+	if id.Email != "" {
+		b = flatjson.AppendText(append(b, `,"email":`...), id.Email)
+	}
+
+	for i, key := range id.supplementalKeys() {
+		if i == 0 {
+			b = append(b, `,"supplemental":{`...)
+		} else {
+			b = append(b, ',')
+		}
+
+		b = flatjson.AppendText(b, key)
+		b = flatjson.AppendText(append(b, ':'), id.Supplemental[key])
+	}
+
+	if len(id.Supplemental) > 0 {
+		b = append(b, '}')
+	}
+
+	return append(b, '}')
 }
 
 // isEmail wants the bare address: mail.ParseAddress also takes "Ann <a@b.c>".

@@ -2,9 +2,7 @@ package kanuu
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -13,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kanuu-io/kanuu-go/internal/flatjson"
 )
 
 // Version of the library, as its User-Agent says it.
@@ -78,18 +78,18 @@ type Config struct {
 // safe for concurrent use, and its connections, its circuit breaker and its
 // counters are worth the more the more callers share them.
 type Client struct {
-	http            *http.Client
-	nonceURL        *url.URL
-	subscriptionURL *url.URL
-	key             secret
-	insecureURLs    bool // answered URLs may be http: the base URL is loopback
-	log             *slog.Logger
-	timeout         time.Duration
-	attempt         time.Duration
-	breaker         *breaker
-	count           *counters
-	cache           Cache
-	load            LoadFunc // FetchSubscription, bound once so that a hit allocates nothing
+	wire              wire
+	createNonce       *endpoint
+	fetchSubscription *endpoint
+	key               secret
+	insecureURLs      bool // answered URLs may be http: the base URL is loopback
+	log               *slog.Logger
+	timeout           time.Duration
+	attempt           time.Duration
+	breaker           *breaker
+	count             *counters
+	cache             Cache
+	load              LoadFunc // FetchSubscription, bound once so that a hit allocates nothing
 }
 
 // NewClient makes a client, or returns a [*ConfigError] with every problem of
@@ -125,18 +125,19 @@ func NewClient(config Config) (*Client, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 
+	key := newSecret(config.APIKey)
 	client := &Client{
-		http:            newHTTPClient(config.HTTPClient),
-		nonceURL:        base.JoinPath("api", "nonce"),
-		subscriptionURL: base.JoinPath("api", "subscription"),
-		key:             newSecret(config.APIKey),
-		insecureURLs:    base.Scheme == "http",
-		log:             log,
-		timeout:         timeout,
-		attempt:         attempt,
-		breaker:         newBreaker(log),
-		count:           new(counters),
-		cache:           config.Cache,
+		wire:              newWire(config.HTTPClient),
+		createNonce:       newEndpoint("create nonce", base, "api/nonce", key),
+		fetchSubscription: newEndpoint("fetch subscription", base, "api/subscription", key),
+		key:               key,
+		insecureURLs:      base.Scheme == "http",
+		log:               log,
+		timeout:           timeout,
+		attempt:           attempt,
+		breaker:           newBreaker(log),
+		count:             new(counters),
+		cache:             config.Cache,
 	}
 	client.load = client.FetchSubscription
 
@@ -160,7 +161,7 @@ func NewClientFromEnv() (*Client, error) {
 
 // CloseIdleConnections to Kanuu, for programs that drop a client before they
 // end. The client has nothing else running and can still be used.
-func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() { c.wire.client.CloseIdleConnections() }
 
 func checkAPIKey(key string) string {
 	switch {
@@ -254,25 +255,20 @@ type Nonce struct {
 // [Config.Timeout]. With success, the cache forgets the identifier's
 // subscription: they are off to change it.
 func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
-	const operation = "create nonce"
-
 	if err := id.Validate(); err != nil {
 		return Nonce{}, err
 	}
 
-	body, err := json.Marshal(nonceRequest(id))
-	if err != nil { // strings and a map of strings: cannot happen
-		return Nonce{}, fmt.Errorf("kanuu: %s: %w", operation, err)
-	}
-
-	answer, err := c.post(ctx, operation, c.nonceURL, body)
+	answer, err := c.post(ctx, c.createNonce, id.appendJSON(nil))
 	if err != nil {
 		return Nonce{}, err
 	}
 
-	nonce, err := decodeNonce(answer.body, c.insecureURLs)
+	nonce, err := decodeNonce(answer.bytes(), c.insecureURLs)
+	answer.release()
+
 	if err != nil {
-		return Nonce{}, &APIError{Operation: operation, Status: answer.status, Message: err.Error()}
+		return Nonce{}, &APIError{Operation: c.createNonce.operation, Status: answer.status, Message: err.Error()}
 	}
 
 	c.count.nonces.Add(1)
@@ -281,32 +277,38 @@ func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
 	return nonce, nil
 }
 
-// nonceRequest is the body of POST /api/nonce.
-type nonceRequest struct {
-	Identifier   string            `json:"identifier"`
-	Email        string            `json:"email,omitempty"`
-	Supplemental map[string]string `json:"supplemental,omitempty"`
-}
-
 // decodeNonce reads a successful answer of POST /api/nonce. Its errors repeat
 // nothing of the answer, which may hold a nonce.
 func decodeNonce(body []byte, insecure bool) (Nonce, error) {
-	var answer struct {
-		Nonce string `json:"nonce"`
-		URL   string `json:"url"`
-	}
+	var (
+		nonce Nonce
+		wrong bool // a field is of another type than the API page shows
+	)
+
+	isObject := flatjson.Members(body, func(name, value []byte) {
+		ok := true
+
+		switch string(name) {
+		case "nonce":
+			nonce.Value, ok = flatjson.Text(value)
+		case "url":
+			nonce.URL, ok = flatjson.Text(value)
+		}
+
+		wrong = wrong || !ok && !isNull(value)
+	})
 
 	switch {
-	case json.Unmarshal(body, &answer) != nil:
+	case !isObject || wrong:
 		return Nonce{}, errors.New("the answer is not the JSON that the API page shows")
-	case answer.Nonce == "":
+	case nonce.Value == "":
 		return Nonce{}, errors.New("the answer has no nonce")
-	case answer.URL == "":
+	case nonce.URL == "":
 		return Nonce{}, errors.New("the answer has no url")
-	case !isPortalURL(answer.URL, insecure):
+	case !isPortalURL(nonce.URL, insecure):
 		return Nonce{}, errors.New("the answer's url is not one to send a customer to: not absolute https")
 	default:
-		return Nonce{Value: answer.Nonce, URL: answer.URL}, nil
+		return nonce, nil
 	}
 }
 

@@ -207,7 +207,7 @@ func TestCreateNonceReadsAnswers(t *testing.T) {
 		"202":              {202, `{"nonce": "x", "url": "https://kanuu.io/x"}`, "", "only 200 and 201"},
 		"empty":            {201, ``, "", "not the JSON"},
 		"HTML":             {200, `<html>`, "", "not the JSON"},
-		"null":             {201, `null`, "", "has no nonce"},
+		"null":             {201, `null`, "", "not the JSON"},
 		"list":             {201, `[]`, "", "not the JSON"},
 		"two values":       {201, `{"nonce": "x", "url": "https://kanuu.io/x"} {}`, "", "not the JSON"},
 		"cut off":          {201, `{"nonce": "x", "url": "https://kanuu`, "", "not the JSON"},

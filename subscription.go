@@ -2,13 +2,13 @@ package kanuu
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/kanuu-io/kanuu-go/internal/flatjson"
 )
 
 // Status of a subscription, in the spelling of Kanuu's API. [ParseStatus] makes
@@ -94,25 +94,21 @@ func (c *Client) Subscription(ctx context.Context, identifier string) (Subscript
 // UTF-8; [*APIError] for what Kanuu answered; [ErrUnavailable] when it did not;
 // ctx's own error when that came first.
 func (c *Client) FetchSubscription(ctx context.Context, identifier string) (Subscription, error) {
-	const operation = "fetch subscription"
-
-	if err := (Identity{Identifier: identifier}).Validate(); err != nil {
+	id := Identity{Identifier: identifier}
+	if err := id.Validate(); err != nil {
 		return Subscription{}, err
 	}
 
-	body, err := json.Marshal(nonceRequest{Identifier: identifier})
-	if err != nil { // one valid string: cannot happen
-		return Subscription{}, fmt.Errorf("kanuu: %s: %w", operation, err)
-	}
-
-	got, err := c.post(ctx, operation, c.subscriptionURL, body)
+	got, err := c.post(ctx, c.fetchSubscription, id.appendJSON(nil))
 	if err != nil {
 		return Subscription{}, err
 	}
 
-	subscription, err := decodeSubscription(got.body)
+	subscription, err := decodeSubscription(got.bytes())
+	got.release()
+
 	if err != nil {
-		return Subscription{}, &APIError{Operation: operation, Status: got.status, Message: err.Error()}
+		return Subscription{}, &APIError{Operation: c.fetchSubscription.operation, Status: got.status, Message: err.Error()}
 	}
 
 	return subscription, nil
@@ -140,31 +136,43 @@ func (c *Client) forget(ctx context.Context, identifier string) {
 // decodeSubscription reads a successful answer of POST /api/subscription, where
 // any field can be null.
 func decodeSubscription(body []byte) (Subscription, error) {
-	var answer struct {
-		IsSubscribed   json.RawMessage `json:"is_subscribed"`
-		IsTrialing     bool            `json:"is_trialing"`
-		Status         string          `json:"status"`
-		PlanID         paddleID        `json:"plan_id"`
-		SubscriptionID paddleID        `json:"subscription_id"`
-	}
+	var (
+		subscription Subscription
+		isSubscribed []byte
+		wrong        bool // a field is of another type than the API page shows
+	)
 
-	if json.Unmarshal(body, &answer) != nil || !utf8.ValidString(answer.Status) {
+	isObject := flatjson.Members(body, func(name, value []byte) {
+		ok := true
+
+		switch string(name) {
+		case "is_subscribed":
+			isSubscribed = value
+		case "is_trialing":
+			subscription.IsTrialing = string(value) == "true"
+			ok = value[0] == 't' || value[0] == 'f' || isNull(value)
+		case "status":
+			subscription.StatusText, ok = flatjson.Text(value)
+			ok = ok || isNull(value)
+			subscription.Status = ParseStatus(subscription.StatusText)
+		case "plan_id":
+			subscription.PlanID, ok = parseID(value)
+		case "subscription_id":
+			subscription.SubscriptionID, ok = parseID(value)
+		}
+
+		wrong = wrong || !ok
+	})
+	if !isObject || wrong {
 		return Subscription{}, errors.New("the answer is not the JSON that the API page shows")
 	}
 
-	subscription := Subscription{
-		IsTrialing:     answer.IsTrialing,
-		Status:         ParseStatus(answer.Status),
-		PlanID:         int64(answer.PlanID),
-		SubscriptionID: int64(answer.SubscriptionID),
+	// The text of most statuses is a constant, which the cache keeps once.
+	if string(subscription.Status) == subscription.StatusText {
+		subscription.StatusText = string(subscription.Status)
 	}
 
-	subscription.StatusText = string(subscription.Status)
-	if subscription.StatusText != answer.Status {
-		subscription.StatusText = answer.Status
-	}
-
-	switch string(answer.IsSubscribed) {
+	switch string(isSubscribed) {
 	case "true":
 		subscription.IsSubscribed = true
 	case "false", "null":
@@ -177,24 +185,17 @@ func decodeSubscription(body []byte) (Subscription, error) {
 	return subscription, nil
 }
 
-// paddleID is a number, a number in quotes as Paddle's webhooks have it, or null.
-type paddleID int64
+func isNull(value []byte) bool { return string(value) == "null" }
 
-// UnmarshalJSON reads any of the three.
-func (id *paddleID) UnmarshalJSON(text []byte) error {
-	number := strings.Trim(string(text), `"`)
+// parseID reads a number, a number in quotes as Paddle's webhooks have it, or
+// null, which is 0.
+func parseID(value []byte) (id int64, ok bool) {
+	number := strings.Trim(string(value), `"`)
 	if number == "null" || number == "" {
-		*id = 0
-
-		return nil
+		return 0, true
 	}
 
-	value, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		return fmt.Errorf("not an id: %w", err)
-	}
+	id, err := strconv.ParseInt(number, 10, 64)
 
-	*id = paddleID(value)
-
-	return nil
+	return id, err == nil
 }

@@ -67,7 +67,7 @@ func TestFetchSubscription(t *testing.T) {
 		"nothing":           {`{}`, kanuu.Subscription{}, "has no is_subscribed"},
 		"HTML":              {`<html>`, kanuu.Subscription{}, "not the JSON"},
 		"list":              {`[]`, kanuu.Subscription{}, "not the JSON"},
-		"null":              {`null`, kanuu.Subscription{}, "has no is_subscribed"},
+		"null":              {`null`, kanuu.Subscription{}, "not the JSON"},
 		"a word":            {`{"is_subscribed": "true"}`, kanuu.Subscription{}, "neither true, false nor null"},
 		"a number":          {`{"is_subscribed": 1}`, kanuu.Subscription{}, "neither true, false nor null"},
 		"id of letters":     {`{"is_subscribed": true, "plan_id": "pro"}`, kanuu.Subscription{}, "not the JSON"},
