@@ -548,14 +548,10 @@ func TestDeadConnectionIsGivenUp(t *testing.T) {
 			t.Cleanup(server.Close)
 
 			router := newForgetfulRouter(t, server.Listener.Addr().String())
-			transport := kanuu.NewTransport()
-			transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
-			t.Cleanup(transport.CloseIdleConnections)
-
-			client, err := kanuu.NewClient(kanuu.Config{
-				APIKey: key, BaseURL: "https://" + router.Addr().String(), HTTPClient: &http.Client{Transport: transport},
-			})
+			client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: "https://" + router.Addr().String()})
 			require.NoError(t, err)
+			t.Cleanup(client.CloseIdleConnections)
+			trust(client, server)
 
 			_, err = client.CreateNonce(t.Context(), ann)
 			require.NoError(t, err)

@@ -174,9 +174,7 @@ func (rd *Redirector) answer(w http.ResponseWriter, r *http.Request, kind visit.
 	rd.tally(kind, err)
 
 	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Add("Vary", visit.Vary)
+	location := setHeader(h, nonce.URL)
 
 	if err != nil {
 		if kind == visit.Other {
@@ -188,15 +186,15 @@ func (rd *Redirector) answer(w http.ResponseWriter, r *http.Request, kind visit.
 
 	switch kind {
 	case visit.Click, visit.Form:
-		h.Set("Location", nonce.URL)
+		h["Location"] = location
 		w.WriteHeader(redirectStatus(kind))
 	case visit.Fetch:
 		writeJSON(w, http.StatusOK, "application/json", map[string]string{"url": nonce.URL})
 	case visit.HTMX:
-		h.Set("Hx-Redirect", nonce.URL)
+		h["Hx-Redirect"] = location
 		w.WriteHeader(http.StatusOK)
 	case visit.Inertia:
-		h.Set("X-Inertia-Location", nonce.URL)
+		h["X-Inertia-Location"] = location
 		w.WriteHeader(http.StatusConflict)
 	case visit.Head:
 		w.WriteHeader(http.StatusNoContent)
@@ -206,6 +204,24 @@ func (rd *Redirector) answer(w http.ResponseWriter, r *http.Request, kind visit.
 	}
 
 	return nil
+}
+
+// setHeader sets what every answer has, and returns location as the value of a
+// header: all of them in one allocation.
+func setHeader(h http.Header, location string) []string {
+	values := [...]string{"no-store", "no-referrer", visit.Vary, location}
+
+	// The third index keeps whoever appends to one from writing into the next.
+	h["Cache-Control"] = values[0:1:1]
+	h["Referrer-Policy"] = values[1:2:2]
+
+	if vary := h["Vary"]; vary != nil {
+		h["Vary"] = append(vary, visit.Vary)
+	} else {
+		h["Vary"] = values[2:3:3]
+	}
+
+	return values[3:4:4]
 }
 
 // redirectStatus: 302 keeps a click a GET, and 303 makes a form one.

@@ -101,7 +101,7 @@ type wire struct {
 	// direct is the client's transport where the client adds nothing that this
 	// package asks for: no cookies, no timeout of its own, and redirects are
 	// not followed anyway.
-	direct *http.Transport
+	direct http.RoundTripper
 }
 
 func newWire(own *http.Client) wire {
@@ -111,14 +111,18 @@ func newWire(own *http.Client) wire {
 	}
 
 	if client.Transport == nil {
-		client.Transport = newTransport()
+		client.Transport = newFirst(newTransport())
 	}
 
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 	wire := wire{client: client}
-	if client.Jar == nil && client.Timeout == 0 {
-		wire.direct, _ = client.Transport.(*http.Transport)
+
+	switch client.Transport.(type) {
+	case *first, *http.Transport: // which do not change requests
+		if client.Jar == nil && client.Timeout == 0 {
+			wire.direct = client.Transport
+		}
 	}
 
 	return wire
