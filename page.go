@@ -3,6 +3,7 @@ package kanuu
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 )
@@ -41,14 +42,14 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, value any)
 		panic("kanuu: " + err.Error())
 	}
 
-	writeBody(w, status, contentType, append(body, '\n'))
+	writeBody(w, status, contentType, string(body)+"\n")
 }
 
 // writePage answers a person. The page needs nothing but itself.
 func writePage(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 
-	writeBody(w, status, "text/html; charset=utf-8", fmt.Appendf(nil, page, http.StatusText(status), sentence(status)))
+	writeBody(w, status, "text/html; charset=utf-8", fmt.Sprintf(page, http.StatusText(status), sentence(status)))
 }
 
 const page = `<!doctype html>
@@ -64,12 +65,17 @@ const page = `<!doctype html>
 
 // writeBody declares the length of the answer: net/http then cuts off whatever
 // an error handler of a framework would write after it.
-func writeBody(w http.ResponseWriter, status int, contentType string, body []byte) {
+func writeBody(w http.ResponseWriter, status int, contentType, body string) {
+	// One allocation for all of them.
+	values := [...]string{"no-store", contentType, strconv.Itoa(len(body)), "nosniff"}
+
 	h := w.Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Cache-Control"] = values[0:1:1]
+	h["Content-Type"] = values[1:2:2]
+	h["Content-Length"] = values[2:3:3]
+	h["X-Content-Type-Options"] = values[3:4:4]
+
 	w.WriteHeader(status)
 
-	_, _ = w.Write(body) // fails when the visitor has left
+	_, _ = io.WriteString(w, body) // fails when the visitor has left
 }

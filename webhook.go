@@ -214,12 +214,10 @@ func (h *WebhookHandler) On(pattern string, handler func(ctx context.Context, e 
 	h.routes = append(h.routes, route{pattern, handler})
 }
 
-// routesFor are the functions that listen to an alert.
-func (h *WebhookHandler) routesFor(alertName string) []route {
+// appendRoutes appends the functions that listen to an alert.
+func (h *WebhookHandler) appendRoutes(routes []route, alertName string) []route {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-
-	var routes []route
 
 	for _, route := range h.routes {
 		if ok, err := path.Match(route.pattern, alertName); ok && err == nil {
@@ -232,11 +230,9 @@ func (h *WebhookHandler) routesFor(alertName string) []route {
 
 // ServeHTTP answers one webhook.
 func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-
 	var status int
 
-	if form, rejected := h.receive(w, r); rejected != nil {
+	if form, rejected := h.receive(r); rejected != nil {
 		status = rejected.status
 		h.logRejection(r.Context(), rejected)
 	} else {
@@ -247,7 +243,7 @@ func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", http.MethodPost)
 	}
 
-	writeBody(w, status, "text/plain; charset=utf-8", []byte(http.StatusText(status)+"\n"))
+	writeBody(w, status, "text/plain; charset=utf-8", http.StatusText(status))
 }
 
 // rejection is why a request is no webhook of Paddle: the status is for the
@@ -293,7 +289,7 @@ const remedyNotPaddle = "nothing, unless Paddle sent it: then give Paddle Classi
 
 // receive reads a request and verifies it. The form comes sorted, without its
 // signature.
-func (h *WebhookHandler) receive(w http.ResponseWriter, r *http.Request) (*phpform.Array, *rejection) {
+func (h *WebhookHandler) receive(r *http.Request) (*phpform.Array, *rejection) {
 	if r.Method != http.MethodPost {
 		return nil, notPost
 	}
@@ -304,12 +300,14 @@ func (h *WebhookHandler) receive(w http.ResponseWriter, r *http.Request) (*phpfo
 		return nil, notForm
 	}
 
-	body, rejected := readWebhook(w, r)
-	if rejected != nil {
+	scratch := newReading()
+	defer scratch.release()
+
+	if rejected := readWebhook(r, scratch); rejected != nil {
 		return nil, rejected
 	}
 
-	form, err := phpform.Parse(body)
+	form, err := phpform.Parse(scratch.buffer.String())
 	if err != nil {
 		return nil, &rejection{http.StatusBadRequest, "the body has " + err.Error(), remedyNotPaddle}
 	}
@@ -317,47 +315,40 @@ func (h *WebhookHandler) receive(w http.ResponseWriter, r *http.Request) (*phpfo
 	signature, _ := form.Remove("p_signature")
 	form.Sort()
 
-	if rejected := h.verify(form, signature, len(body)); rejected != nil {
+	if rejected := h.verify(form, signature, scratch); rejected != nil {
 		return nil, rejected
 	}
 
 	return form, nil
 }
 
-func readWebhook(w http.ResponseWriter, r *http.Request) (string, *rejection) {
+func readWebhook(r *http.Request, into *reading) *rejection {
 	if r.ContentLength > maxWebhook {
-		return "", tooLarge
+		return tooLarge
 	}
 
-	var body bytes.Buffer
-
 	if r.Body != nil {
-		body.Grow(int(max(r.ContentLength, 0)) + bytes.MinRead) // it can tell the end without growing
-
-		if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxWebhook)); err != nil {
-			_, large := errors.AsType[*http.MaxBytesError](err)
-
-			switch {
-			case large:
-				return "", tooLarge
-			case errors.Is(err, http.ErrBodyReadAfterClose):
-				return "", consumed
-			default:
-				return "", &rejection{http.StatusBadRequest, "the body ended early: " + err.Error(), remedyNotPaddle}
-			}
+		switch err := into.read(r.Body, maxWebhook); {
+		case errors.Is(err, http.ErrBodyReadAfterClose):
+			return consumed
+		case err != nil:
+			return &rejection{http.StatusBadRequest, "the body ended early: " + err.Error(), remedyNotPaddle}
 		}
 	}
 
-	if body.Len() == 0 && (r.ContentLength > 0 || len(r.PostForm) > 0) {
-		return "", consumed
+	switch size := into.buffer.Len(); {
+	case size > maxWebhook:
+		return tooLarge
+	case size == 0 && (r.ContentLength > 0 || len(r.PostForm) > 0):
+		return consumed
+	default:
+		return nil
 	}
-
-	return body.String(), nil
 }
 
 // verify holds the signature against each key, and finds out what is wrong
-// with it where none fits.
-func (h *WebhookHandler) verify(form *phpform.Array, field phpform.Item, size int) *rejection {
+// with it where none fits. It makes use of the memory that the body was read into.
+func (h *WebhookHandler) verify(form *phpform.Array, field phpform.Item, scratch *reading) *rejection {
 	if field.Text == "" {
 		return notSigned
 	}
@@ -368,7 +359,8 @@ func (h *WebhookHandler) verify(form *phpform.Array, field phpform.Item, size in
 	}
 
 	// Each item gets at most twenty bytes, as in i:0;s:65536:"";, around it.
-	serialized := form.AppendSerialized(make([]byte, 0, size+20*(form.Len()+1)))
+	scratch.buffer.Grow(20 * (form.Len() + 1))
+	serialized := form.AppendSerialized(scratch.buffer.Bytes()[:0])
 	digest := sha1.Sum(serialized) //nolint:gosec // it is what Paddle signs with
 
 	var sameLength, sameKey bool
@@ -440,7 +432,9 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 
 // handleOnce handles an event unless it was handled before.
 func (h *WebhookHandler) handleOnce(ctx context.Context, e Event) int {
-	routes := h.routesFor(e.AlertName)
+	var few [4]route // enough for most, and not allocated
+
+	routes := h.appendRoutes(few[:0], e.AlertName)
 	if len(routes) == 0 {
 		return http.StatusOK
 	}

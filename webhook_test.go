@@ -149,12 +149,12 @@ func TestWebhookAgreesWithPHP(t *testing.T) {
 
 			if tc.Valid {
 				assert.Equal(t, http.StatusOK, w.Code)
-				assert.Equal(t, "OK\n", w.Body.String())
+				assert.Equal(t, "OK", w.Body.String())
 				assert.Equal(t, 1, events)
 				assert.Empty(t, s.log.String())
 			} else {
 				assert.Equal(t, http.StatusUnauthorized, w.Code)
-				assert.Equal(t, "Unauthorized\n", w.Body.String(), "no hint")
+				assert.Equal(t, "Unauthorized", w.Body.String(), "no hint")
 				assert.Zero(t, events)
 				assert.Empty(t, s.cache.forgotten)
 				assert.Equal(t, 1, strings.Count(s.log.String(), "\n"), "one line")
@@ -261,7 +261,7 @@ func TestWhatIsNoWebhook(t *testing.T) {
 
 			w := serve(s, r)
 			assert.Equal(t, tc.status, w.Code)
-			assert.Equal(t, http.StatusText(tc.status)+"\n", w.Body.String())
+			assert.Equal(t, http.StatusText(tc.status), w.Body.String())
 			assert.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 			assert.Contains(t, s.log.String(), tc.logged)
 			assert.Contains(t, s.log.String(), "remedy=")
@@ -718,7 +718,7 @@ func TestFailedAlertComesAgain(t *testing.T) {
 			body := signer.Body(kanuutest.Webhook{AlertID: "4711", Identifier: "user-42", Fields: map[string]string{"email": "ann@secret.example"}})
 			w := serve(s, webhookRequest(body))
 			require.Equal(t, http.StatusInternalServerError, w.Code)
-			assert.Equal(t, "Internal Server Error\n", w.Body.String())
+			assert.Equal(t, "Internal Server Error", w.Body.String())
 			assert.Equal(t, []string{"first", "second"}, called)
 
 			log := s.log.String()

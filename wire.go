@@ -66,7 +66,7 @@ type answer struct {
 	header http.Header
 }
 
-// reading of an answer's body, in memory that is used again.
+// reading of a body, in memory that is used again.
 type reading struct {
 	buffer  bytes.Buffer
 	limited io.LimitedReader
@@ -74,10 +74,16 @@ type reading struct {
 
 var readings = sync.Pool{New: func() any { return new(reading) }}
 
-// read at most maxAnswer+1 bytes of body.
-func (r *reading) read(body io.Reader) error {
+func newReading() *reading {
+	r := readings.Get().(*reading) //nolint:forcetypeassert // nothing else is ever put there
 	r.buffer.Reset()
-	r.limited = io.LimitedReader{R: body, N: maxAnswer + 1}
+
+	return r
+}
+
+// read at most limit+1 bytes of body.
+func (r *reading) read(body io.Reader, limit int64) error {
+	r.limited = io.LimitedReader{R: body, N: limit + 1}
 	_, err := r.buffer.ReadFrom(&r.limited)
 	r.limited.R = nil
 
@@ -86,8 +92,8 @@ func (r *reading) read(body io.Reader) error {
 
 func (r *reading) bytes() []byte { return r.buffer.Bytes() }
 
-// release lets the next call have the memory: nothing of bytes may be used any
-// more. An answer that is not released is garbage like any other.
+// release lets the next one have the memory: nothing of bytes may be used any
+// more. A reading that is not released is garbage like any other.
 func (r *reading) release() {
 	if r.buffer.Cap() <= 64<<10 {
 		readings.Put(r)
@@ -160,9 +166,9 @@ func (w wire) roundTrip(ctx context.Context, to *endpoint, body []byte) (answer,
 	}
 	defer res.Body.Close()
 
-	reading := readings.Get().(*reading) //nolint:forcetypeassert // nothing else is ever put there
+	reading := newReading()
 
-	return answer{status: res.StatusCode, header: res.Header, reading: reading}, reading.read(res.Body)
+	return answer{status: res.StatusCode, header: res.Header, reading: reading}, reading.read(res.Body, maxAnswer)
 }
 
 func (w wire) send(req *http.Request) (*http.Response, error) {
