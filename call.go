@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -40,6 +41,10 @@ const (
 // post makes one call: attempts, the waits between them, the breaker before
 // each. When ctx ends, so does the call.
 func (c *Client) post(ctx context.Context, to *endpoint, body []byte) (answer, error) {
+	c.count.calls.Add(1)
+	c.count.inFlight.Add(1)
+	defer c.count.inFlight.Add(-1)
+
 	deadline := time.Now().Add(c.timeout)
 	waits := backoff.ExponentialBackOff{
 		InitialInterval: firstBackoff, RandomizationFactor: 0.5, Multiplier: 3, MaxInterval: c.timeout,
@@ -47,6 +52,10 @@ func (c *Client) post(ctx context.Context, to *endpoint, body []byte) (answer, e
 
 	for attempt := 1; ; attempt++ {
 		got, err := c.breaker.Execute(func() (answer, error) {
+			if attempt > 1 {
+				c.count.retries.Add(1)
+			}
+
 			return c.try(ctx, deadline, to, body)
 		})
 
@@ -76,8 +85,6 @@ func (c *Client) post(ctx context.Context, to *endpoint, body []byte) (answer, e
 		if err := sleep(ctx, wait); err != nil {
 			return answer{}, fmt.Errorf("kanuu: %s: %w", to.operation, err)
 		}
-
-		c.count.retries.Add(1)
 	}
 }
 
@@ -220,7 +227,7 @@ func sleep(ctx context.Context, wait time.Duration) error {
 // breaker keeps callers from queueing up before a Kanuu that is down.
 type breaker = gobreaker.CircuitBreaker[answer]
 
-func newBreaker(log *slog.Logger) *breaker {
+func newBreaker(log *slog.Logger, outages *atomic.Uint64) *breaker {
 	return gobreaker.NewCircuitBreaker[answer](gobreaker.Settings{
 		Timeout:     breakerPause,
 		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakerFailures },
@@ -235,6 +242,7 @@ func newBreaker(log *slog.Logger) *breaker {
 			switch to {
 			case gobreaker.StateOpen:
 				if from == gobreaker.StateClosed { // not each time that a probe fails
+					outages.Add(1)
 					log.Error("kanuu: Kanuu is down, callers are answered at once until it is back",
 						slog.Int("failures", breakerFailures), slog.String("remedy", outcomeOf(ErrUnavailable).remedy))
 				}

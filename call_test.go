@@ -239,8 +239,14 @@ func TestBreaker(t *testing.T) {
 			require.ErrorIs(t, mint(), kanuu.ErrUnavailable)
 		}
 
-		assert.Equal(t, "open", client.Stats().Breaker)
-		assert.EqualValues(t, 10, client.Stats().Attempts)
+		stats := client.Stats()
+		assert.Equal(t, "open", stats.Breaker)
+		assert.EqualValues(t, 4, stats.Calls)
+		assert.EqualValues(t, 10, stats.Attempts)
+		assert.EqualValues(t, 6, stats.Retries, "of the last call one was held back")
+		assert.EqualValues(t, 3, stats.Failures)
+		assert.EqualValues(t, 1, stats.ShortCircuited)
+		assert.EqualValues(t, 1, stats.Outages)
 
 		start := time.Now()
 		err := mint()
@@ -261,6 +267,7 @@ func TestBreaker(t *testing.T) {
 		time.Sleep(2*time.Second + time.Millisecond)
 		require.NoError(t, mint())
 		assert.Equal(t, "closed", client.Stats().Breaker)
+		assert.EqualValues(t, 1, client.Stats().Outages, "one, however often it was probed")
 		assert.Equal(t, 1, strings.Count(log.String(), "Kanuu is down"), "said once")
 		assert.Equal(t, 1, strings.Count(log.String(), "Kanuu is back"))
 	})

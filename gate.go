@@ -135,6 +135,7 @@ func PassGate[C any](
 	case err == nil:
 		return r.WithContext(context.WithValue(r.Context(), subscriptionKey{}, subscription)), nil
 	case g.lenient && isOutage(err):
+		g.client.count.gate.unchecked.Add(1)
 		g.client.log.LogAttrs(r.Context(), slog.LevelWarn, "kanuu: let in unchecked", slog.Any("error", err))
 
 		return r, nil
@@ -144,6 +145,8 @@ func PassGate[C any](
 }
 
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, err error) error {
+	g.tally(err)
+
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet // the same answer, without its body
@@ -154,6 +157,22 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, err error) error {
 	h.Add("Vary", visit.Vary)
 
 	return g.refusal.answer(w, r, visit.Classify(method, r.Header), err)
+}
+
+// tally counts a visit that was not let in.
+func (g *Gate) tally(err error) {
+	count := &g.client.count.gate
+
+	switch {
+	case errors.Is(err, ErrNotSubscribed):
+		count.notSubscribed.Add(1)
+	case errors.Is(err, ErrUnauthenticated):
+		count.unauthenticated.Add(1)
+	case errors.Is(err, ErrForbidden):
+		count.forbidden.Add(1)
+	case !errors.Is(err, context.Canceled): // a visitor who left is none of these
+		count.failed.Add(1)
+	}
 }
 
 // isOutage tells whether err says that Kanuu could not be asked, and nothing

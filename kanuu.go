@@ -53,10 +53,10 @@ type Config struct {
 
 	// HTTPClient makes the calls. It is copied; its Transport (tracing, a
 	// proxy), Jar and Timeout are respected, its CheckRedirect is not: the key
-	// is never sent to another host. Default, also for a nil Transport: a
-	// transport of the client's own that keeps a connection for every caller,
-	// and gives up connections that died in silence (for one of yours, see
-	// http.Transport's MaxIdleConnsPerHost and HTTP2).
+	// is never sent to another host. Default, also for a nil Transport: one as
+	// [NewTransport] makes it, on which the first callers wait for the first
+	// connection instead of opening one each. [Client.CloseIdleConnections] does
+	// nothing if the Transport has no such method.
 	HTTPClient *http.Client
 
 	// Logger hears what goes wrong, with the cause and the remedy, and never a
@@ -126,6 +126,7 @@ func NewClient(config Config) (*Client, error) {
 	}
 
 	key := newSecret(config.APIKey)
+	count := new(counters)
 	client := &Client{
 		wire:              newWire(config.HTTPClient),
 		createNonce:       newEndpoint("create nonce", base, "api/nonce", key),
@@ -135,8 +136,8 @@ func NewClient(config Config) (*Client, error) {
 		log:               log,
 		timeout:           timeout,
 		attempt:           attempt,
-		breaker:           newBreaker(log),
-		count:             new(counters),
+		breaker:           newBreaker(log, &count.outages),
+		count:             count,
 		cache:             config.Cache,
 	}
 	client.load = client.FetchSubscription

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kanuu-io/kanuu-go/internal/phpform"
@@ -234,6 +235,7 @@ func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	if form, rejected := h.receive(r); rejected != nil {
 		status = rejected.status
+		h.client.count.countRejected(status)
 		h.logRejection(r.Context(), rejected)
 	} else {
 		status = h.deliver(r.Context(), newEvent(form))
@@ -261,6 +263,14 @@ func (h *WebhookHandler) logRejection(ctx context.Context, rejected *rejection) 
 
 	h.client.log.LogAttrs(ctx, level, "kanuu: webhook rejected", slog.Int("status", rejected.status),
 		slog.String("cause", rejected.cause), slog.String("remedy", rejected.remedy))
+}
+
+func (c *counters) countRejected(status int) {
+	if status == http.StatusUnauthorized {
+		c.webhooks.unsigned.Add(1)
+	} else {
+		c.webhooks.rejected.Add(1)
+	}
 }
 
 // What can be told about a request that is rejected.
@@ -417,7 +427,7 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 		forgetErr = h.client.ForgetSubscription(ctx, e.Identifier)
 	}
 
-	status := h.handleOnce(ctx, e)
+	status, outcome := h.handleOnce(ctx, e)
 
 	if forgetErr != nil {
 		h.logFailure(ctx, e, forgetErr, "look at the cache: Config.Cache could not forget")
@@ -427,20 +437,29 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 		status = max(status, http.StatusInternalServerError)
 	}
 
+	if status != http.StatusOK {
+		outcome = &h.client.count.webhooks.failed
+	}
+
+	outcome.Add(1)
+
 	return status
 }
 
-// handleOnce handles an event unless it was handled before.
-func (h *WebhookHandler) handleOnce(ctx context.Context, e Event) int {
+// handleOnce handles an event unless it was handled before, and returns what to
+// count it as if all goes well.
+func (h *WebhookHandler) handleOnce(ctx context.Context, e Event) (status int, outcome *atomic.Uint64) {
+	count := &h.client.count.webhooks
+
 	var few [4]route // enough for most, and not allocated
 
 	routes := h.appendRoutes(few[:0], e.AlertName)
 	if len(routes) == 0 {
-		return http.StatusOK
+		return http.StatusOK, &count.unheard
 	}
 
 	if e.AlertID == "" { // not an alert, though Paddle signed it
-		return h.handle(ctx, e, routes)
+		return h.handle(ctx, e, routes), &count.handled
 	}
 
 	fresh, err := h.dedup.Begin(ctx, e.AlertID, h.timeout+leaseMargin)
@@ -449,14 +468,14 @@ func (h *WebhookHandler) handleOnce(ctx context.Context, e Event) int {
 	case err != nil:
 		h.logFailure(ctx, e, err, "look at the Deduplicator; an alert that is being handled right now comes again later")
 
-		return http.StatusServiceUnavailable
+		return http.StatusServiceUnavailable, &count.failed
 	case !fresh:
 		h.client.log.LogAttrs(ctx, slog.LevelDebug, "kanuu: webhook was handled before", eventAttrs(e)...)
 
-		return http.StatusOK
+		return http.StatusOK, &count.duplicates
 	}
 
-	status := http.StatusInternalServerError
+	status = http.StatusInternalServerError
 
 	defer func() { // also when a function ends its goroutine
 		// The claim must end though Paddle has left.
@@ -470,7 +489,7 @@ func (h *WebhookHandler) handleOnce(ctx context.Context, e Event) int {
 
 	status = h.handle(ctx, e, routes)
 
-	return status
+	return status, &count.handled
 }
 
 // handle calls the functions until one fails.

@@ -117,7 +117,7 @@ func newWire(own *http.Client) wire {
 	}
 
 	if client.Transport == nil {
-		client.Transport = newFirst(newTransport())
+		client.Transport = newFirst(NewTransport())
 	}
 
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -134,10 +134,13 @@ func newWire(own *http.Client) wire {
 	return wire
 }
 
-// newTransport keeps one idle connection for every caller there ever was at
-// once: the default transport keeps two, and dials for every other call of a
-// busy application.
-func newTransport() *http.Transport {
+// NewTransport makes a transport that suits calls to Kanuu, to be wrapped by one
+// that traces and then set in [Config.HTTPClient]. It keeps an idle connection
+// for every caller there was at once, where [http.DefaultTransport] keeps two
+// and dials for every other call of a busy application; it speaks HTTP/2 and
+// gives up connections that died in silence; it gives up dialing after 3 s. It
+// goes through the proxy that the environment names.
+func NewTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
 
 	return &http.Transport{
