@@ -70,12 +70,11 @@ func (k *Kanuu) authorized(r *http.Request) bool {
 func (k *Kanuu) createNonce(w http.ResponseWriter, r *http.Request, at location, in input) {
 	var bad problems
 	identifier := in.identifier(&bad)
-	in.checkEmail(&bad)
-	in.checkSupplemental(&bad)
-	if bad.answer(w) {
+	c := contact{email: in.email(&bad), supplemental: in.supplemental(&bad)}
+	if bad.answer(w) || k.owes(w) {
 		return
 	}
-	nonce := k.links.mint(identifier)
+	nonce := k.links.mint(identifier, c)
 	writeJSON(w, http.StatusCreated, struct {
 		Nonce string `json:"nonce"`
 		URL   string `json:"url"`
@@ -85,10 +84,19 @@ func (k *Kanuu) createNonce(w http.ResponseWriter, r *http.Request, at location,
 func (k *Kanuu) readSubscription(w http.ResponseWriter, _ *http.Request, _ location, in input) {
 	var bad problems
 	identifier := in.identifier(&bad)
-	if bad.answer(w) {
+	if bad.answer(w) || k.owes(w) {
 		return
 	}
 	writeJSON(w, http.StatusOK, k.describe(k.Subscription(identifier)))
+}
+
+// owes answers the 402 for a seller who has to pay Kanuu.
+func (k *Kanuu) owes(w http.ResponseWriter) (answered bool) {
+	if k.free <= 0 || k.activeCustomers() <= k.free {
+		return false
+	}
+	writeMessage(w, http.StatusPaymentRequired, message(http.StatusPaymentRequired))
+	return true
 }
 
 // description is a subscription in the API's words.
@@ -103,7 +111,7 @@ type description struct {
 func (k *Kanuu) describe(s Subscription) description {
 	return description{
 		IsTrialing:     s.Status == StatusTrialing,
-		IsSubscribed:   s.subscribed(k.now()),
+		IsSubscribed:   s.subscribed(k.Now()),
 		Status:         nullable(s.Status),
 		PlanID:         nullable(s.PlanID),
 		SubscriptionID: nullable(s.SubscriptionID),
@@ -181,19 +189,20 @@ func (in input) identifier(bad *problems) string {
 	return s
 }
 
-func (in input) checkEmail(bad *problems) {
+func (in input) email(bad *problems) string {
 	if absent(in["email"]) {
-		return
+		return ""
 	}
 	s, _ := text(in["email"])
 	if a, err := mail.ParseAddress(s); err != nil || a.Address != s {
 		bad.add("email", "The email must be a valid email address.")
 	}
+	return s
 }
 
-func (in input) checkSupplemental(bad *problems) {
+func (in input) supplemental(bad *problems) map[string]string {
 	if absent(in["supplemental"]) {
-		return
+		return nil
 	}
 	fields, ok := entries(in["supplemental"])
 	switch {
@@ -202,9 +211,11 @@ func (in input) checkSupplemental(bad *problems) {
 	case len(fields) > maxSupplemental:
 		bad.add("supplemental", fmt.Sprintf("The supplemental must not have more than %d items.", maxSupplemental))
 	}
+	values := make(map[string]string, len(fields))
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		field := "supplemental." + key
 		s, ok := text(fields[key])
+		values[key] = s
 		switch {
 		case !ok:
 			bad.add(field, fmt.Sprintf("The %s must be a string.", field))
@@ -212,6 +223,7 @@ func (in input) checkSupplemental(bad *problems) {
 			bad.add(field, fmt.Sprintf("The %s must not be greater than %d characters.", field, maxSupplementalRunes))
 		}
 	}
+	return values
 }
 
 // problems collects what is wrong with an input, in the order of the rules.

@@ -29,6 +29,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -58,8 +59,14 @@ type Options struct {
 	// and Pro (67, 29.00 EUR a month).
 	Plans []Plan
 
-	// Now is the clock that decides whether a paid period is over. It must be
-	// safe for concurrent use. Nil: [time.Now].
+	// FreeCustomers is how many subscribed customers a seller may have who does
+	// not pay for Kanuu: while there are more, both calls of the API answer 402
+	// to everything that is valid, about whomever it is, as Kanuu's API page
+	// has it (there it is 20). The portal stays open. 0: no limit.
+	FreeCustomers int
+
+	// Now is the clock that payments fall due by; see [Kanuu.Advance]. It must
+	// be safe for concurrent use and must not call the fake. Nil: [time.Now].
 	Now func() time.Time
 }
 
@@ -71,13 +78,16 @@ type Kanuu struct {
 	plans  []Plan
 	now    func() time.Time
 
+	free  int
+	ahead atomic.Int64 // of now, in nanoseconds
+
 	mu        sync.Mutex
 	returnURL string
 
-	record        record
-	faults        faults
-	links         links
-	subscriptions subscriptions
+	record record
+	faults faults
+	links  links
+	books  books
 }
 
 // New returns a fake to mount as a handler. Nil options are the defaults, and
@@ -96,6 +106,7 @@ func New(opts *Options) *Kanuu {
 		returnURL: or(o.ReturnURL, DefaultReturnURL),
 		plans:     slices.Clone(o.Plans),
 		now:       o.Now,
+		free:      o.FreeCustomers,
 	}
 	if len(k.plans) == 0 {
 		k.plans = defaultPlans()

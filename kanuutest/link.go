@@ -3,18 +3,20 @@ package kanuutest
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
 	"sync"
 )
 
-// maxLinks bounds the links and the sessions that are remembered; beyond it
-// the oldest are forgotten.
+// maxLinks bounds the links, the sessions and the contacts that are
+// remembered; beyond it the oldest are forgotten.
 const maxLinks = 10_000
 
 // links are the one-time links and the sessions that they opened.
 type links struct {
 	mu       sync.Mutex
 	nonces   bounded[link]
-	sessions bounded[string] // session id → identifier
+	sessions bounded[session]
+	people   bounded[contact] // by identifier
 }
 
 type link struct {
@@ -22,16 +24,40 @@ type link struct {
 	used       bool
 }
 
-func (l *links) mint(identifier string) (nonce string) {
+type session struct {
+	identifier string
+	flash      flash // for the next page
+}
+
+// contact is what came with a customer's newest nonce.
+type contact struct {
+	email        string
+	supplemental map[string]string // not written to any more
+}
+
+func (l *links) mint(identifier string, c contact) (nonce string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	nonce = secret()
 	l.nonces.put(nonce, link{identifier: identifier})
+	l.people.put(identifier, c)
 	return nonce
 }
 
+func (l *links) contact(identifier string) contact {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.people.byKey[identifier]
+}
+
+func (l *links) contacts() map[string]contact {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.people.byKey)
+}
+
 // open uses an unused nonce up and starts a session for its identifier.
-func (l *links) open(nonce string) (session, identifier string, ok bool) {
+func (l *links) open(nonce string) (id, identifier string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	found, ok := l.nonces.byKey[nonce]
@@ -39,9 +65,9 @@ func (l *links) open(nonce string) (session, identifier string, ok bool) {
 		return "", "", false
 	}
 	l.nonces.put(nonce, link{identifier: found.identifier, used: true})
-	session = secret()
-	l.sessions.put(session, found.identifier)
-	return session, found.identifier, true
+	id = secret()
+	l.sessions.put(id, session{identifier: found.identifier})
+	return id, found.identifier, true
 }
 
 // unused looks without using up.
@@ -54,15 +80,37 @@ func (l *links) unused(nonce string) bool {
 
 // visit lets a session in again: to the bare portal (no nonce), or through a
 // link that was made for its identifier.
-func (l *links) visit(session, nonce string) (identifier string, ok bool) {
+func (l *links) visit(id, nonce string) (identifier string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	identifier, ok = l.sessions.byKey[session]
+	found, ok := l.sessions.byKey[id]
 	if nonce != "" {
-		found, known := l.nonces.byKey[nonce]
-		ok = ok && known && found.identifier == identifier
+		from, known := l.nonces.byKey[nonce]
+		ok = ok && known && from.identifier == found.identifier
 	}
-	return identifier, ok
+	return found.identifier, ok
+}
+
+// leave puts a message down for the next page of the session, and take takes
+// it away.
+func (l *links) leave(id string, f flash) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s, ok := l.sessions.byKey[id]; ok {
+		s.flash = f
+		l.sessions.put(id, s)
+	}
+}
+
+func (l *links) take(id string) flash {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.sessions.byKey[id]
+	if f := s.flash; f != (flash{}) {
+		l.sessions.put(id, session{identifier: s.identifier})
+		return f
+	}
+	return flash{}
 }
 
 func secret() string {

@@ -8,8 +8,6 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
-	"slices"
-	"strconv"
 	"time"
 )
 
@@ -131,46 +129,8 @@ func (k *Kanuu) visitor(r *http.Request, at location) (identifier string, ok boo
 	return "", false
 }
 
-// act does what a form asks for and reports whether there is such a thing.
-func (k *Kanuu) act(identifier, does, planID string) (known bool) {
-	a := action(does)
-	now := k.now()
-	var wanted Plan
-	switch a {
-	case actionSubscribe:
-		id, err := strconv.ParseInt(planID, 10, 64)
-		i := slices.IndexFunc(k.plans, func(p Plan) bool { return p.ID == id })
-		if err != nil || i < 0 {
-			return false
-		}
-		wanted = k.plans[i]
-	case actionResume, actionPause, actionCancel, actionFail:
-	default:
-		return false
-	}
-	newID := k.subscriptions.nextID()
-	k.subscriptions.update(identifier, func(s Subscription) Subscription {
-		plan := wanted
-		if a != actionSubscribe {
-			plan = k.plan(s.PlanID)
-		}
-		return s.apply(a, plan, newID, now)
-	})
-	return true
-}
-
-// plan finds a plan; one that is not on sale is known by its number alone.
-func (k *Kanuu) plan(id int64) Plan {
-	for _, p := range k.plans {
-		if p.ID == id {
-			return p
-		}
-	}
-	if id == 0 {
-		return Plan{Name: "Unknown plan"}
-	}
-	return Plan{ID: id, Name: "Plan " + strconv.FormatInt(id, 10)}
-}
+// flash is a message after an action.
+type flash struct{ Text, Tone string }
 
 // view is what the page shows.
 type view struct {
@@ -198,8 +158,8 @@ type button struct {
 }
 
 func (k *Kanuu) view(identifier string) view {
-	now := k.now()
-	s := k.Subscription(identifier)
+	now := k.Now()
+	s := k.customer(identifier)
 	v := view{
 		ReturnURL:  k.backURL(),
 		Identifier: identifier,
@@ -216,7 +176,7 @@ func (k *Kanuu) view(identifier string) view {
 		v.Offers = append(v.Offers, o)
 	}
 	for _, b := range buttons {
-		if s.can(b.Action, now) {
+		if s.can(order{action: b.Action}, now) {
 			switch {
 			case b.Action == actionResume && s.Status == StatusPastDue:
 				b.Label, b.Hint = "Pay now", "The payment goes through this time."
@@ -226,7 +186,7 @@ func (k *Kanuu) view(identifier string) view {
 			v.Buttons = append(v.Buttons, b)
 		}
 	}
-	api, err := json.MarshalIndent(k.describe(s), "", "  ")
+	api, err := json.MarshalIndent(k.describe(s.Subscription), "", "  ")
 	if err != nil {
 		panic(err) // it has only strings, numbers and booleans
 	}
@@ -238,7 +198,7 @@ var buttons = []button{
 	{actionResume, "Resume", "Goes on as if nothing had been."},
 	{actionPause, "Pause", "Stays usable until the paid time is over."},
 	{actionCancel, "Cancel", "Stays usable until the paid time is over."},
-	{actionFail, "Let a payment fail", "The next period is not paid: access ends now."},
+	{actionFail, "Let the next payment fail", "The next period will not be paid."},
 }
 
 func badge(status string) (text, tone string) {

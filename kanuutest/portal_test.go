@@ -207,7 +207,7 @@ func TestPortalActions(t *testing.T) {
 		"resume what is canceled":       {has("canceled", 1, 9, future), "action=resume", has("active", 1, 9, future)},
 		"resume what is over":           {has("canceled", 1, 9, past), "action=resume", has("canceled", 1, 9, past)},
 		"resume nothing":                {has("", 0, 0, time.Time{}), "action=resume", has("", 0, 0, time.Time{})},
-		"let a payment fail":            {has("active", 1, 9, future), "action=fail", has("past-due", 1, 9, now)},
+		"let a payment fail":            {has("active", 1, 9, future), "action=fail", has("active", 1, 9, future)},
 		"let a payment fail in a pause": {has("paused", 1, 9, future), "action=fail", has("paused", 1, 9, future)},
 		"pay at last":                   {has("past-due", 1, 9, now), "action=resume", has("active", 1, 9, monthEnd)},
 	} {
@@ -237,7 +237,7 @@ func TestPortalShowsAndOffers(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	const (
-		active   = "Pause,Cancel,Let a payment fail,Switch to Basic"
+		active   = "Pause,Cancel,Let the next payment fail,Switch to Basic"
 		stopped  = "Subscribe to Basic,Subscribe to Pro"
 		inFuture = "14 May 2026, 12:00 UTC"
 		inPast   = "24 April 2026, 12:00 UTC"

@@ -1,7 +1,7 @@
 package kanuutest
 
 import (
-	"sync"
+	"strconv"
 	"time"
 )
 
@@ -17,7 +17,9 @@ const (
 // Subscription is what one identifier has. The zero value: never subscribed.
 //
 // It counts as subscribed (is_subscribed in the API) while it is trialing or
-// active, and in any other status until PaidUntil.
+// active, and in any other status until PaidUntil. So a paused or canceled one
+// lasts to the end of what was paid for, and an overdue one does not last: its
+// payment was due when the paid time ended.
 type Subscription struct {
 	// Status is answered as it stands, so that other spellings ("past_due",
 	// "deleted") can be tried too. Empty: null, and not subscribed.
@@ -27,17 +29,19 @@ type Subscription struct {
 	PlanID         int64
 	SubscriptionID int64
 
-	// PaidUntil is when the time that was paid for is over.
+	// PaidUntil is when the time that was paid for, or the trial, is over. For
+	// a trialing or active one that is when the next payment falls due.
 	PaidUntil time.Time
 }
 
 // Plan is something that the portal sells.
 type Plan struct {
-	ID       int64  // Paddle's plan_id
-	Name     string // as the customer sees it
-	Price    string // "9.00"
-	Currency string // "EUR"
-	Yearly   bool   // paid for a year at a time; else for a month
+	ID        int64  // Paddle's plan_id
+	Name      string // as the customer sees it
+	Price     string // "9.00"
+	Currency  string // "EUR"
+	Yearly    bool   // paid for a year at a time; else for a month
+	TrialDays int    // each new subscription begins with so many free days
 }
 
 func defaultPlans() []Plan {
@@ -47,50 +51,34 @@ func defaultPlans() []Plan {
 	}
 }
 
-// SetSubscription replaces what the identifier has. The zero Subscription
-// makes it one that never subscribed.
+// SetSubscription replaces what the identifier has, and keeps its card and its
+// payment history. The zero Subscription makes it one that never subscribed.
+//
+// Time goes on from there: a trialing or active one with a PaidUntil that is
+// yet to come renews then, and a past-due one has just failed to be paid. See
+// [Kanuu.Advance]. No other status changes by itself, nor does one whose
+// PaidUntil is zero or over.
 func (k *Kanuu) SetSubscription(identifier string, s Subscription) {
-	k.subscriptions.update(identifier, func(Subscription) Subscription { return s })
+	k.books.set(identifier, s, k.Now())
 }
 
 // Subscription returns what the identifier has; the zero value when it never
 // subscribed.
 func (k *Kanuu) Subscription(identifier string) Subscription {
-	return k.subscriptions.get(identifier)
+	return k.customer(identifier).Subscription
 }
 
-type subscriptions struct {
-	mu     sync.Mutex
-	byID   map[string]Subscription
-	lastID int64
-}
-
-func (ss *subscriptions) get(identifier string) Subscription {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	return ss.byID[identifier]
-}
-
-func (ss *subscriptions) update(identifier string, change func(Subscription) Subscription) {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	s := change(ss.byID[identifier])
-	if s == (Subscription{}) {
-		delete(ss.byID, identifier)
-		return
+// plan finds a plan; one that is not on sale is known by its number alone.
+func (k *Kanuu) plan(id int64) Plan {
+	for _, p := range k.plans {
+		if p.ID == id {
+			return p
+		}
 	}
-	if ss.byID == nil {
-		ss.byID = make(map[string]Subscription)
+	if id == 0 {
+		return Plan{Name: "Unknown plan"}
 	}
-	ss.byID[identifier] = s
-}
-
-// nextID numbers the subscriptions that are bought in the portal.
-func (ss *subscriptions) nextID() int64 {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	ss.lastID++
-	return 700_000 + ss.lastID
+	return Plan{ID: id, Name: "Plan " + strconv.FormatInt(id, 10)}
 }
 
 func (s Subscription) running() bool {
@@ -101,68 +89,32 @@ func (s Subscription) subscribed(now time.Time) bool {
 	return s.running() || s.Status != "" && now.Before(s.PaidUntil)
 }
 
-// can reports whether the portal offers the action. What is over (canceled,
-// and nothing left of the paid time) can only be bought again.
-func (s Subscription) can(a action, now time.Time) bool {
-	over := s.Status == "" || s.Status == StatusCanceled && !s.subscribed(now)
-	switch a {
-	case actionSubscribe:
-		return true
-	case actionResume:
-		return !over && !s.running()
-	case actionPause, actionFail:
-		return s.running()
-	case actionCancel:
-		return !over && s.Status != StatusCanceled
-	}
-	return false
+// over reports whether there is nothing left that could go on.
+func (s Subscription) over(now time.Time) bool {
+	return s.Status == "" || s.Status == StatusCanceled && !s.subscribed(now)
 }
 
-// action is a button of the portal.
-type action string
-
-const (
-	actionSubscribe action = "subscribe"
-	actionResume    action = "resume"
-	actionPause     action = "pause"
-	actionCancel    action = "cancel"
-	actionFail      action = "fail"
-)
-
-// apply returns what is left after the button was pressed. One that came too late, from a page that
-// shows an older state, changes nothing. plan is the one to buy, or the one
-// that the identifier has.
-func (s Subscription) apply(a action, plan Plan, newID int64, now time.Time) Subscription {
-	if !s.can(a, now) {
-		return s
+// daysLeft counts the days that are paid for, of those in their period.
+func (s Subscription) daysLeft(p Plan, now time.Time) (left, of int) {
+	if !now.Before(s.PaidUntil) {
+		return 0, 0
 	}
-	if s.running() && s.PaidUntil.IsZero() { // set by a test that did not care
-		s.PaidUntil = plan.paidFrom(now)
-	}
-	switch a {
-	case actionSubscribe:
-		if s.SubscriptionID == 0 || !s.can(actionCancel, now) && !s.can(actionResume, now) {
-			s.SubscriptionID = newID
-		}
-		s.Status, s.PlanID, s.PaidUntil = StatusActive, plan.ID, plan.paidFrom(now)
-	case actionResume:
-		s.Status = StatusActive
-		if !now.Before(s.PaidUntil) {
-			s.PaidUntil = plan.paidFrom(now)
-		}
-	case actionPause:
-		s.Status = StatusPaused
-	case actionCancel:
-		s.Status = StatusCanceled
-	case actionFail: // the money for the next period does not come: nothing is paid from here on
-		s.Status, s.PaidUntil = StatusPastDue, now
-	}
-	return s
+	of = days(s.PaidUntil.Sub(p.addPeriods(s.PaidUntil, -1)))
+	return min(days(s.PaidUntil.Sub(now)), of), of
 }
 
-func (p Plan) paidFrom(now time.Time) time.Time {
+func (p Plan) addPeriods(t time.Time, n int) time.Time {
 	if p.Yearly {
-		return now.AddDate(1, 0, 0)
+		return addMonths(t, 12*n)
 	}
-	return now.AddDate(0, 1, 0)
+	return addMonths(t, n)
+}
+
+func (p Plan) price() cents { return parsePrice(p.Price) }
+
+func (p Plan) period() string {
+	if p.Yearly {
+		return "year"
+	}
+	return "month"
 }
