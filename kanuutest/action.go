@@ -2,7 +2,6 @@ package kanuutest
 
 import (
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -12,7 +11,8 @@ type action string
 // What a customer does.
 const (
 	actionSubscribe action = "subscribe" // to a plan: buys or switches
-	actionResume    action = "resume"    // what is paused, canceled or overdue
+	actionResume    action = "resume"    // what is paused or canceled; or as pay
+	actionPay       action = "pay"       // what is overdue
 	actionPause     action = "pause"
 	actionCancel    action = "cancel"
 	actionCard      action = "card" // a new one
@@ -49,14 +49,9 @@ func (k *Kanuu) order(does, planID string) (o order, known bool) {
 	o.action = action(does)
 	switch o.action {
 	case actionSubscribe:
-		id, err := strconv.ParseInt(planID, 10, 64)
-		i := slices.IndexFunc(k.plans, func(p Plan) bool { return p.ID == id })
-		if err != nil || i < 0 {
-			return o, false
-		}
-		o.plan = k.plans[i]
-		return o, true
-	case actionResume, actionPause, actionCancel, actionCard, actionFail, actionSucceed, actionSkip, actionRefund:
+		o.plan, known = k.offered(planID)
+		return o, known
+	case actionResume, actionPay, actionPause, actionCancel, actionCard, actionFail, actionSucceed, actionSkip, actionRefund:
 		return o, true
 	}
 	return o, false
@@ -100,6 +95,8 @@ func (c *customer) can(o order, now time.Time) bool {
 		return !c.running() || c.PlanID != o.plan.ID
 	case actionResume:
 		return !over && !c.running()
+	case actionPay:
+		return c.Status == StatusPastDue
 	case actionPause:
 		return c.running()
 	case actionCancel:
@@ -128,7 +125,7 @@ func (k *Kanuu) carryOut(c *customer, o order, now time.Time) []news {
 	switch o.action {
 	case actionSubscribe:
 		return k.subscribe(c, o, now)
-	case actionResume:
+	case actionResume, actionPay:
 		return k.resume(c, plan, now)
 	case actionPause:
 		c.Status, c.due = StatusPaused, time.Time{}

@@ -74,6 +74,7 @@ type Options struct {
 // usable. All methods are safe for concurrent use.
 type Kanuu struct {
 	apiKey string
+	name   string // of the team
 	team   string // as it stands in a path, escaped
 	plans  []Plan
 	now    func() time.Time
@@ -102,6 +103,7 @@ func New(opts *Options) *Kanuu {
 	}
 	k := &Kanuu{
 		apiKey:    or(o.APIKey, DefaultAPIKey),
+		name:      or(o.Team, DefaultTeam),
 		team:      url.PathEscape(or(o.Team, DefaultTeam)),
 		returnURL: or(o.ReturnURL, DefaultReturnURL),
 		plans:     slices.Clone(o.Plans),

@@ -29,6 +29,12 @@ type session struct {
 	flash      flash // for the next page
 }
 
+// visitor is somebody with a session.
+type visitor struct {
+	session    string
+	identifier string
+}
+
 // contact is what came with a customer's newest nonce.
 type contact struct {
 	email        string
@@ -57,17 +63,17 @@ func (l *links) contacts() map[string]contact {
 }
 
 // open uses an unused nonce up and starts a session for its identifier.
-func (l *links) open(nonce string) (id, identifier string, ok bool) {
+func (l *links) open(nonce string) (v visitor, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	found, ok := l.nonces.byKey[nonce]
 	if !ok || found.used {
-		return "", "", false
+		return visitor{}, false
 	}
 	l.nonces.put(nonce, link{identifier: found.identifier, used: true})
-	id = secret()
-	l.sessions.put(id, session{identifier: found.identifier})
-	return id, found.identifier, true
+	v = visitor{secret(), found.identifier}
+	l.sessions.put(v.session, session{identifier: v.identifier})
+	return v, true
 }
 
 // unused looks without using up.
@@ -80,7 +86,7 @@ func (l *links) unused(nonce string) bool {
 
 // visit lets a session in again: to the bare portal (no nonce), or through a
 // link that was made for its identifier.
-func (l *links) visit(id, nonce string) (identifier string, ok bool) {
+func (l *links) visit(id, nonce string) (v visitor, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	found, ok := l.sessions.byKey[id]
@@ -88,7 +94,7 @@ func (l *links) visit(id, nonce string) (identifier string, ok bool) {
 		from, known := l.nonces.byKey[nonce]
 		ok = ok && known && from.identifier == found.identifier
 	}
-	return found.identifier, ok
+	return visitor{id, found.identifier}, ok
 }
 
 // leave puts a message down for the next page of the session, and take takes

@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
-	"encoding/json"
 	"html/template"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -21,7 +23,13 @@ var templates embed.FS
 var (
 	style = mustRead("templates/style.css")
 	pages = template.Must(template.New("").Funcs(template.FuncMap{
-		"style": func() template.CSS { return template.CSS(style) },
+		"style":   func() template.CSS { return template.CSS(style) },
+		"initial": func(s string) string { return strings.ToUpper(string([]rune(s)[:1])) },
+		"period":  Plan.period,
+		"date":    func(t time.Time) string { return t.UTC().Format(dateFormat) },
+		"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
+		"moment":  func(t time.Time) string { return t.UTC().Format(dateFormat + ", 15:04 MST") },
+		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	}).ParseFS(templates, "templates/*.html"))
 	policy = "default-src 'none'; style-src 'sha256-" + digest(style) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -38,6 +46,9 @@ func digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
+
+// dateFormat is how the portal writes days, which are those of UTC.
+const dateFormat = "2 January 2006"
 
 const (
 	sessionCookie = "kanuutest_session"
@@ -62,7 +73,7 @@ func (k *Kanuu) servePortal(w http.ResponseWriter, r *http.Request, at location)
 		k.portalPost(w, r, at)
 	default:
 		h.Set("Allow", "GET, HEAD, POST")
-		k.notice(w, http.StatusMethodNotAllowed, "This page cannot do that", "Go back and use the buttons of the page.")
+		k.nonsense(w, http.StatusMethodNotAllowed)
 	}
 }
 
@@ -74,11 +85,11 @@ func (k *Kanuu) portalHead(w http.ResponseWriter, r *http.Request, at location) 
 }
 
 func (k *Kanuu) portalGet(w http.ResponseWriter, r *http.Request, at location) {
-	session, identifier, opened := k.links.open(at.nonce)
+	v, opened := k.links.open(at.nonce)
 	if opened {
 		http.SetCookie(w, &http.Cookie{
 			Name:     sessionCookie,
-			Value:    session,
+			Value:    v.session,
 			Path:     k.portalPath(at),
 			HttpOnly: true,
 			Secure:   r.TLS != nil,
@@ -86,12 +97,48 @@ func (k *Kanuu) portalGet(w http.ResponseWriter, r *http.Request, at location) {
 		})
 	} else {
 		var ok bool
-		if identifier, ok = k.visitor(r, at); !ok {
+		if v, ok = k.visitor(r, at); !ok {
 			k.usedLink(w)
 			return
 		}
 	}
-	k.render(w, http.StatusOK, "portal.html", k.view(identifier))
+	k.show(w, r.URL.Query(), v, k.home(at))
+}
+
+// show answers one of the pages. What they are about may be over: then the
+// first page says what is.
+func (k *Kanuu) show(w http.ResponseWriter, query url.Values, v visitor, home string) {
+	var (
+		file string
+		data any
+		ok   bool
+	)
+	switch query.Get("show") {
+	case "":
+		file, data, ok = "portal.html", k.overview(v.identifier, home, k.links.take(v.session)), true
+	case "plan":
+		plan, known := k.offered(query.Get("plan"))
+		if !known {
+			k.nonsense(w, http.StatusNotFound)
+			return
+		}
+		file = "plan.html"
+		data, ok = k.planPage(v.identifier, home, plan, newCardForm())
+	case "cancel":
+		file = "cancel.html"
+		data, ok = k.cancelPage(v.identifier, home)
+	case "card":
+		file = "card.html"
+		data, ok = k.cardPage(v.identifier, home, newCardForm())
+	default:
+		k.nonsense(w, http.StatusNotFound)
+		return
+	}
+	if !ok {
+		seeOther(w, home)
+		return
+	}
+	k.render(w, http.StatusOK, file, data)
 }
 
 func (k *Kanuu) portalPost(w http.ResponseWriter, r *http.Request, at location) {
@@ -100,128 +147,95 @@ func (k *Kanuu) portalPost(w http.ResponseWriter, r *http.Request, at location) 
 		k.notice(w, http.StatusForbidden, "This came from another site", "Open the portal from your application and try again.")
 		return
 	}
-	identifier, ok := k.visitor(r, at)
+	v, ok := k.visitor(r, at)
 	if !ok {
 		k.usedLink(w)
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil || !k.act(identifier, r.PostFormValue("action"), r.PostFormValue("plan")) {
-		k.notice(w, http.StatusBadRequest, "This page cannot do that", "Go back and use the buttons of the page.")
+	if r.ParseForm() != nil {
+		k.nonsense(w, http.StatusBadRequest)
 		return
 	}
-	to := k.portalPath(at)
-	if at.nonce != "" {
-		to += "/" + at.nonce
+	o, ok := k.readOrder(r.PostForm)
+	if !ok {
+		k.nonsense(w, http.StatusBadRequest)
+		return
 	}
+	if o.action == actionCard || o.action == actionSubscribe && filledIn(r.PostForm) {
+		var form cardForm
+		if o.card, form, ok = readCard(r.PostForm, k.Now()); !ok {
+			k.askAgain(w, o, form, v, k.home(at))
+			return
+		}
+	}
+	c, done := k.perform(v.identifier, o)
+	k.links.leave(v.session, o.answer(c, done, k))
+	seeOther(w, k.home(at))
+}
+
+// readOrder reads what a form asks for, but for the card.
+func (k *Kanuu) readOrder(form url.Values) (o order, ok bool) {
+	o, ok = k.order(form.Get("action"), form.Get("plan"))
+	var err error
+	if text := form.Get("next"); text != "" && ok {
+		o.next, err = time.Parse(time.RFC3339Nano, text)
+		ok = err == nil
+	}
+	if text := form.Get("payment"); text != "" && ok {
+		o.payment, err = strconv.ParseInt(text, 10, 64)
+		ok = err == nil
+	}
+	return o, ok
+}
+
+// askAgain shows a form for a card once more, with what was filled in.
+func (k *Kanuu) askAgain(w http.ResponseWriter, o order, form cardForm, v visitor, home string) {
+	if o.action == actionSubscribe {
+		// Where a plan can be switched, no card is asked for.
+		if data, ok := k.planPage(v.identifier, home, o.plan, form); ok && !data.Live {
+			k.render(w, http.StatusUnprocessableEntity, "plan.html", data)
+			return
+		}
+	} else if data, ok := k.cardPage(v.identifier, home, form); ok {
+		k.render(w, http.StatusUnprocessableEntity, "card.html", data)
+		return
+	}
+	k.links.leave(v.session, nothingChanged)
+	seeOther(w, home)
+}
+
+// home is the portal's first page, by the link that the visitor came with.
+func (k *Kanuu) home(at location) string {
+	if at.nonce == "" {
+		return k.portalPath(at)
+	}
+	return k.portalPath(at) + "/" + at.nonce
+}
+
+func seeOther(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// visitor is the identifier whose session the request carries. A browser may
-// send cookies of the same name from fakes below other paths.
-func (k *Kanuu) visitor(r *http.Request, at location) (identifier string, ok bool) {
+// visitor is the one whose session the request carries. A browser may send
+// cookies of the same name from fakes below other paths.
+func (k *Kanuu) visitor(r *http.Request, at location) (v visitor, ok bool) {
 	for _, c := range r.CookiesNamed(sessionCookie) {
-		if identifier, ok = k.links.visit(c.Value, at.nonce); ok {
-			return identifier, true
+		if v, ok = k.links.visit(c.Value, at.nonce); ok {
+			return v, true
 		}
 	}
-	return "", false
-}
-
-// flash is a message after an action.
-type flash struct{ Text, Tone string }
-
-// view is what the page shows.
-type view struct {
-	ReturnURL  string
-	Identifier string
-	Has        bool // there is, or was, a subscription
-	Plan       Plan
-	Badge      string
-	Tone       string    // of the badge: good, warn, bad, none
-	PaidUntil  time.Time // in UTC
-	Offers     []offer
-	Buttons    []button
-	API        string
-}
-
-type offer struct {
-	Plan
-	Current bool
-	Verb    string
-}
-
-type button struct {
-	Action      action
-	Label, Hint string
-}
-
-func (k *Kanuu) view(identifier string) view {
-	now := k.Now()
-	s := k.customer(identifier)
-	v := view{
-		ReturnURL:  k.backURL(),
-		Identifier: identifier,
-		Has:        s.Status != "",
-		Plan:       k.plan(s.PlanID),
-		PaidUntil:  s.PaidUntil.UTC(),
-	}
-	v.Badge, v.Tone = badge(s.Status)
-	for _, p := range k.plans {
-		o := offer{Plan: p, Current: s.running() && p.ID == s.PlanID, Verb: "Subscribe to"}
-		if s.running() {
-			o.Verb = "Switch to"
-		}
-		v.Offers = append(v.Offers, o)
-	}
-	for _, b := range buttons {
-		if s.can(order{action: b.Action}, now) {
-			switch {
-			case b.Action == actionResume && s.Status == StatusPastDue:
-				b.Label, b.Hint = "Pay now", "The payment goes through this time."
-			case b.Action == actionCancel && !s.subscribed(now):
-				b.Hint = "There is no paid time left."
-			}
-			v.Buttons = append(v.Buttons, b)
-		}
-	}
-	api, err := json.MarshalIndent(k.describe(s.Subscription), "", "  ")
-	if err != nil {
-		panic(err) // it has only strings, numbers and booleans
-	}
-	v.API = string(api)
-	return v
-}
-
-var buttons = []button{
-	{actionResume, "Resume", "Goes on as if nothing had been."},
-	{actionPause, "Pause", "Stays usable until the paid time is over."},
-	{actionCancel, "Cancel", "Stays usable until the paid time is over."},
-	{actionFail, "Let the next payment fail", "The next period will not be paid."},
-}
-
-func badge(status string) (text, tone string) {
-	switch status {
-	case "":
-		return "No subscription", "none"
-	case StatusActive:
-		return "Active", "good"
-	case StatusTrialing:
-		return "Trial", "good"
-	case StatusPastDue:
-		return "Payment overdue", "bad"
-	case StatusPaused:
-		return "Paused", "warn"
-	case StatusCanceled:
-		return "Canceled", "warn"
-	}
-	return status, "none"
+	return visitor{}, false
 }
 
 func (k *Kanuu) usedLink(w http.ResponseWriter) {
 	k.notice(w, http.StatusForbidden, "This link was already used",
 		"A link to this page works once. Go back to your application and open it from there again.")
+}
+
+func (k *Kanuu) nonsense(w http.ResponseWriter, status int) {
+	k.notice(w, status, "This page cannot do that", "Go back and use the buttons of the page.")
 }
 
 func (k *Kanuu) notice(w http.ResponseWriter, status int, title, text string) {

@@ -3,8 +3,11 @@ package kanuutest_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"html"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -158,7 +161,7 @@ func TestPortalRefusesNonsense(t *testing.T) {
 	visit(t, client, http.MethodGet, link)
 	for _, form := range []string{
 		"", "action=", "action=explode", "action=subscribe", "action=subscribe&plan=1", "action=subscribe&plan=x",
-		"action=%zz", "action=subscribe&plan=67&x=" + strings.Repeat("x", 64<<10),
+		"action=%zz", "action=skip&next=tomorrow", "action=refund&payment=x", "action=subscribe&plan=67&x=" + strings.Repeat("x", 64<<10),
 	} {
 		assert.Equal(t, http.StatusBadRequest, submit(t, client, link, form).StatusCode, form[:min(len(form), 40)])
 	}
@@ -233,53 +236,438 @@ func TestPortalActions(t *testing.T) {
 	}
 }
 
+// The first page in every state: what it says, and what can be done.
 func TestPortalShowsAndOffers(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	const (
-		active   = "Pause,Cancel,Let the next payment fail,Switch to Basic"
-		stopped  = "Subscribe to Basic,Subscribe to Pro"
-		inFuture = "14 May 2026, 12:00 UTC"
-		inPast   = "24 April 2026, 12:00 UTC"
+		switchPlan = "Switch to Basic"
+		choose     = "Subscribe to Basic,Subscribe to Pro"
+		cancel     = "Cancel subscription"
+		card       = "Add a card"
+		fail       = "Let the next payment fail"
+		succeed    = "Let the next payment succeed"
+		skip14     = "Skip to 14 May 2026"
 	)
 	for name, tc := range map[string]struct {
-		status  string
-		days    int
-		plan    int64
-		shows   []string
-		buttons string
+		status string
+		days   int
+		plan   int64
+		shows  []string
+		offers []string
 	}{
-		"nothing":             {"", 0, 0, []string{"No plan yet", "No subscription"}, stopped},
-		"active":              {"active", 10, 67, []string{"Pro", "Active", inFuture, "29.00 EUR", "Your plan", "&#34;is_subscribed&#34;: true"}, active},
-		"trial":               {"trialing", 10, 67, []string{"Trial", inFuture, "Your plan"}, active},
-		"paused":              {"paused", 10, 67, []string{"Paused", inFuture}, "Resume,Cancel," + stopped},
-		"overdue":             {"past-due", -10, 67, []string{"Payment overdue", inPast, "no paid time left", "&#34;is_subscribed&#34;: false"}, "Pay now,Cancel," + stopped},
-		"canceled":            {"canceled", 10, 67, []string{"Canceled", inFuture}, "Resume," + stopped},
-		"over":                {"canceled", -10, 67, []string{"Canceled", inPast}, stopped},
-		"a plan not on sale":  {"canceled", -10, 999, []string{"Plan 999"}, stopped},
-		"no plan":             {"canceled", -10, 0, []string{"Unknown plan"}, stopped},
-		"a status of its own": {"deleted", -10, 67, []string{"deleted"}, "Resume,Cancel," + stopped},
+		"nothing": {
+			"", 0, 0,
+			[]string{"No plan yet", "No subscription", "Choose a plan below.", "There are no payments yet.", "4 May 2026, 12:00 UTC"},
+			[]string{choose},
+		},
+		"active": {
+			"active", 10, 67,
+			[]string{"Pro", "Active", "Renews on 14 May 2026 for 29.00 EUR.", "29.00 EUR / month", "20.00 EUR less a month", "Your plan", "No card on file", "&#34;is_subscribed&#34;: true"},
+			[]string{"Pause", cancel, switchPlan, card, fail, skip14},
+		},
+		"active without a date": {"active", -10, 67, []string{"Active", "Paid until 24 April 2026."}, []string{"Pause", cancel, switchPlan, card, fail}},
+		"trial":                 {"trialing", 10, 67, []string{"Trial", "Free until 14 May 2026, then 29.00 EUR a month."}, []string{"Pause", cancel, switchPlan, card, fail, skip14}},
+		"paused":                {"paused", 10, 67, []string{"Paused", "Paused, and usable until 14 May 2026."}, []string{"Resume", cancel, switchPlan, card, skip14}},
+		"paused for long":       {"paused", -10, 67, []string{"Paused", "the paid time was over on 24 April 2026."}, []string{"Resume", cancel, switchPlan, card}},
+		"overdue": {
+			"past-due", -10, 67,
+			[]string{"Payment overdue: 29.00 EUR since 24 April 2026.", "We try your card again on 7 May 2026.", "&#34;is_subscribed&#34;: false"},
+			[]string{"Pay now", cancel, switchPlan, card, succeed, "Skip to 7 May 2026"},
+		},
+		"canceled":            {"canceled", 10, 67, []string{"Canceled", "Ends on 14 May 2026."}, []string{"Resume", switchPlan, card, skip14}},
+		"over":                {"canceled", -10, 67, []string{"Ended", "Ended on 24 April 2026."}, []string{choose}},
+		"a plan not on sale":  {"canceled", -10, 999, []string{"Plan 999"}, []string{choose}},
+		"no plan":             {"canceled", -10, 0, []string{"Unknown plan"}, []string{choose}},
+		"a status of its own": {"deleted", -10, 67, []string{"deleted"}, []string{"Resume", cancel, switchPlan, card}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, &kanuutest.Options{Now: func() time.Time { return now }})
+			s := start(t, &kanuutest.Options{Now: newClock(may4).now})
 			if tc.status != "" {
 				s.SetSubscription("42", kanuutest.Subscription{
-					Status: tc.status, PlanID: tc.plan, SubscriptionID: 9, PaidUntil: now.AddDate(0, 0, tc.days).In(time.FixedZone("", 3600)),
+					Status: tc.status, PlanID: tc.plan, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, tc.days).In(time.FixedZone("", 3600)),
 				})
 			}
 			_, link := mint(t, s.URL, "42")
 			page := visit(t, browser(t), http.MethodGet, link).body
 			for _, want := range tc.shows {
-				assert.Contains(t, page, want)
+				assert.Contains(t, plain(page), want)
 			}
-			var labels []string
-			for _, m := range regexp.MustCompile(`<button[^>]*>([^<]*)</button>`).FindAllStringSubmatch(page, -1) {
-				labels = append(labels, m[1])
-			}
-			assert.Equal(t, tc.buttons, strings.Join(labels, ","))
+			assert.NotContains(t, page, "January 0001")
+			assert.Equal(t, strings.Join(tc.offers, ","), strings.Join(labels(page), ","))
 		})
 	}
+}
+
+// plain is a page without its <time> marks.
+func plain(page string) string { return regexp.MustCompile(`</?time[^>]*>`).ReplaceAllString(page, "") }
+
+// labels are the buttons of a page, and the links that look like one.
+func labels(page string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(`<(?:button|a class="button)[^>]*>([^<]*)</`).FindAllStringSubmatch(page, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+// portal is a customer in front of the portal, and its pages.
+type portal struct {
+	*kanuutest.Server
+	t      *testing.T
+	client *http.Client
+	link   string
+}
+
+func open(t *testing.T, opts *kanuutest.Options) *portal {
+	t.Helper()
+	s := start(t, opts)
+	_, link := mint(t, s.URL, "42")
+	p := &portal{s, t, browser(t), link}
+	require.Equal(t, http.StatusOK, visit(t, p.client, http.MethodGet, link).StatusCode)
+	return p
+}
+
+func (p *portal) get(query string) answer {
+	p.t.Helper()
+	return unstyled(visit(p.t, p.client, http.MethodGet, p.link+query))
+}
+
+func (p *portal) post(query, form string) answer {
+	p.t.Helper()
+	return unstyled(submit(p.t, p.client, p.link+query, form))
+}
+
+// unstyled makes what a failed test prints shorter.
+func unstyled(a answer) answer {
+	a.body = regexp.MustCompile(`(?s)<style>.*</style>`).ReplaceAllString(a.body, "")
+	return a
+}
+
+// press posts a form and returns the message on the page that follows.
+func (p *portal) press(form string) string {
+	p.t.Helper()
+	a := p.post("", form)
+	require.Equal(p.t, http.StatusSeeOther, a.StatusCode, form)
+	return flash(p.get("").body)
+}
+
+func flash(page string) string {
+	found := regexp.MustCompile(`<div role="status" class="flash[^>]*>(?:<p>(.*)</p>)?</div>`).FindStringSubmatch(page)
+	if found == nil {
+		return "no place for a message"
+	}
+	return found[1]
+}
+
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	const stale = "Nothing has changed: the page that you came from was out of date."
+	overdue := kanuutest.Subscription{Status: "past-due", PlanID: 1, SubscriptionID: 9, PaidUntil: may4}
+	active := kanuutest.Subscription{Status: "active", PlanID: 1, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, 10)}
+	paused := kanuutest.Subscription{Status: "paused", PlanID: 1, SubscriptionID: 9, PaidUntil: may4}
+	const card = "action=card&number=5555+5555+5555+4444&expiry=05/26&code=123&holder=Ann"
+	for name, tc := range map[string]struct {
+		has   kanuutest.Subscription
+		forms []string
+		want  string
+	}{
+		"subscribe":                   {kanuutest.Subscription{}, []string{"action=subscribe&plan=2"}, "Your plan is now Pro."},
+		"switch":                      {active, []string{"action=subscribe&plan=2"}, "Your plan is now Pro."},
+		"switch twice":                {active, []string{"action=subscribe&plan=2", "action=subscribe&plan=2"}, "Your plan is now Pro."},
+		"switch, not paid":            {active, []string{"action=fail", "action=subscribe&plan=2"}, "Your card was declined, so your plan is still Basic. Update your card and try again."},
+		"pause":                       {active, []string{"action=pause"}, "Your subscription is paused. You can use Basic until 14 May 2026."},
+		"pause twice":                 {active, []string{"action=pause", "action=pause"}, "Your subscription is paused. You can use Basic until 14 May 2026."},
+		"cancel":                      {active, []string{"action=cancel"}, "Your subscription is canceled. You can use Basic until 14 May 2026."},
+		"cancel twice":                {active, []string{"action=cancel", "action=cancel"}, "Your subscription is canceled. You can use Basic until 14 May 2026."},
+		"cancel what is overdue":      {overdue, []string{"action=cancel"}, "Your subscription is canceled."},
+		"resume":                      {active, []string{"action=pause", "action=resume"}, "Your subscription goes on."},
+		"resume twice":                {active, []string{"action=pause", "action=resume", "action=resume"}, "Your subscription goes on."},
+		"resume, not paid":            {active, []string{"action=fail", "action=pause", "action=skip", "action=resume"}, "Your card was declined. Update it to go on."},
+		"resume after the paid time":  {paused, []string{"action=resume"}, "Your subscription goes on."},
+		"pay":                         {overdue, []string{"action=pay"}, "Thank you. Your payment went through."},
+		"pay twice":                   {overdue, []string{"action=pay", "action=pay"}, "Thank you. Your payment went through."},
+		"card":                        {active, []string{card}, "Your card ending in 4444 is saved."},
+		"card twice":                  {active, []string{card, card}, "Your card ending in 4444 is saved."},
+		"card without a subscription": {kanuutest.Subscription{}, []string{card}, stale},
+		"fail":                        {active, []string{"action=fail"}, "The next payment will fail."},
+		"fail twice":                  {active, []string{"action=fail", "action=fail"}, "The next payment will fail."},
+		"succeed":                     {active, []string{"action=fail", "action=succeed"}, "The next payment will go through."},
+		"skip":                        {active, []string{"action=skip&next=2026-05-14T12:00:00Z"}, "It is now 14 May 2026."},
+		"skip twice":                  {active, []string{"action=skip&next=2026-05-14T12:00:00Z", "action=skip&next=2026-05-14T12:00:00Z"}, "It is now 14 May 2026."},
+		"skip from an older page":     {active, []string{"action=skip&next=2026-05-15T12:00:00Z"}, stale},
+		"refund":                      {kanuutest.Subscription{}, []string{"action=subscribe&plan=1", "action=refund&payment=500001"}, "The payment was refunded."},
+		"refund twice":                {kanuutest.Subscription{}, []string{"action=subscribe&plan=1", "action=refund&payment=500001", "action=refund&payment=500001"}, "The payment was refunded."},
+		"pause nothing":               {kanuutest.Subscription{}, []string{"action=pause"}, stale},
+		"cancel nothing":              {kanuutest.Subscription{}, []string{"action=cancel"}, stale},
+		"resume what is over":         {kanuutest.Subscription{Status: "canceled", PlanID: 1}, []string{"action=resume"}, stale},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+			p.SetSubscription("42", tc.has)
+			assert.Empty(t, flash(p.get("").body))
+			for _, form := range tc.forms[:len(tc.forms)-1] {
+				p.press(form)
+			}
+			assert.Equal(t, tc.want, p.press(tc.forms[len(tc.forms)-1]))
+			assert.Empty(t, flash(p.get("").body), "once")
+		})
+	}
+}
+
+// Whoever presses twice has done it once: so much was paid, and that is the date.
+func TestDoubleClicks(t *testing.T) {
+	t.Parallel()
+	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+	for _, tc := range []struct {
+		form  string
+		tells int
+	}{
+		{"action=subscribe&plan=1&number=4242424242424242&expiry=1/30&code=123&holder=Ann", 2},
+		{"action=subscribe&plan=2", 2},
+		{"action=skip&next=2026-06-04T12:00:00Z", 1},
+		{"action=refund&payment=500003", 1},
+		{"action=pause", 1},
+		{"action=resume", 1},
+		{"action=cancel", 1},
+	} {
+		assert.Len(t, p.Changes(func() { p.press(tc.form) }), tc.tells, tc.form)
+		assert.Empty(t, p.Changes(func() { p.press(tc.form) }), tc.form)
+	}
+	assert.Equal(t, 3, strings.Count(p.get("").body, "<tr><td>"), "payments")
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	active := kanuutest.Subscription{Status: "active", PlanID: 1, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, 10)}
+	with := func(status string, plan int64, days int) kanuutest.Subscription {
+		return kanuutest.Subscription{Status: status, PlanID: plan, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, days)}
+	}
+	for name, tc := range map[string]struct {
+		has    kanuutest.Subscription
+		query  string
+		status int
+		shows  []string
+		offers string
+	}{
+		"subscribe": {
+			kanuutest.Subscription{},
+			"?show=plan&plan=2", 200,
+			[]string{"<h1>Subscribe to Pro</h1>", "29.00 EUR / month", "Due today</dt><dd>29.00 EUR", "It renews on 4 June 2026.", `name="plan" value="2"`},
+			"Subscribe and pay 29.00 EUR,Not now",
+		},
+		"subscribe to a trial": {
+			kanuutest.Subscription{},
+			"?show=plan&plan=4", 200,
+			[]string{"Due today</dt><dd>0.00 EUR", "The first 14 days are free. Then 30.00 EUR a month from 18 May 2026."},
+			"Start the trial,Not now",
+		},
+		"dearer": {
+			active, "?show=plan&plan=2", 200,
+			[]string{"<h1>Switch to Pro</h1>", "Basic, your plan now", "20.00 EUR more a month", "Due today</dt><dd>6.67 EUR", "The difference for the days that you have paid for. Then 29.00 EUR a month from 14 May 2026."},
+			"Switch to Pro and pay 6.67 EUR,Keep Basic",
+		},
+		"cheaper": {
+			with("active", 2, 10), "?show=plan&plan=1", 200,
+			[]string{"20.00 EUR less a month", "Due today</dt><dd>0.00 EUR", "Nothing to pay for the time that you have paid for already. Then 9.00 EUR a month from 14 May 2026."},
+			"Switch to Basic,Keep Pro",
+		},
+		"to a year": {
+			active, "?show=plan&plan=3", 200,
+			[]string{"1.50 EUR less a month, paid for a year at a time", "Due today</dt><dd>87.00 EUR", "A new year begins today. What is left of Basic counts towards it. Then 90.00 EUR a year from 4 May 2027."},
+			"Switch to Year and pay 87.00 EUR,Keep Basic",
+		},
+		"from a year": {
+			with("active", 3, 10), "?show=plan&plan=2", 200,
+			[]string{"21.50 EUR more a month", "A new month begins today."},
+			"Switch to Pro and pay 26.53 EUR,Keep Year",
+		},
+		"another currency": {
+			active, "?show=plan&plan=5", 200,
+			[]string{"Difference</dt><dd>9.00 USD a month", "A new month begins today. Then"},
+			"Switch to Dollar and pay 9.00 USD,Keep Basic",
+		},
+		"in a trial": {
+			with("trialing", 4, 10), "?show=plan&plan=2", 200,
+			[]string{"1.00 EUR less a month", "Your trial goes on. Then 29.00 EUR a month from 14 May 2026."},
+			"Switch to Pro,Keep Trial",
+		},
+		"the same plan":       {active, "?show=plan&plan=1", 303, nil, ""},
+		"no such plan":        {active, "?show=plan&plan=99", 404, nil, ""},
+		"no plan":             {active, "?show=plan", 404, nil, ""},
+		"no such page":        {active, "?show=nothing", 404, nil, ""},
+		"cancel":              {active, "?show=cancel", 200, []string{"<h1>Cancel your subscription?</h1>", "You can use Basic until 14 May 2026."}, "Cancel subscription,Keep Basic"},
+		"cancel what is over": {with("past-due", 1, -1), "?show=cancel", 200, []string{"Basic ends at once"}, "Cancel subscription,Keep Basic"},
+		"cancel without a date": {
+			kanuutest.Subscription{Status: "active", PlanID: 1},
+			"?show=cancel", 200,
+			[]string{"You can use Basic until 4 June 2026."},
+			"Cancel subscription,Keep Basic",
+		},
+		"cancel nothing": {kanuutest.Subscription{}, "?show=cancel", 303, nil, ""},
+		"cancel twice":   {with("canceled", 1, 10), "?show=cancel", 303, nil, ""},
+		"card":           {active, "?show=card", 200, []string{"<h1>Update your card</h1>"}, "Save card,Back"},
+		"card, overdue":  {with("past-due", 1, -1), "?show=card", 200, []string{"What is overdue, 9.00 EUR, is paid with the new card at once."}, "Save card,Back"},
+		"card, nothing":  {kanuutest.Subscription{}, "?show=card", 303, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+			p.SetSubscription("42", tc.has)
+			page := p.get(tc.query)
+			assert.Equal(t, tc.status, page.StatusCode)
+			for _, want := range tc.shows {
+				assert.Contains(t, plain(page.body), want)
+			}
+			assert.Equal(t, tc.has, p.Subscription("42"), "a page changes nothing")
+			switch tc.status {
+			case http.StatusSeeOther:
+				assert.Equal(t, p.link, p.URL+page.Header.Get("Location"))
+			case http.StatusOK:
+				assert.Equal(t, tc.offers, strings.Join(labels(page.body), ","))
+				assert.Contains(t, page.body, `href="`+strings.TrimPrefix(p.link, p.URL)+`"`, "the way back")
+			}
+		})
+	}
+}
+
+// What a page said is what is paid.
+func TestSwitchCostsWhatWasSaid(t *testing.T) {
+	t.Parallel()
+	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+	p.SetSubscription("42", kanuutest.Subscription{Status: "active", PlanID: 1, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, 10)})
+	assert.Contains(t, p.get("?show=plan&plan=2").body, "and pay 6.67 EUR")
+	p.Advance(20 * time.Hour)
+	p.press("action=subscribe&plan=2")
+	assert.Regexp(t, `5 May 2026</time></td><td>Pro</td><td class="amount">6.67 EUR</td>`, p.get("").body)
+}
+
+func TestCard(t *testing.T) {
+	t.Parallel()
+	const (
+		number  = "Enter the card number: 12 to 19 digits."
+		expiry  = "Enter the month and year until which the card is valid, such as 05 / 30."
+		expired = "This card has expired. Enter another one, or look at its date again."
+		code    = "Enter the security code: 3 or 4 digits, from the back of the card."
+		holder  = "Enter the name on the card."
+	)
+	good := url.Values{"number": {"4000 0000 0000 1881"}, "expiry": {"12 / 30"}, "code": {"123"}, "holder": {"Ann Example"}}
+	for name, tc := range map[string]struct {
+		change map[string]string
+		want   []string // problems
+	}{
+		"good":                  {nil, nil},
+		"dashes":                {map[string]string{"number": "4000-0000-0000-1881"}, nil},
+		"12 digits":             {map[string]string{"number": "400000001881"}, nil},
+		"19 digits":             {map[string]string{"number": "4000000000000001881"}, nil},
+		"this month":            {map[string]string{"expiry": "05/26"}, nil},
+		"one digit":             {map[string]string{"expiry": "5/26"}, nil},
+		"a long year":           {map[string]string{"expiry": "05/2026"}, nil},
+		"no slash":              {map[string]string{"expiry": "0526"}, nil},
+		"4 digits":              {map[string]string{"code": "1234"}, nil},
+		"spaces around":         {map[string]string{"holder": "  Ann  ", "code": " 123 ", "number": " 400000001881 "}, nil},
+		"empty":                 {map[string]string{"number": "", "expiry": "", "code": "", "holder": " "}, []string{number, expiry, code, holder}},
+		"11 digits":             {map[string]string{"number": "40000000188"}, []string{number}},
+		"20 digits":             {map[string]string{"number": "40000000000000001881"}, []string{number}},
+		"letters":               {map[string]string{"number": "4000 0000 0000 188x"}, []string{number}},
+		"other digits":          {map[string]string{"number": "٤٠٠٠٠٠٠٠١٨٨١"}, []string{number}},
+		"month 13":              {map[string]string{"expiry": "13/30"}, []string{expiry}},
+		"month 0":               {map[string]string{"expiry": "00/30"}, []string{expiry}},
+		"a word":                {map[string]string{"expiry": "never"}, []string{expiry}},
+		"last month":            {map[string]string{"expiry": "04/26"}, []string{expired}},
+		"2 digits":              {map[string]string{"code": "12"}, []string{code}},
+		"5 digits":              {map[string]string{"code": "12345"}, []string{code}},
+		"a code of letters":     {map[string]string{"code": "abc"}, []string{code}},
+		"two":                   {map[string]string{"expiry": "", "holder": ""}, []string{expiry, holder}},
+		"markup is not markup":  {map[string]string{"number": `"><b>`}, []string{number}},
+		"nobody, but all right": {map[string]string{"holder": "0"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			form := maps.Clone(good)
+			for field, value := range tc.change {
+				form.Set(field, value)
+			}
+			for query, order := range map[string]string{"?show=card": "action=card&", "?show=plan&plan=1": "action=subscribe&plan=1&"} {
+				p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+				var before kanuutest.Subscription
+				if query == "?show=card" {
+					before = kanuutest.Subscription{Status: "active", PlanID: 2, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, 10)}
+				}
+				p.SetSubscription("42", before)
+				a := p.post(query, order+form.Encode())
+				if tc.want == nil {
+					require.Equal(t, http.StatusSeeOther, a.StatusCode, a.body)
+					page := p.get("").body
+					assert.Contains(t, page, "Card ending in 1881")
+					assert.NotContains(t, page, form.Get("number"))
+					continue
+				}
+				require.Equal(t, http.StatusUnprocessableEntity, a.StatusCode)
+				assert.Equal(t, before, p.Subscription("42"))
+				var problems []string
+				for _, m := range regexp.MustCompile(`<p class="problem" id="([a-z]+)-problem">([^<]*)</p>`).FindAllStringSubmatch(a.body, -1) {
+					problems = append(problems, m[2])
+					assert.Contains(t, a.body, `aria-invalid="true" aria-describedby="`+m[1]+`-problem"`)
+					assert.Contains(t, a.body, `<li><a href="#`+m[1]+`">`)
+				}
+				assert.Equal(t, tc.want, problems)
+				assert.Equal(t, 1, strings.Count(a.body, " autofocus"), "the first of them")
+				for _, field := range []string{"number", "expiry", "code", "holder"} {
+					assert.Contains(t, a.body, `name="`+field+`" value="`+html.EscapeString(strings.TrimSpace(form.Get(field)))+`"`, "nothing is lost")
+				}
+			}
+		})
+	}
+}
+
+func TestCardForm(t *testing.T) {
+	t.Parallel()
+	p := open(t, nil)
+	page := p.get("?show=plan&plan=67").body
+	for field, autocomplete := range map[string]string{"number": "cc-number", "expiry": "cc-exp", "code": "cc-csc", "holder": "cc-name"} {
+		assert.Contains(t, page, `<label for="`+field+`">`)
+		assert.Regexp(t, `<input id="`+field+`" name="`+field+`" value="" autocomplete="`+autocomplete+`" inputmode="(numeric|text)"`, page)
+	}
+	assert.NotContains(t, page, "autofocus")
+	assert.NotContains(t, page, `role="alert"`)
+
+	stale := p.post("?show=card", "action=card&number=")
+	assert.Equal(t, http.StatusSeeOther, stale.StatusCode, "there is no subscription to pay for")
+	p.press("action=subscribe&plan=67")
+	assert.Contains(t, p.get("").body, "Card ending in 4242", "tests need none")
+	assert.Equal(t, http.StatusUnprocessableEntity, p.post("", "action=card").StatusCode)
+	stale = p.post("", "action=subscribe&plan=67&number=")
+	assert.Equal(t, http.StatusSeeOther, stale.StatusCode, "that is the plan already")
+	stale = p.post("", "action=subscribe&plan=12345&number=")
+	assert.Equal(t, http.StatusSeeOther, stale.StatusCode, "a switch asks for no card")
+	assert.Contains(t, flash(p.get("").body), "Nothing has changed")
+	assert.Equal(t, int64(67), p.Subscription("42").PlanID)
+}
+
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+	p.press("action=subscribe&plan=1")
+	p.press("action=fail")
+	p.press("action=skip")
+	p.press("action=pay")
+	p.press("action=refund")
+	var rows []string
+	read := func() {
+		rows = nil
+		for _, row := range regexp.MustCompile(`<tr><td>.*</tr>`).FindAllString(p.get("").body, -1) {
+			rows = append(rows, strings.Join(strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(row, " ")), " "))
+		}
+	}
+	read()
+	assert.Equal(t, []string{"4 Jun 2026 Basic 9.00 EUR Refunded", "4 Jun 2026 Basic 9.00 EUR Failed", "4 May 2026 Basic 9.00 EUR Paid"}, rows)
+
+	p.Advance(5 * 365 * 24 * time.Hour)
+	read()
+	assert.Len(t, rows, 24, "the newest")
+	assert.Equal(t, "4 May 2031 Basic 9.00 EUR Paid", rows[0])
 }
 
 // The clock alone ends what was canceled.

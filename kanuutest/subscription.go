@@ -1,6 +1,7 @@
 package kanuutest
 
 import (
+	"slices"
 	"strconv"
 	"time"
 )
@@ -68,6 +69,16 @@ func (k *Kanuu) Subscription(identifier string) Subscription {
 	return k.customer(identifier).Subscription
 }
 
+// offered finds a plan that is on sale.
+func (k *Kanuu) offered(id string) (p Plan, ok bool) {
+	n, err := strconv.ParseInt(id, 10, 64)
+	i := slices.IndexFunc(k.plans, func(p Plan) bool { return p.ID == n })
+	if err != nil || i < 0 {
+		return Plan{}, false
+	}
+	return k.plans[i], true
+}
+
 // plan finds a plan; one that is not on sale is known by its number alone.
 func (k *Kanuu) plan(id int64) Plan {
 	for _, p := range k.plans {
@@ -112,6 +123,7 @@ func (p Plan) addPeriods(t time.Time, n int) time.Time {
 
 func (p Plan) price() cents { return parsePrice(p.Price) }
 
+// period is what the price is for.
 func (p Plan) period() string {
 	if p.Yearly {
 		return "year"
