@@ -23,8 +23,8 @@ type change struct {
 	supplemental map[string]string // of the newest nonce: goes to the passthrough
 	before       Subscription
 	after        Subscription
-	plan         Plan    // after; the zero value if unknown
-	oldPlan      Plan    // before
+	plan         Plan    // after; the zero value if there is none
+	oldPlan      Plan    // before; likewise
 	payment      payment // of the three payment alerts
 }
 

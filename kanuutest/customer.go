@@ -148,11 +148,18 @@ func (k *Kanuu) happen(identifier string, c *customer, at time.Time, event func(
 			supplemental: contact.supplemental,
 			before:       before,
 			after:        c.Subscription,
-			plan:         k.plan(c.PlanID),
-			oldPlan:      k.plan(before.PlanID),
+			plan:         k.planOrNone(c.PlanID),
+			oldPlan:      k.planOrNone(before.PlanID),
 			payment:      n.payment,
 		})
 	}
+}
+
+func (k *Kanuu) planOrNone(id int64) Plan {
+	if id == 0 {
+		return Plan{}
+	}
+	return k.plan(id)
 }
 
 // tellAll tells what was not told yet, without the lock. When somebody else is

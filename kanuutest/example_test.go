@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
@@ -80,4 +81,21 @@ func ExampleKanuu_SetSubscription() {
 	_, answer := ask(fake.URL + "/api/subscription")
 	fmt.Println(answer)
 	// Output: {"is_trialing":true,"is_subscribed":true,"status":"trialing","plan_id":67,"subscription_id":9}
+}
+
+func ExampleKanuu_Advance() {
+	fake := kanuutest.NewServer(nil)
+	defer fake.Close()
+
+	fake.SetSubscription("42", kanuutest.Subscription{
+		Status: kanuutest.StatusCanceled, PlanID: 67, SubscriptionID: 9, PaidUntil: fake.Now().AddDate(0, 0, 10),
+	})
+	for range 2 {
+		_, answer := ask(fake.URL + "/api/subscription")
+		fmt.Println(answer)
+		fake.Advance(11 * 24 * time.Hour)
+	}
+	// Output:
+	// {"is_trialing":false,"is_subscribed":true,"status":"canceled","plan_id":67,"subscription_id":9}
+	// {"is_trialing":false,"is_subscribed":false,"status":"canceled","plan_id":67,"subscription_id":9}
 }

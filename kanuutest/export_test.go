@@ -26,7 +26,7 @@ func (k *Kanuu) Changes(do func()) []string {
 func (c change) line() string {
 	words := []string{
 		c.at.Format(time.DateOnly), c.identifier, strings.TrimPrefix(c.alert, "subscription_"),
-		fmt.Sprintf("%s/%s→%s/%s", or(c.before.Status, "-"), c.oldPlan.Name, c.after.Status, c.plan.Name),
+		strings.TrimSuffix(or(c.before.Status, "-")+"/"+c.oldPlan.Name, "/") + "→" + c.after.Status + "/" + c.plan.Name,
 	}
 	if p := c.payment; p != (payment{}) {
 		words = append(words, p.Plan.Name, p.Amount, p.Currency, p.Status)

@@ -9,10 +9,18 @@
 //
 //	mux.Handle("/fake/", kanuutest.New(nil)) // base URL: http://localhost:8080/fake
 //
-// A subscription belongs to an identifier and changes in two ways: a test sets
-// it with [Kanuu.SetSubscription], or somebody clicks in the portal. Both are
-// seen at once by the API. Kanuu itself caches its answer for up to an hour,
-// unless the customer changed something in the portal.
+// A subscription belongs to an identifier and changes in three ways: a test
+// sets it with [Kanuu.SetSubscription], somebody clicks in the portal, or time
+// passes, which [Kanuu.Advance] can hasten. All of it is seen at once by the
+// API. Kanuu itself caches its answer for up to an hour, unless the customer
+// changed something in the portal.
+//
+// The portal is one that a customer would see: it sells the plans, asks for a
+// card (any will do), switches, pauses and cancels. A part of its own is for
+// developers: there payments fail, are refunded, and the clock skips to what
+// happens next. A program may post its forms, too, and needs no card:
+//
+//	action=subscribe&plan=67
 //
 // As Laravel does, the API reads a body only when it is declared as JSON.
 //
@@ -133,8 +141,8 @@ func (k *Kanuu) backURL() string {
 	return k.returnURL
 }
 
-// Reset forgets the recorded requests and the faults. Subscriptions, and the
-// links and sessions of the portal, stay.
+// Reset forgets the recorded requests and the faults. Subscriptions, the clock,
+// and the links and sessions of the portal stay.
 func (k *Kanuu) Reset() {
 	k.record.reset()
 	k.faults.reset()

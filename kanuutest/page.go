@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -153,28 +154,31 @@ func (c *customer) badge(now time.Time) badge {
 }
 
 func (c *customer) state(plan Plan, now time.Time) state {
-	until := c.PaidUntil
+	until, price := c.PaidUntil, plan.sum(plan.price())
+	coming := until.After(now)
 	switch {
 	case c.Status == "":
 		return state{Text: "Choose a plan below. You can change or cancel it at any time."}
+	case c.Status == StatusPastDue && until.IsZero():
+		return state{Text: "Payment overdue: " + price + "."}
+	case c.Status == StatusPastDue:
+		return state{"Payment overdue: " + price + " since", until, "."}
 	case until.IsZero():
 		return state{}
-	case c.Status == StatusTrialing && until.After(now):
+	case c.Status == StatusTrialing && coming:
 		return state{"Free until", until, ", then " + plan.rate() + "."}
-	case c.running() && until.After(now):
-		return state{"Renews on", until, " for " + plan.sum(plan.price()) + "."}
-	case c.running():
-		return state{"Paid until", until, "."}
-	case c.Status == StatusPastDue:
-		return state{"Payment overdue: " + plan.sum(plan.price()) + " since", until, "."}
-	case c.Status == StatusCanceled && until.After(now):
+	case c.Status == StatusActive && coming:
+		return state{"Renews on", until, " for " + price + "."}
+	case c.Status == StatusCanceled && coming:
 		return state{"Ends on", until, ". Nothing more will be charged."}
 	case c.Status == StatusCanceled:
 		return state{"Ended on", until, "."}
-	case until.After(now):
-		return state{"Paused, and usable until", until, ". Nothing is charged meanwhile."}
+	case c.Status == StatusPaused && coming:
+		return state{"Paused. You can use it until", until, ", and nothing is charged."}
+	case c.Status == StatusPaused:
+		return state{"Paused. You could use it until", until, "."}
 	}
-	return state{"Paused. Usable again when you resume; the paid time was over on", until, "."}
+	return state{"Paid until", until, "."}
 }
 
 // offer compares a plan with that of the customer.
@@ -251,7 +255,7 @@ func (k *Kanuu) planPage(identifier, home string, to Plan, form cardForm) (planP
 	from := k.plan(c.PlanID)
 	v := planPage{
 		page: k.page("Subscribe to "+to.Name, identifier, home),
-		Live: !c.over(now) && c.SubscriptionID != 0,
+		Live: !c.over(now),
 		From: from, To: to, Form: form,
 	}
 	if !v.Live {
@@ -351,7 +355,7 @@ func difference(from, to Plan) string {
 
 // sum is an amount in the plan's currency, rate its price for a period, and
 // trial what comes before it.
-func (p Plan) sum(c cents) string { return c.String() + " " + p.Currency }
+func (p Plan) sum(c cents) string { return strings.TrimSpace(c.String() + " " + p.Currency) }
 
 func (p Plan) rate() string { return fmt.Sprintf("%s %s a %s", p.Price, p.Currency, p.period()) }
 

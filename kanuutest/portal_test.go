@@ -247,6 +247,7 @@ func TestPortalShowsAndOffers(t *testing.T) {
 		fail       = "Let the next payment fail"
 		succeed    = "Let the next payment succeed"
 		skip14     = "Skip to 14 May 2026"
+		noDate     = 1000
 	)
 	for name, tc := range map[string]struct {
 		status string
@@ -265,10 +266,10 @@ func TestPortalShowsAndOffers(t *testing.T) {
 			[]string{"Pro", "Active", "Renews on 14 May 2026 for 29.00 EUR.", "29.00 EUR / month", "20.00 EUR less a month", "Your plan", "No card on file", "&#34;is_subscribed&#34;: true"},
 			[]string{"Pause", cancel, switchPlan, card, fail, skip14},
 		},
-		"active without a date": {"active", -10, 67, []string{"Active", "Paid until 24 April 2026."}, []string{"Pause", cancel, switchPlan, card, fail}},
-		"trial":                 {"trialing", 10, 67, []string{"Trial", "Free until 14 May 2026, then 29.00 EUR a month."}, []string{"Pause", cancel, switchPlan, card, fail, skip14}},
-		"paused":                {"paused", 10, 67, []string{"Paused", "Paused, and usable until 14 May 2026."}, []string{"Resume", cancel, switchPlan, card, skip14}},
-		"paused for long":       {"paused", -10, 67, []string{"Paused", "the paid time was over on 24 April 2026."}, []string{"Resume", cancel, switchPlan, card}},
+		"active, and over": {"active", -10, 67, []string{"Active", "Paid until 24 April 2026."}, []string{"Pause", cancel, switchPlan, card, fail}},
+		"trial":            {"trialing", 10, 67, []string{"Trial", "Free until 14 May 2026, then 29.00 EUR a month."}, []string{"Pause", cancel, switchPlan, card, fail, skip14}},
+		"paused":           {"paused", 10, 67, []string{"Paused", "Paused. You can use it until 14 May 2026, and nothing is charged."}, []string{"Resume", cancel, switchPlan, card, skip14}},
+		"paused for long":  {"paused", -10, 67, []string{"Paused", "Paused. You could use it until 24 April 2026."}, []string{"Resume", cancel, switchPlan, card}},
 		"overdue": {
 			"past-due", -10, 67,
 			[]string{"Payment overdue: 29.00 EUR since 24 April 2026.", "We try your card again on 7 May 2026.", "&#34;is_subscribed&#34;: false"},
@@ -278,15 +279,19 @@ func TestPortalShowsAndOffers(t *testing.T) {
 		"over":                {"canceled", -10, 67, []string{"Ended", "Ended on 24 April 2026."}, []string{choose}},
 		"a plan not on sale":  {"canceled", -10, 999, []string{"Plan 999"}, []string{choose}},
 		"no plan":             {"canceled", -10, 0, []string{"Unknown plan"}, []string{choose}},
-		"a status of its own": {"deleted", -10, 67, []string{"deleted"}, []string{"Resume", cancel, switchPlan, card}},
+		"no date":             {"active", noDate, 67, []string{"Active", `<p class="state"></p>`}, []string{"Pause", cancel, switchPlan, card, fail}},
+		"overdue, no date":    {"past-due", noDate, 67, []string{"Payment overdue: 29.00 EUR.<"}, []string{"Pay now", cancel, switchPlan, card, succeed, "Skip to 7 May 2026"}},
+		"a status of its own": {"deleted", -10, 67, []string{"deleted", "Paid until 24 April 2026."}, []string{"Resume", cancel, switchPlan, card}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, &kanuutest.Options{Now: newClock(may4).now})
+			has := kanuutest.Subscription{Status: tc.status, PlanID: tc.plan, PaidUntil: may4.AddDate(0, 0, tc.days).In(time.FixedZone("", 3600))}
+			if tc.days == noDate {
+				has.PaidUntil = time.Time{}
+			}
 			if tc.status != "" {
-				s.SetSubscription("42", kanuutest.Subscription{
-					Status: tc.status, PlanID: tc.plan, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, tc.days).In(time.FixedZone("", 3600)),
-				})
+				s.SetSubscription("42", has)
 			}
 			_, link := mint(t, s.URL, "42")
 			page := visit(t, browser(t), http.MethodGet, link).body
