@@ -240,7 +240,7 @@ func (k *Kanuu) resume(c *customer, plan Plan, now time.Time) []news {
 }
 
 func (c *customer) cancel() []news {
-	c.Status, c.due, c.failures = StatusCanceled, time.Time{}, 0
+	c.Status, c.due = StatusCanceled, time.Time{}
 	return []news{{alert: alertCancelled}}
 }
 
@@ -267,10 +267,11 @@ func (c *customer) refundable(id int64) int {
 	return -1
 }
 
-// next is the next date at which something happens without the customer.
+// next is the next date at which something happens without the customer, who
+// is settled until now.
 func (c *customer) next(now time.Time) time.Time {
 	switch {
-	case c.due.After(now):
+	case !c.due.IsZero():
 		return c.due
 	case c.Status != "" && !c.running() && c.PaidUntil.After(now):
 		return c.PaidUntil

@@ -421,6 +421,18 @@ func TestMessages(t *testing.T) {
 	}
 }
 
+func TestFailureIsOfferedOnce(t *testing.T) {
+	t.Parallel()
+	p := open(t, &kanuutest.Options{Now: newClock(may4).now})
+	p.press("action=subscribe&plan=67")
+	p.press("action=fail")
+	assert.Contains(t, p.get("").body, "Let the next payment succeed")
+	assert.NotContains(t, p.get("").body, "Let the next payment fail")
+	p.press("action=cancel")
+	p.press("action=skip")
+	assert.Equal(t, "Subscribe to Basic,Subscribe to Pro,Refund 29.00 EUR", strings.Join(labels(p.get("").body), ","))
+}
+
 // Whoever presses twice has done it once: so much was paid, and that is the date.
 func TestDoubleClicks(t *testing.T) {
 	t.Parallel()
@@ -472,6 +484,11 @@ func TestPages(t *testing.T) {
 			active, "?show=plan&plan=2", 200,
 			[]string{"<h1>Switch to Pro</h1>", "Basic, your plan now", "20.00 EUR more a month", "Due today</dt><dd>6.67 EUR", "The difference for the days that you have paid for. Then 29.00 EUR a month from 14 May 2026."},
 			"Switch to Pro and pay 6.67 EUR,Keep Basic",
+		},
+		"paid for longer": {
+			with("active", 1, 100), "?show=plan&plan=2", 200,
+			[]string{"Due today</dt><dd>20.00 EUR"},
+			"Switch to Pro and pay 20.00 EUR,Keep Basic",
 		},
 		"cheaper": {
 			with("active", 2, 10), "?show=plan&plan=1", 200,
