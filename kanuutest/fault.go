@@ -2,8 +2,11 @@ package kanuutest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,6 +21,7 @@ import (
 type Fault struct {
 	Path   string        // only calls of this API path ("/api/nonce"); empty: every call
 	Times  int           // how many calls; 0 means until Reset or Recover
+	Rate   float64       // the share of the calls that it hits, 0.3 for 30 %; 0: all. See Options.Seed
 	Delay  time.Duration // wait first; ends early when the caller goes away
 	Status int           // answer this status, 200 to 999; 0 with a Body: 200
 	Header http.Header   // with these headers
@@ -26,28 +30,55 @@ type Fault struct {
 }
 
 // Inject queues a fault. A call meets the first one in the queue that is for
-// its path and not used up; so a fault with Times 0 hides the later ones for
-// the same path. It panics on a Status that cannot be answered.
+// its path, not used up and, with a Rate, picks it; so a fault with Times 0 and
+// Rate 0 hides the later ones for the same path. It panics on a Status that
+// cannot be answered, a Rate that is none, and a negative Times or Delay.
 func (k *Kanuu) Inject(f Fault) {
-	if f.Status != 0 && (f.Status < 200 || f.Status > 999) {
-		panic(fmt.Sprintf("kanuutest: Fault.Status %d cannot be answered: use 200 to 999", f.Status))
-	}
+	mustCheck(f.check())
 	f.Header = f.Header.Clone()
 	k.faults.add(f)
 }
+
+func (f Fault) check() error {
+	if f.Status != 0 && (f.Status < 200 || f.Status > 999) {
+		return fmt.Errorf("Fault.Status %d cannot be answered: use 200 to 999", f.Status)
+	}
+	if err := checkRate(f.Rate); err != nil {
+		return fmt.Errorf("Fault.Rate %w", err)
+	}
+	if f.Times < 0 || f.Delay < 0 {
+		return errors.New("Fault.Times and Fault.Delay cannot be negative")
+	}
+	return nil
+}
+
+// Faults returns those that still wait for calls, in the order of the queue.
+// What it returns is a copy.
+func (k *Kanuu) Faults() []Fault { return k.faults.all() }
 
 // Recover forgets the faults. A call that is inside a Delay stays there.
 func (k *Kanuu) Recover() { k.faults.reset() }
 
 type faults struct {
-	mu    sync.Mutex
-	queue []Fault
+	random *rand.Rand
+	mu     sync.Mutex
+	queue  []Fault
 }
 
 func (fs *faults) add(f Fault) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.queue = append(fs.queue, f)
+}
+
+func (fs *faults) all() []Fault {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	list := slices.Clone(fs.queue)
+	for i := range list {
+		list[i].Header = list[i].Header.Clone()
+	}
+	return list
 }
 
 func (fs *faults) reset() {
@@ -61,7 +92,7 @@ func (fs *faults) next(path string) (Fault, bool) {
 	defer fs.mu.Unlock()
 	for i := range fs.queue {
 		f := fs.queue[i]
-		if f.Path != "" && f.Path != path {
+		if f.Path != "" && f.Path != path || f.Rate > 0 && fs.random.Float64() >= f.Rate {
 			continue
 		}
 		switch {

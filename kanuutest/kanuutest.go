@@ -31,6 +31,7 @@ package kanuutest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -76,6 +77,14 @@ type Options struct {
 	// Now is the clock that payments fall due by; see [Kanuu.Advance]. It must
 	// be safe for concurrent use and must not call the fake. Nil: [time.Now].
 	Now func() time.Time
+
+	// Webhooks say where the alerts about subscriptions are posted to. Nil:
+	// nowhere, until [Kanuu.SetWebhookURL].
+	Webhooks *WebhookOptions
+
+	// Seed decides what [Fault.Rate] and [Chaos] pick. 0: something else each
+	// time.
+	Seed uint64
 }
 
 // Kanuu is the fake. Make one with [New] or [NewServer]; the zero value is not
@@ -93,10 +102,11 @@ type Kanuu struct {
 	mu        sync.Mutex
 	returnURL string
 
-	record record
-	faults faults
-	links  links
-	books  books
+	record     record
+	faults     faults
+	links      links
+	books      books
+	deliveries *deliveries
 }
 
 // New returns a fake to mount as a handler. Nil options are the defaults, and
@@ -124,6 +134,11 @@ func New(opts *Options) *Kanuu {
 	if k.now == nil {
 		k.now = time.Now
 	}
+	if o.Seed == 0 {
+		o.Seed = rand.Uint64() //nolint:gosec // decides what goes wrong in a test
+	}
+	k.faults.random = random(o.Seed, 0)
+	k.deliveries = newDeliveries(o.Webhooks, random(o.Seed, 1))
 	return k
 }
 
@@ -141,11 +156,13 @@ func (k *Kanuu) backURL() string {
 	return k.returnURL
 }
 
-// Reset forgets the recorded requests and the faults. Subscriptions, the clock,
-// and the links and sessions of the portal stay.
+// Reset forgets the recorded requests, the faults, the deliveries (also those
+// that wait) and the chaos. Subscriptions, the clock, and the links and sessions
+// of the portal stay.
 func (k *Kanuu) Reset() {
 	k.record.reset()
 	k.faults.reset()
+	k.deliveries.reset()
 }
 
 // ServeHTTP answers the API below /api and the portal below /manage.
@@ -259,10 +276,17 @@ func NewServer(opts *Options) *Server {
 }
 
 // Close stops listening and ends every open connection, also those that wait
-// for an answer. What was recorded can still be read. Closing twice is fine.
+// for an answer, and stops sending webhooks. What was recorded can still be
+// read. Closing twice is fine.
 func (s *Server) Close() {
+	s.Kanuu.Close()
 	_ = s.http.Close() // a listener that is gone already is what was asked for
 	<-s.done
+}
+
+// random numbers, of which a fake has several independent rows.
+func random(seed, row uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, row)) //nolint:gosec // decides what goes wrong in a test
 }
 
 func or(s, fallback string) string {

@@ -53,13 +53,13 @@ type Webhook struct {
 //	…
 //	answer := signer.Post(hook, kanuutest.Webhook{AlertName: "subscription_cancelled", Identifier: "42"})
 type Signer struct {
-	key       *rsa.PrivateKey
+	key       func() *rsa.PrivateKey // on demand: making one takes long
 	lastAlert atomic.Int64
 }
 
 // NewSigner makes a signer. All that it makes have the same key, of 2048 bits,
 // which is new in each process.
-func NewSigner() *Signer { return NewSignerWithKey(processKey()) }
+func NewSigner() *Signer { return newSigner(processKey) }
 
 var processKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -72,6 +72,10 @@ var processKey = sync.OnceValue(func() *rsa.PrivateKey {
 
 // NewSignerWithKey makes a signer with a key of its own.
 func NewSignerWithKey(key *rsa.PrivateKey) *Signer {
+	return newSigner(func() *rsa.PrivateKey { return key })
+}
+
+func newSigner(key func() *rsa.PrivateKey) *Signer {
 	s := &Signer{key: key}
 	s.lastAlert.Store(170_000)
 
@@ -80,7 +84,7 @@ func NewSignerWithKey(key *rsa.PrivateKey) *Signer {
 
 // PublicKey is what Paddle's dashboard would show: PEM.
 func (s *Signer) PublicKey() string {
-	der, err := x509.MarshalPKIXPublicKey(&s.key.PublicKey)
+	der, err := x509.MarshalPKIXPublicKey(&s.key().PublicKey)
 	if err != nil { // an RSA key: cannot happen
 		panic("kanuutest: " + err.Error())
 	}
@@ -101,7 +105,7 @@ func (s *Signer) Sign(form string) string {
 
 	digest := sha1.Sum(fields.AppendSerialized(nil)) //nolint:gosec // it is what Paddle signs with
 
-	signature, err := rsa.SignPKCS1v15(nil, s.key, crypto.SHA1, digest[:])
+	signature, err := rsa.SignPKCS1v15(nil, s.key(), crypto.SHA1, digest[:])
 	if err != nil {
 		panic("kanuutest: the key cannot sign: " + err.Error())
 	}
@@ -114,13 +118,15 @@ func (s *Signer) Sign(form string) string {
 }
 
 // Body is the signed form of a webhook.
-func (s *Signer) Body(webhook Webhook) string {
-	fields := url.Values{}
-	for name, value := range s.fields(webhook) {
-		fields.Set(name, value)
+func (s *Signer) Body(webhook Webhook) string { return s.body(s.fields(webhook)) }
+
+func (s *Signer) body(fields map[string]string) string {
+	form := url.Values{}
+	for name, value := range fields {
+		form.Set(name, value)
 	}
 
-	return s.Sign(fields.Encode())
+	return s.Sign(form.Encode())
 }
 
 // Request is a webhook as it would arrive at that URL.
