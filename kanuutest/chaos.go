@@ -1,6 +1,7 @@
 package kanuutest
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -31,20 +32,22 @@ type Chaos struct {
 const reorderLimit = 5 * time.Second
 
 func (c Chaos) check() error {
-	for name, rate := range map[string]float64{"Duplicate": c.Duplicate, "Reorder": c.Reorder, "Lose": c.Lose} {
-		if err := checkRate(rate); err != nil {
-			return fmt.Errorf("Chaos.%s %w", name, err)
-		}
-	}
-	if c.Delay < 0 {
-		return fmt.Errorf("Chaos.Delay is negative")
-	}
-	return nil
+	return cmp.Or(
+		checkRate("duplicate", c.Duplicate), checkRate("reorder", c.Reorder), checkRate("lose", c.Lose),
+		checkDelay(c.Delay),
+	)
 }
 
-func checkRate(rate float64) error {
-	if !(rate >= 0 && rate <= 1) { // NaN neither
-		return fmt.Errorf("%g is no rate: use 0 to 1", rate)
+func checkRate(name string, rate float64) error {
+	if rate >= 0 && rate <= 1 { // not NaN
+		return nil
+	}
+	return fmt.Errorf("%s is %g: a rate is 0 to 1", name, rate)
+}
+
+func checkDelay(d time.Duration) error {
+	if d < 0 {
+		return fmt.Errorf("delay is %s: it cannot be negative", d)
 	}
 	return nil
 }
@@ -53,7 +56,7 @@ func checkRate(rate float64) error {
 // Chaos ends it. It panics on a rate below 0 or above 1, and on a negative
 // Delay.
 func (k *Kanuu) SetChaos(c Chaos) {
-	mustCheck(c.check())
+	mustCheck("Chaos", c.check())
 	k.deliveries.setChaos(c)
 }
 
@@ -61,7 +64,7 @@ func (k *Kanuu) SetChaos(c Chaos) {
 // [Kanuu.SetChaos] said. Called n times, it is for the next n. It panics as
 // SetChaos does.
 func (k *Kanuu) ChaosOnce(c Chaos) {
-	mustCheck(c.check())
+	mustCheck("Chaos", c.check())
 	k.deliveries.chaosOnce(c)
 }
 
@@ -71,9 +74,9 @@ func (k *Kanuu) Chaos() Chaos {
 	return standing
 }
 
-func mustCheck(err error) {
+func mustCheck(what string, err error) {
 	if err != nil {
-		panic("kanuutest: " + err.Error())
+		panic(fmt.Sprintf("kanuutest: %s: %v", what, err))
 	}
 }
 

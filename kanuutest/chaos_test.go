@@ -35,7 +35,7 @@ func TestChaosOnce(t *testing.T) {
 		took  time.Duration
 	}{
 		"none":      {kanuutest.Chaos{}, "a b c", "a:delivered b:delivered c:delivered", 0},
-		"duplicate": {kanuutest.Chaos{Duplicate: 1}, "a a b c", "a:delivered a:delivered(duplicate) b:delivered c:delivered", 0},
+		"duplicate": {kanuutest.Chaos{Duplicate: 1}, "a" + " a b c", "a:delivered a:delivered(duplicate) b:delivered c:delivered", 0},
 		"reorder":   {kanuutest.Chaos{Reorder: 1}, "b a c", "a:delivered(reordered) b:delivered c:delivered", 0},
 		"lose":      {kanuutest.Chaos{Lose: 1, Delay: 1}, "b c", "a:lost(lost) b:delivered c:delivered", 0},
 		"delay": {
@@ -148,10 +148,10 @@ func TestChaosMustBePossible(t *testing.T) {
 	t.Parallel()
 	k := kanuutest.New(nil)
 	for name, c := range map[string]kanuutest.Chaos{
-		"Chaos.Duplicate -0.1 is no rate: use 0 to 1": {Duplicate: -0.1},
-		"Chaos.Reorder 30 is no rate: use 0 to 1":     {Reorder: 30},
-		"Chaos.Lose NaN is no rate: use 0 to 1":       {Lose: math.NaN()},
-		"Chaos.Delay is negative":                     {Delay: -1},
+		"Chaos: duplicate is -0.1: a rate is 0 to 1": {Duplicate: -0.1},
+		"Chaos: reorder is 30: a rate is 0 to 1":     {Reorder: 30},
+		"Chaos: lose is NaN: a rate is 0 to 1":       {Lose: math.NaN()},
+		"Chaos: delay is -1s: it cannot be negative": {Delay: -time.Second},
 	} {
 		assert.PanicsWithValue(t, "kanuutest: "+name, func() { k.SetChaos(c) })
 		assert.PanicsWithValue(t, "kanuutest: "+name, func() { k.ChaosOnce(c) })

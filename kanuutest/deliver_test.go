@@ -176,7 +176,8 @@ func TestRetries(t *testing.T) {
 	}{
 		"until it is taken": {
 			nil, func(n int) (int, error) { return []int{500, 404, 200}[n], nil },
-			[]time.Duration{0, s, 3 * s}, kanuutest.DeliveryDelivered, 200, "",
+			[]time.Duration{0, s, 3 * s},
+			kanuutest.DeliveryDelivered, 200, "",
 		},
 		"until it is given up": {
 			nil, func(int) (int, error) { return 503, nil },
@@ -184,21 +185,27 @@ func TestRetries(t *testing.T) {
 			kanuutest.DeliveryFailed, 503, "answered with 503: Paddle takes 200 alone",
 		},
 		"not at all": {
-			[]time.Duration{}, func(int) (int, error) { return 500, nil },
-			[]time.Duration{0}, kanuutest.DeliveryFailed, 500, "answered with 500: Paddle takes 200 alone",
+			[]time.Duration{},
+			func(int) (int, error) { return 500, nil },
+			[]time.Duration{0},
+			kanuutest.DeliveryFailed, 500, "answered with 500: Paddle takes 200 alone",
 		},
 		"other than 200": {
-			[]time.Duration{}, func(int) (int, error) { return 204, nil },
-			[]time.Duration{0}, kanuutest.DeliveryFailed, 204, "answered with 204: Paddle takes 200 alone",
+			[]time.Duration{},
+			func(int) (int, error) { return 204, nil },
+			[]time.Duration{0},
+			kanuutest.DeliveryFailed, 204, "answered with 204: Paddle takes 200 alone",
 		},
 		"as often as asked": {
-			[]time.Duration{time.Minute, time.Hour}, func(n int) (int, error) {
+			[]time.Duration{time.Minute, time.Hour},
+			func(n int) (int, error) {
 				if n == 2 {
 					return 0, errors.New("nobody is at home")
 				}
 				return 500, nil
 			},
-			[]time.Duration{0, time.Minute, time.Hour + time.Minute}, kanuutest.DeliveryFailed, 0, "nobody is at home",
+			[]time.Duration{0, time.Minute, time.Hour + time.Minute},
+			kanuutest.DeliveryFailed, 0, "nobody is at home",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -442,9 +449,9 @@ func TestDeliveriesAreSafeForConcurrentUse(t *testing.T) {
 	in := &inbox{answer: func(n int) (int, error) { return []int{200, 500}[n%2], nil }}
 	k := in.posting(func(o *kanuutest.Options) { o.Webhooks.Backoff = []time.Duration{0, 0, 0, 0, 0, 0, 0, 0} })
 	var wg sync.WaitGroup
-	for _, id := range strings.Fields("a b c d e f g h") {
+	for id := range strings.FieldsSeq("a b c d e f g h") {
 		wg.Go(func() {
-			assert.NoError(t, k.Trigger(created, id))
+			assert.NoError(t, k.Trigger(created, id)) //nolint:testifylint // not the test's own goroutine
 			k.SetWebhookURL(hookURL)
 			k.SetChaos(kanuutest.Chaos{Duplicate: 0.5})
 			k.ChaosOnce(kanuutest.Chaos{})

@@ -1,8 +1,8 @@
 package kanuutest
 
 import (
+	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -34,22 +34,19 @@ type Fault struct {
 // Rate 0 hides the later ones for the same path. It panics on a Status that
 // cannot be answered, a Rate that is none, and a negative Times or Delay.
 func (k *Kanuu) Inject(f Fault) {
-	mustCheck(f.check())
+	mustCheck("Fault", f.check())
 	f.Header = f.Header.Clone()
 	k.faults.add(f)
 }
 
 func (f Fault) check() error {
 	if f.Status != 0 && (f.Status < 200 || f.Status > 999) {
-		return fmt.Errorf("Fault.Status %d cannot be answered: use 200 to 999", f.Status)
+		return fmt.Errorf("status is %d, which cannot be answered: use 200 to 999", f.Status)
 	}
-	if err := checkRate(f.Rate); err != nil {
-		return fmt.Errorf("Fault.Rate %w", err)
+	if f.Times < 0 {
+		return fmt.Errorf("times is %d: it cannot be negative", f.Times)
 	}
-	if f.Times < 0 || f.Delay < 0 {
-		return errors.New("Fault.Times and Fault.Delay cannot be negative")
-	}
-	return nil
+	return cmp.Or(checkRate("rate", f.Rate), checkDelay(f.Delay))
 }
 
 // Faults returns those that still wait for calls, in the order of the queue.

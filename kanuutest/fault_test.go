@@ -152,10 +152,79 @@ func TestFaultDelay(t *testing.T) {
 	}
 }
 
-func TestFaultStatusMustBeFinal(t *testing.T) {
+func TestFaultMustBePossible(t *testing.T) {
 	t.Parallel()
 	k := kanuutest.New(nil)
 	for _, status := range []int{-1, 1, 100, 199, 1000} {
 		assert.Panics(t, func() { k.Inject(kanuutest.Fault{Status: status}) }, status)
 	}
+	for name, f := range map[string]kanuutest.Fault{
+		"rate is 1.1: a rate is 0 to 1":        {Rate: 1.1},
+		"times is -1: it cannot be negative":   {Times: -1},
+		"delay is -1ns: it cannot be negative": {Delay: -1},
+	} {
+		assert.PanicsWithValue(t, "kanuutest: Fault: "+name, func() { k.Inject(f) })
+	}
+	assert.Empty(t, k.Faults())
+}
+
+func TestFaultRate(t *testing.T) {
+	t.Parallel()
+	hits := func(seed uint64) (n int, how string) {
+		var calls []byte
+		k := kanuutest.New(&kanuutest.Options{Seed: seed})
+		k.Inject(kanuutest.Fault{Rate: 0.3, Times: 40, Status: 503})
+		for range 200 {
+			rec := httptest.NewRecorder()
+			k.ServeHTTP(rec, newCall(t, "http://kanuu.test"+noncePath, `{"identifier":"42"}`))
+			if rec.Code == http.StatusServiceUnavailable {
+				n++
+				calls = append(calls, 'x')
+			} else {
+				assert.Equal(t, http.StatusCreated, rec.Code)
+				calls = append(calls, '.')
+			}
+		}
+		assert.Empty(t, k.Faults(), "it is used up by the calls that it hits")
+		return n, string(calls)
+	}
+	n, how := hits(7)
+	assert.Equal(t, 40, n)
+	assert.Contains(t, how[:100], ".")
+	_, again := hits(7)
+	assert.Equal(t, how, again)
+	_, other := hits(8)
+	assert.NotEqual(t, how, other)
+}
+
+// A fault that does not pick a call leaves it to the next one.
+func TestFaultRatesInOneQueue(t *testing.T) {
+	t.Parallel()
+	k := kanuutest.New(&kanuutest.Options{Seed: 1})
+	k.Inject(kanuutest.Fault{Rate: 0.5, Status: 500})
+	k.Inject(kanuutest.Fault{Status: 503})
+	got := map[int]int{}
+	for range 100 {
+		rec := httptest.NewRecorder()
+		k.ServeHTTP(rec, newCall(t, "http://kanuu.test"+noncePath, `{"identifier":"42"}`))
+		got[rec.Code]++
+	}
+	assert.InDelta(t, 50, got[500], 20)
+	assert.Equal(t, 100, got[500]+got[503])
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	k := kanuutest.New(nil)
+	one := kanuutest.Fault{Path: noncePath, Times: 2, Status: 429, Header: http.Header{"Retry-After": {"7"}}}
+	two := kanuutest.Fault{Drop: true}
+	k.Inject(one)
+	k.Inject(two)
+	k.ServeHTTP(httptest.NewRecorder(), newCall(t, "http://kanuu.test"+noncePath, `{}`))
+	one.Times = 1
+	assert.Equal(t, []kanuutest.Fault{one, two}, k.Faults())
+	k.Faults()[0].Header.Set("Retry-After", "changed")
+	assert.Equal(t, "7", k.Faults()[0].Header.Get("Retry-After"), "what is returned is a copy")
+	k.Recover()
+	assert.Empty(t, k.Faults())
 }

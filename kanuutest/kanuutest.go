@@ -174,7 +174,7 @@ func (k *Kanuu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case at.api != "":
 		k.serveAPI(w, r, at)
 	default:
-		k.servePortal(w, r, at)
+		k.servePortal(w, r, at) //nolint:contextcheck // a webhook outlives the click that it is about
 	}
 }
 
