@@ -30,7 +30,11 @@
 package kanuutest
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -240,17 +244,21 @@ func (k *Kanuu) portalPath(at location) string {
 type Server struct {
 	*Kanuu
 
-	// URL is the base URL, http://127.0.0.1:port without a slash at the end.
+	// URL is the base URL, http://127.0.0.1:port without a slash at the end;
+	// with https where [NewTLSServer] made it.
 	URL string
 
-	http *http.Server
-	done chan struct{}
+	certificate *x509.Certificate
+	http        *http.Server
+	done        chan struct{}
 }
 
 // NewServer starts a fake on a free loopback port. Nil options are the
 // defaults. It panics when there is no port to be had. Close the server when
 // done.
-func NewServer(opts *Options) *Server {
+func NewServer(opts *Options) *Server { return newServer(opts, nil) }
+
+func newServer(opts *Options, certificate *tls.Certificate) *Server {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		var err6 error
@@ -268,9 +276,16 @@ func NewServer(opts *Options) *Server {
 		},
 		done: make(chan struct{}),
 	}
+	serve := s.http.Serve
+	if certificate != nil {
+		s.URL, s.certificate = "https://"+l.Addr().String(), certificate.Leaf
+		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12}
+		s.http.ErrorLog = log.New(io.Discard, "", 0) // of clients that do not trust it
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
 	go func() {
 		defer close(s.done)
-		_ = s.http.Serve(l) // always ErrServerClosed: Close is the only way out
+		_ = serve(l) // always ErrServerClosed: Close is the only way out
 	}()
 	return s
 }

@@ -1,0 +1,77 @@
+package kanuutest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"net"
+	"net/http"
+	"time"
+)
+
+// NewTLSServer is [NewServer] with HTTPS, and HTTP/2, with a certificate that
+// [NewCertificate] makes. Clients have to trust it: [Server.Client] does.
+func NewTLSServer(opts *Options) *Server {
+	certificate := NewCertificate()
+	return newServer(opts, &certificate)
+}
+
+// Certificate is the server's own; nil unless [NewTLSServer] made it.
+func (s *Server) Certificate() *x509.Certificate { return s.certificate }
+
+// Client returns a new client that trusts the server's certificate. It keeps no
+// connection.
+func (s *Server) Client() *http.Client {
+	transport := &http.Transport{DisableKeepAlives: true, ForceAttemptHTTP2: true}
+	if s.certificate != nil {
+		roots := x509.NewCertPool()
+		roots.AddCert(s.certificate)
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	return &http.Client{Transport: transport}
+}
+
+// NewCertificate makes a self-signed certificate, and a key of its own, for
+// localhost, 127.0.0.1, ::1 and the further host names and IP addresses. It is
+// valid for a year, and Leaf is set. To whom PEM files are given, such as
+// SSL_CERT_FILE, write Certificate[0] into a block of type CERTIFICATE.
+func NewCertificate(hosts ...string) tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil { // never fails: it crashes the program instead
+		panic("kanuutest: " + err.Error())
+	}
+	serial := make([]byte, 16)
+	_, _ = rand.Read(serial) // never fails
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: new(big.Int).SetBytes(serial),
+		Subject:      pkix.Name{Organization: []string{"Fake Kanuu for development"}, CommonName: "localhost"},
+		NotBefore:    now.Add(-time.Hour), // of a client whose clock is behind
+		NotAfter:     now.AddDate(1, 0, 0),
+		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IsCA:         true, // so that it can be trusted as its own authority
+
+		BasicConstraintsValid: true,
+	}
+	for _, host := range append([]string{"localhost", "127.0.0.1", "::1"}, hosts...) {
+		if ip := net.ParseIP(host); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, host)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		panic("kanuutest: NewCertificate: " + err.Error())
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil { // it was just made
+		panic("kanuutest: NewCertificate: " + err.Error())
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}
