@@ -28,7 +28,9 @@ func (k *Kanuu) serveAPI(w http.ResponseWriter, r *http.Request, at location) {
 	// All of the body, before anything else: net/http watches for a caller
 	// that goes away only once it was read.
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	k.record.add(Request{Method: r.Method, Path: at.api, Header: r.Header.Clone(), Body: body})
+	w = k.record.add(w, Request{
+		Time: k.Now(), Method: r.Method, Path: at.api, Header: r.Header.Clone(), Body: body,
+	})
 
 	if f, ok := k.faults.next(at.api); ok && f.strike(w, r) {
 		return

@@ -107,7 +107,8 @@ func TestFaultDrop(t *testing.T) {
 	s := start(t, nil)
 	s.Inject(kanuutest.Fault{Drop: true, Times: 1})
 	require.Error(t, try(newCall(t, s.URL+noncePath, `{"identifier":"42"}`)))
-	assert.Len(t, s.Requests(), 1)
+	require.Len(t, s.Requests(), 1)
+	assert.Zero(t, s.Requests()[0].Status)
 	assert.Equal(t, http.StatusCreated, call(t, s.URL+noncePath, `{"identifier":"42"}`).StatusCode)
 }
 

@@ -265,6 +265,10 @@ func TestRequests(t *testing.T) {
 
 	got := s.Requests()
 	require.Len(t, got, 4)
+	for i, status := range []int{201, 405, 404, 422} {
+		assert.Equal(t, status, got[i].Status)
+		assert.WithinDuration(t, time.Now(), got[i].Time, time.Minute)
+	}
 	assert.Equal(t, "yes", got[0].Header.Get("X-Test"))
 	assert.JSONEq(t, `{"identifier":"a"}`, string(got[0].Body))
 	for i, want := range []struct{ method, path, identifier string }{

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"sync"
+	"time"
 )
 
 const (
@@ -14,10 +15,12 @@ const (
 
 // Request is one call of the API as it arrived.
 type Request struct {
+	Time   time.Time // by the fake's clock
 	Method string
 	Path   string // the API's own path, "/api/nonce", without a base path
 	Header http.Header
 	Body   []byte // at most the first MiB
+	Status int    // of the answer; 0: none yet, or none at all
 }
 
 // Identifier is the identifier that the body asks about; empty when there is
@@ -39,17 +42,33 @@ func (k *Kanuu) Requests() []Request { return k.record.all() }
 
 type record struct {
 	mu   sync.Mutex
-	list []Request
+	list []*Request
 }
 
-func (rec *record) add(r Request) {
+// add returns the writer that notes the answer's status.
+func (rec *record) add(w http.ResponseWriter, r Request) http.ResponseWriter {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	if len(rec.list) >= maxRequests {
-		rec.list[0] = Request{} // the array lives on until append moves house
+		rec.list[0] = nil // the array lives on until append moves house
 		rec.list = rec.list[1:]
 	}
-	rec.list = append(rec.list, r)
+	rec.list = append(rec.list, &r)
+	return &noting{ResponseWriter: w, record: rec, request: &r}
+}
+
+// noting notes a status before the caller can see it.
+type noting struct {
+	http.ResponseWriter
+	record  *record
+	request *Request
+}
+
+func (n *noting) WriteHeader(status int) {
+	n.record.mu.Lock()
+	n.request.Status = status
+	n.record.mu.Unlock()
+	n.ResponseWriter.WriteHeader(status)
 }
 
 func (rec *record) all() []Request {
@@ -57,9 +76,9 @@ func (rec *record) all() []Request {
 	defer rec.mu.Unlock()
 	list := make([]Request, len(rec.list))
 	for i, r := range rec.list {
-		r.Header = r.Header.Clone()
-		r.Body = bytes.Clone(r.Body)
-		list[i] = r
+		list[i] = *r
+		list[i].Header = r.Header.Clone()
+		list[i].Body = bytes.Clone(r.Body)
 	}
 	return list
 }
