@@ -27,14 +27,19 @@ func AlertNames() []string { return slices.Clone(alertNames) }
 // returns an error when the identifier is empty, or the name is none of
 // [AlertNames].
 func (k *Kanuu) Trigger(alertName, identifier string) error {
+	_, err := k.trigger(alertName, identifier)
+	return err
+}
+
+func (k *Kanuu) trigger(alertName, identifier string) (*delivery, error) {
 	if identifier == "" {
-		return fmt.Errorf("kanuutest: cannot trigger %s: the identifier is empty", alertName)
+		return nil, fmt.Errorf("kanuutest: cannot trigger %s: the identifier is empty", alertName)
 	}
 	if !slices.Contains(alertNames, alertName) {
-		return fmt.Errorf("kanuutest: no alert is named %q: use one of %s", alertName, strings.Join(alertNames, ", "))
+		return nil, fmt.Errorf("kanuutest: no alert is named %q: use one of %s", alertName, strings.Join(alertNames, ", "))
 	}
-	k.tell(k.invent(alertName, identifier))
-	return nil
+	c := k.invent(alertName, identifier)
+	return k.deliveries.send(c.webhook(k.instalments(c))), nil
 }
 
 // tell hands changes on to whoever listens, in the order of events.

@@ -97,7 +97,10 @@ func (k *Kanuu) PublicKey() string { return k.deliveries.signer.PublicKey() }
 // Resend sends an alert again, whatever became of it, with as many tries as a
 // new one. It returns an error when no alert among [Kanuu.Deliveries] has the
 // alertID.
-func (k *Kanuu) Resend(alertID string) error { return k.deliveries.resend(alertID) }
+func (k *Kanuu) Resend(alertID string) error {
+	_, _, err := k.deliveries.resend(alertID)
+	return err
+}
 
 // Settle waits until no webhook waits to be sent or sent again. It returns the
 // error of ctx if that ends first.
@@ -136,6 +139,7 @@ type deliveries struct {
 	closed  bool
 	cancel  context.CancelFunc // of what works
 	settled chan struct{}      // closed when nothing waits any more
+	tried   chan struct{}      // closed when something was tried
 	worker  sync.WaitGroup
 }
 
@@ -146,7 +150,7 @@ func newDeliveries(opts *WebhookOptions, random *rand.Rand) *deliveries {
 	}
 	d := &deliveries{
 		signer: o.Signer, client: o.Client, backoff: slices.Clone(o.Backoff), url: o.URL, random: random,
-		wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), tried: make(chan struct{}),
 		// An application that remembers alert IDs must not take those of the
 		// next fake for the same.
 		lastID: time.Now().UnixMilli(),
@@ -169,7 +173,7 @@ func newDeliveries(opts *WebhookOptions, random *rand.Rand) *deliveries {
 }
 
 // send queues an alert, and with it tries what waits about the same customer.
-func (d *deliveries) send(w Webhook) {
+func (d *deliveries) send(w Webhook) *delivery {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.lastID++
@@ -211,6 +215,7 @@ func (d *deliveries) send(w Webhook) {
 			d.enqueue(again)
 		}
 	}
+	return j
 }
 
 // keep puts a delivery into the log.
@@ -333,6 +338,8 @@ func (d *deliveries) try(ctx context.Context, j *delivery) {
 		j.failures++
 	}
 	d.release(j)
+	close(d.tried)
+	d.tried = make(chan struct{})
 	switch {
 	case err == nil:
 		j.State = DeliveryDelivered
@@ -394,7 +401,7 @@ func bare(err error) error {
 	return err
 }
 
-func (d *deliveries) resend(alertID string) error {
+func (d *deliveries) resend(alertID string) (j *delivery, before int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, j := range slices.Backward(d.log) {
@@ -403,9 +410,9 @@ func (d *deliveries) resend(alertID string) error {
 		}
 		switch {
 		case d.url == "":
-			return errors.New("kanuutest: cannot resend: there is no URL to send webhooks to")
+			return nil, 0, errors.New("kanuutest: cannot resend: there is no URL to send webhooks to")
 		case d.closed:
-			return errors.New("kanuutest: cannot resend: the fake is closed")
+			return nil, 0, errors.New("kanuutest: cannot resend: the fake is closed")
 		}
 		j.failures, j.held, j.due = 0, false, time.Now()
 		if slices.Contains(d.queue, j) {
@@ -413,9 +420,9 @@ func (d *deliveries) resend(alertID string) error {
 		} else {
 			d.enqueue(j)
 		}
-		return nil
+		return j, j.Tries, nil
 	}
-	return fmt.Errorf("kanuutest: cannot resend: no alert has the id %q", alertID)
+	return nil, 0, fmt.Errorf("kanuutest: cannot resend: no alert has the id %q", alertID)
 }
 
 func (d *deliveries) settle(ctx context.Context) error {
@@ -434,13 +441,36 @@ func (d *deliveries) settle(ctx context.Context) error {
 	}
 }
 
+// after waits until a delivery was tried more often than before, or does not
+// wait to be tried, or ctx ends, and returns how it stands then.
+func (d *deliveries) after(ctx context.Context, j *delivery, before int) Delivery {
+	for {
+		d.mu.Lock()
+		now, tried := j.copy(), d.tried
+		d.mu.Unlock()
+		if now.State != DeliveryWaiting || now.Tries > before {
+			return now
+		}
+		select {
+		case <-tried:
+		case <-ctx.Done():
+			return now
+		}
+	}
+}
+
+func (j *delivery) copy() Delivery {
+	c := j.Delivery
+	c.Fields = maps.Clone(j.Fields)
+	return c
+}
+
 func (d *deliveries) all() []Delivery {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	list := make([]Delivery, len(d.log))
 	for i, j := range d.log {
-		list[i] = j.Delivery
-		list[i].Fields = maps.Clone(j.Fields)
+		list[i] = j.copy()
 	}
 	return list
 }

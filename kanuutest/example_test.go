@@ -2,6 +2,7 @@ package kanuutest_test
 
 import (
 	"context"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -98,4 +99,69 @@ func ExampleKanuu_Advance() {
 	// Output:
 	// {"is_trialing":false,"is_subscribed":true,"status":"canceled","plan_id":67,"subscription_id":9}
 	// {"is_trialing":false,"is_subscribed":false,"status":"canceled","plan_id":67,"subscription_id":9}
+}
+
+func ExampleKanuu_SetWebhookURL() {
+	// An application that hears of its customers' subscriptions.
+	app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		fmt.Println(r.PostFormValue("alert_name"), r.PostFormValue("status"))
+	}))
+	defer app.Close()
+
+	fake := kanuutest.NewServer(nil)
+	defer fake.Close()
+	fake.SetWebhookURL(app.URL + "/webhooks/paddle") // which verifies with fake.PublicKey()
+
+	if err := fake.Trigger("subscription_cancelled", "42"); err != nil {
+		fmt.Println(err)
+	}
+	if err := fake.Settle(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(fake.Deliveries()[0].State)
+	// Output:
+	// subscription_cancelled deleted
+	// delivered
+}
+
+func ExampleKanuu_ChaosOnce() {
+	app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		fmt.Println(r.PostFormValue("alert_name"))
+	}))
+	defer app.Close()
+
+	fake := kanuutest.NewServer(&kanuutest.Options{Webhooks: &kanuutest.WebhookOptions{URL: app.URL}})
+	defer fake.Close()
+	fake.ChaosOnce(kanuutest.Chaos{Reorder: 1})
+	for _, alert := range []string{"subscription_created", "subscription_updated"} {
+		if err := fake.Trigger(alert, "42"); err != nil {
+			fmt.Println(err)
+		}
+	}
+	if err := fake.Settle(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// subscription_updated
+	// subscription_created
+}
+
+func ExampleNewTLSServer() {
+	fake := kanuutest.NewTLSServer(nil)
+	defer fake.Close()
+
+	// In a file, it is what SSL_CERT_FILE wants.
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: fake.Certificate().Raw})
+	fmt.Println(strings.HasPrefix(fake.URL, "https://"), len(certificate) > 0)
+
+	answer, err := fake.Client().Get(fake.URL + "/control/public-key.pem")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer answer.Body.Close()
+	fmt.Println(answer.Status)
+	// Output:
+	// true true
+	// 200 OK
 }

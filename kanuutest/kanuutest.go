@@ -1,7 +1,7 @@
 // Package kanuutest is a Kanuu to test against: the two API calls, the portal
-// behind the one-time link as a page that can be clicked through, faults on
-// demand and a record of what was asked. Nothing leaves the machine, and no
-// account is needed.
+// behind the one-time link as a page that can be clicked through, Paddle's
+// webhooks about what happens there, faults on demand and a record of what was
+// asked. Nothing leaves the machine, and no account is needed.
 //
 // [NewServer] starts one on a free loopback port; [New] gives the same as an
 // [http.Handler] to mount anywhere, also below a base path and with or without
@@ -23,6 +23,35 @@
 //	action=subscribe&plan=67
 //
 // As Laravel does, the API reads a body only when it is declared as JSON.
+//
+// # Control page
+//
+// Below /control there is a page to do by hand what the methods of [Kanuu] do,
+// and the same for programs in any language, as JSON:
+//
+//	GET  /control/api/state         what there is: a [State]
+//	POST /control/api/advance       {"months": 1, "days": 1, "duration": "1h"}: what is left out is 0
+//	POST /control/api/trigger       {"alert": "subscription_cancelled", "identifier": "42"}
+//	POST /control/api/resend        {"alert_id": "1795478400001"}
+//	POST /control/api/webhooks      {"url": "http://localhost:8080/webhooks/paddle"}
+//	POST /control/api/chaos         a [Chaos]; with "once": true for the next alert alone
+//	POST /control/api/faults        a [Fault], {"path": "/api/nonce", "status": 503, "rate": 0.3, "times": 2}
+//	POST /control/api/recover       {}
+//	POST /control/api/subscription  {"identifier": "42", "status": "paused", "plan_id": 67, "subscription_id": 9,
+//	                                "paid_until": "2026-12-01T00:00:00Z"}: told to nobody, as SetSubscription
+//	POST /control/api/act           {"identifier": "42", "action": "subscribe", "plan_id": 67}: as in the portal
+//	POST /control/api/reset         {}
+//	GET  /control/public-key.pem    what verifies the webhooks
+//
+// The actions are subscribe, pay, resume, pause, cancel, fail and succeed (the
+// payments to come), skip (to the customer's next date) and refund. A POST needs
+// the Content-Type application/json. It answers 200 with what there is now;
+// trigger and resend answer with the [Delivery] once it was tried, at most 6 s
+// later. An error is {"error": "…"}: 400 and 415 for what is not such JSON (a
+// name that is not known is an error, too), 422 for what cannot be done, 403 for
+// another site or a host name that is not local; see [Options.ControlHosts].
+// There is no key to the control page, and none is shown on it. A fake cannot be
+// mounted below a path that ends in /control.
 //
 // Everything lives in memory and is safe for concurrent use. The newest 10,000
 // links, sessions and recorded requests are kept. This is no production
@@ -86,6 +115,12 @@ type Options struct {
 	// nowhere, until [Kanuu.SetWebhookURL].
 	Webhooks *WebhookOptions
 
+	// ControlHosts are the host names, without a port, by which the control page
+	// may be reached besides localhost and its subdomains; every IP address may.
+	// Another name is refused, since a foreign site could have pointed its own
+	// at this machine.
+	ControlHosts []string
+
 	// Seed decides what [Fault.Rate] and [Chaos] pick. 0: something else each
 	// time.
 	Seed uint64
@@ -99,6 +134,8 @@ type Kanuu struct {
 	team   string // as it stands in a path, escaped
 	plans  []Plan
 	now    func() time.Time
+
+	controlHosts []string
 
 	free  int
 	ahead atomic.Int64 // of now, in nanoseconds
@@ -131,6 +168,8 @@ func New(opts *Options) *Kanuu {
 		plans:     slices.Clone(o.Plans),
 		now:       o.Now,
 		free:      o.FreeCustomers,
+
+		controlHosts: slices.Clone(o.ControlHosts),
 	}
 	if len(k.plans) == 0 {
 		k.plans = defaultPlans()
@@ -169,12 +208,15 @@ func (k *Kanuu) Reset() {
 	k.deliveries.reset()
 }
 
-// ServeHTTP answers the API below /api and the portal below /manage.
+// ServeHTTP answers the API below /api, the portal below /manage and the control
+// page below /control.
 func (k *Kanuu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at, ok := k.locate(r)
 	switch {
 	case !ok:
 		http.NotFound(w, r)
+	case at.control != "":
+		k.serveControl(w, r, at) //nolint:contextcheck // a webhook outlives the click that it is about
 	case at.api != "":
 		k.serveAPI(w, r, at)
 	default:
@@ -185,9 +227,10 @@ func (k *Kanuu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // location says which part of Kanuu a request is for, and where the outside
 // world sees that part.
 type location struct {
-	prefix string // base path, escaped, without a slash at its end
-	api    string // "/api/nonce"; empty for the portal
-	nonce  string // the portal's last path segment; empty for the bare portal
+	prefix  string // base path, escaped, without a slash at its end
+	control string // "/control", "/control/api/state"; empty for all else
+	api     string // "/api/nonce"; empty for the portal
+	nonce   string // the portal's last path segment; empty for the bare portal
 }
 
 // locate goes by the end of the path, since the fake does not know where it is
@@ -214,6 +257,9 @@ func (k *Kanuu) split(path string) (at location, tail string, ok bool) {
 	portal := "/manage/" + k.team
 	if strings.HasSuffix(path, portal) {
 		return location{}, portal, true
+	}
+	if tail, ok := controlPath(path); ok {
+		return location{control: tail}, tail, true
 	}
 	slash := strings.LastIndexByte(path, '/')
 	before, last := path[:slash], path[slash+1:]

@@ -1,0 +1,245 @@
+package kanuutest_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanuu-io/kanuu-go/kanuutest"
+)
+
+// control makes a call of the control API with a JSON body.
+func control(t *testing.T, base, path, body string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/control/api/"+path, strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	return send(t, http.DefaultClient, req)
+}
+
+func read[T any](t *testing.T, a answer) T {
+	t.Helper()
+	var v T
+	assert.Equal(t, "application/json", a.Header.Get("Content-Type"))
+	assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+	require.Equal(t, http.StatusOK, a.StatusCode, a.body)
+	decoder := json.NewDecoder(strings.NewReader(a.body))
+	decoder.DisallowUnknownFields()
+	require.NoError(t, decoder.Decode(&v))
+	return v
+}
+
+func november20(o *kanuutest.Options) *kanuutest.Options {
+	if o == nil {
+		o = new(kanuutest.Options)
+	}
+	o.Now = func() time.Time { return november }
+	return o
+}
+
+func TestControlState(t *testing.T) {
+	t.Parallel()
+	s := start(t, november20(&kanuutest.Options{
+		Plans:    []kanuutest.Plan{{ID: 7, Name: "Gold", Price: "90.00", Currency: "USD", Yearly: true, TrialDays: 14}},
+		Webhooks: &kanuutest.WebhookOptions{URL: "http://127.0.0.1:1/hook", Backoff: []time.Duration{}},
+	}))
+	empty := read[kanuutest.State](t, visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control/api/state"))
+	assert.Empty(t, empty.Customers)
+	assert.Equal(t, 1, strings.Count(visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control/api/state").body, `"customers":[]`))
+
+	mint(t, s.URL, "guest")
+	control(t, s.URL, "act", `{"identifier":"42","action":"subscribe","plan_id":7}`)
+	require.NoError(t, s.Settle(t.Context()))
+	s.SetChaos(kanuutest.Chaos{Lose: 0.5, Delay: time.Second})
+	s.Inject(kanuutest.Fault{Path: noncePath, Status: 429, Rate: 0.25, Delay: 90 * time.Second, Header: http.Header{"Retry-After": {"7"}}})
+
+	a := visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control/api/state")
+	assert.NotContains(t, a.body, kanuutest.DefaultAPIKey)
+	assert.NotContains(t, a.body, "Authorization")
+	assert.Contains(t, a.body, `"chaos":{"duplicate":0,"reorder":0,"lose":0.5,"delay":"1s"}`)
+	assert.Contains(t, a.body, `"faults":[{"path":"/api/nonce","rate":0.25,"delay":"1m30s","status":429,"header":{"Retry-After":"7"}}]`)
+
+	got := read[kanuutest.State](t, a)
+	until := time.Date(2026, 12, 4, 9, 42, 7, 0, time.UTC)
+	assert.Equal(t, november, got.Now)
+	assert.Equal(t, []kanuutest.PlanState{{7, "Gold", "90.00", "USD", true, 14}}, got.Plans)
+	assert.Equal(t, []kanuutest.CustomerState{
+		{
+			Identifier: "42", Status: "trialing", IsSubscribed: true, PlanID: 7, Plan: "Gold",
+			SubscriptionID: 700_001, PaidUntil: &until,
+		},
+		{Identifier: "guest"},
+	}, got.Customers)
+	assert.Equal(t, kanuutest.WebhookState{"http://127.0.0.1:1/hook", s.PublicKey()}, got.Webhooks)
+	assert.Equal(t, s.Chaos(), got.Chaos)
+	assert.Equal(t, s.Faults(), got.Faults)
+	assert.Equal(t, s.Deliveries(), got.Deliveries)
+	assert.Len(t, got.Deliveries, 2)
+	assert.Equal(t, []kanuutest.CallState{
+		{november, "POST", noncePath, "guest", 201, `{"identifier":"guest"}`},
+	}, got.Calls)
+}
+
+func TestControlCalls(t *testing.T) {
+	t.Parallel()
+	in := &inbox{}
+	s := start(t, november20(&kanuutest.Options{
+		Webhooks: &kanuutest.WebhookOptions{URL: hookURL, Client: &http.Client{Transport: in}, Backoff: []time.Duration{time.Hour}},
+	}))
+
+	moved := read[map[string]time.Time](t, control(t, s.URL, "advance", `{"months":1,"days":2,"duration":"1h30m"}`))
+	assert.Equal(t, time.Date(2026, 12, 22, 11, 12, 7, 0, time.UTC), moved["now"])
+	assert.Equal(t, moved["now"], s.Now().UTC())
+
+	sent := read[kanuutest.Delivery](t, control(t, s.URL, "trigger", `{"alert":"subscription_updated","identifier":"42"}`))
+	assert.Equal(t, kanuutest.DeliveryDelivered, sent.State)
+	assert.Equal(t, 200, sent.Status)
+	in.answer = func(int) (int, error) { return 500, nil }
+	again := read[kanuutest.Delivery](t, control(t, s.URL, "resend", `{"alert_id":"`+sent.AlertID+`"}`))
+	assert.Equal(t, kanuutest.DeliveryWaiting, again.State)
+	assert.Equal(t, 2, again.Tries)
+	assert.Equal(t, "answered with 500: Paddle takes 200 alone", again.Error)
+
+	read[struct{}](t, control(t, s.URL, "reset", ``))
+	assert.Empty(t, s.Deliveries())
+
+	hooks := read[kanuutest.WebhookState](t, control(t, s.URL, "webhooks", `{"url":"https://app.test/hook"}`))
+	assert.Equal(t, kanuutest.WebhookState{"https://app.test/hook", s.PublicKey()}, hooks)
+	assert.Equal(t, "https://app.test/hook", s.WebhookURL())
+	read[kanuutest.WebhookState](t, control(t, s.URL, "webhooks", `{"url":""}`))
+	assert.Empty(t, s.WebhookURL())
+
+	chaos := read[kanuutest.Chaos](t, control(t, s.URL, "chaos", `{"duplicate":0.1,"reorder":0.2,"delay":"2s"}`))
+	assert.Equal(t, kanuutest.Chaos{Duplicate: 0.1, Reorder: 0.2, Delay: 2 * time.Second}, chaos)
+	assert.Equal(t, chaos, s.Chaos())
+	read[kanuutest.Chaos](t, control(t, s.URL, "chaos", `{"lose":1,"once":true}`))
+	assert.Equal(t, chaos, s.Chaos(), "only once")
+
+	fault := kanuutest.Fault{
+		Path: noncePath, Times: 3, Rate: 0.5, Delay: time.Millisecond, Status: 503,
+		Header: http.Header{"Retry-After": {"7"}}, Body: "<html>", Drop: true,
+	}
+	written, err := json.Marshal(fault)
+	require.NoError(t, err)
+	assert.Equal(t, fault, read[kanuutest.Fault](t, control(t, s.URL, "faults", string(written))))
+	assert.Equal(t, []kanuutest.Fault{fault}, s.Faults())
+	read[struct{}](t, control(t, s.URL, "recover", `{}`))
+	assert.Empty(t, s.Faults())
+
+	set := read[kanuutest.CustomerState](t, control(t, s.URL, "subscription",
+		`{"identifier":"42","status":"paused","plan_id":67,"subscription_id":9,"paid_until":"2027-01-01T00:00:00Z"}`))
+	assert.Equal(t, "Pro", set.Plan)
+	assert.True(t, set.IsSubscribed)
+	assert.Equal(t, kanuutest.Subscription{
+		Status: "paused", PlanID: 67, SubscriptionID: 9, PaidUntil: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
+	}, s.Subscription("42"))
+	assert.Empty(t, s.Deliveries(), "told to nobody")
+
+	acted := read[kanuutest.CustomerState](t, control(t, s.URL, "act", `{"identifier":"42","action":"cancel"}`))
+	assert.Equal(t, "canceled", acted.Status)
+	assert.Len(t, s.Deliveries(), 1)
+}
+
+func TestControlCallsGoWrong(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	for name, tc := range map[string]struct {
+		call, body string
+		status     int
+		problem    string
+	}{
+		"no such call":     {"nope", `{}`, 404, "no such call: there are state, advance,"},
+		"read by POST":     {"state", `{}`, 405, "state takes GET alone"},
+		"no JSON":          {"reset", `reset`, 400, "invalid character 'r'"},
+		"cut off":          {"trigger", `{"alert":`, 400, "the body is cut off"},
+		"wrong type":       {"trigger", `{"alert":7}`, 400, "alert is a JSON number, which it cannot be"},
+		"a list":           {"trigger", `[]`, 400, "the body is a JSON array, which it cannot be"},
+		"two objects":      {"reset", `{} {}`, 400, "something follows the object"},
+		"unknown field":    {"trigger", `{"alert":"x","customer":"42"}`, 400, `unknown field "customer"`},
+		"in nothing":       {"reset", `{"all":true}`, 400, `unknown field "all"`},
+		"in a fault":       {"faults", `{"status":500,"kind":"x"}`, 400, `unknown field "kind"`},
+		"large":            {"reset", strings.Repeat(" ", 64<<10+1), 413, "the body has more than 65536 bytes"},
+		"unknown alert":    {"trigger", `{"alert":"x","identifier":"42"}`, 422, `no alert is named "x": use one of subscription_created,`},
+		"about nobody":     {"trigger", `{"alert":"subscription_created"}`, 422, "the identifier is empty"},
+		"unknown alert ID": {"resend", `{"alert_id":"7"}`, 422, `no alert has the id "7"`},
+		"no URL":           {"webhooks", `{}`, 422, "url is missing"},
+		"path for a URL":   {"webhooks", `{"url":"/hook"}`, 422, "url is no absolute http or https URL"},
+		"other scheme":     {"webhooks", `{"url":"file://x/etc/passwd"}`, 422, "url is no absolute http or https URL"},
+		"rate":             {"chaos", `{"lose":30}`, 422, "lose is 30: a rate is 0 to 1"},
+		"no duration":      {"chaos", `{"delay":"soon"}`, 400, `"soon" is no duration: write it like 1m30s`},
+		"status":           {"faults", `{"status":42}`, 422, "status is 42, which cannot be answered: use 200 to 999"},
+		"fault of nothing": {"faults", `{"path":"/manage","drop":true}`, 422, "path is none of the API"},
+		"time stands":      {"advance", `{}`, 422, "there is nothing to wait for"},
+		"time goes back":   {"advance", `{"days":-1}`, 422, "time does not go back"},
+		"too far":          {"advance", `{"days":99999999}`, 422, "at most ten years"},
+		"too far by hours": {"advance", `{"duration":"200000h"}`, 422, "at most ten years"},
+		"no customer":      {"subscription", `{"status":"active"}`, 422, "identifier is empty"},
+		"nobody acts":      {"act", `{"action":"cancel"}`, 422, "identifier is empty"},
+		"no such action":   {"act", `{"identifier":"42","action":"upgrade"}`, 422, "no such action: use subscribe,"},
+		"no such plan":     {"act", `{"identifier":"42","action":"subscribe","plan_id":8}`, 422, "no such plan is on sale"},
+		"not now":          {"act", `{"identifier":"42","action":"pause"}`, 422, "the subscription is not in a state for that"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := control(t, s.URL, tc.call, tc.body)
+			assert.Equal(t, tc.status, a.StatusCode)
+			assert.Contains(t, decode(t, a)["error"], tc.problem)
+			assert.NotContains(t, a.body, "kanuutest:")
+		})
+	}
+	form := submit(t, http.DefaultClient, s.URL+"/control/api/reset", "a=b")
+	assert.Equal(t, http.StatusUnsupportedMediaType, form.StatusCode)
+	get := visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control/api/reset")
+	assert.Equal(t, http.StatusMethodNotAllowed, get.StatusCode)
+	assert.Equal(t, http.MethodPost, get.Header.Get("Allow"))
+	assert.Empty(t, s.Requests(), "they are no calls of the API")
+}
+
+// A browser may be led here by another site: by a form, or by a name of that
+// site which points at this machine.
+func TestControlRefusesOtherSites(t *testing.T) {
+	t.Parallel()
+	s := start(t, &kanuutest.Options{ControlHosts: []string{"Kanuu.Test"}})
+	port := s.URL[strings.LastIndexByte(s.URL, ':'):]
+	for host, status := range map[string]int{
+		"localhost" + port: 200, "LOCALHOST": 200, "localhost.": 200, "shop.localhost" + port: 200, "127.0.0.1": 200,
+		"[::1]" + port: 200, "[::1]": 200, "192.168.0.7:80": 200, "kanuu.test" + port: 200,
+		"evil.test": 403, "evil.test" + port: 403, "localhost.evil.test": 403, "127.0.0.1.evil.test": 403, "sub.kanuu.test": 403,
+	} {
+		for _, path := range []string{"/control", "/control/api/state", "/control/public-key.pem"} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, http.NoBody)
+			require.NoError(t, err)
+			req.Host = host
+			a := send(t, http.DefaultClient, req)
+			assert.Equal(t, status, a.StatusCode, host+path)
+			if status == http.StatusForbidden {
+				assert.Contains(t, a.body, "Options.ControlHosts", host)
+			}
+		}
+	}
+	for _, path := range []string{"/control", "/control/api/reset"} {
+		for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.test"} {
+			req := newForm(t, s.URL+path, "do=reset")
+			req.Header.Set("Content-Type", "application/json")
+			req.Header.Set(name, value)
+			a := send(t, http.DefaultClient, req)
+			assert.Equal(t, http.StatusForbidden, a.StatusCode, path+name)
+			assert.Contains(t, a.body, "his came from another site")
+		}
+	}
+}
+
+func TestPublicKeyFile(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	a := visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control/public-key.pem")
+	assert.Equal(t, http.StatusOK, a.StatusCode)
+	assert.Equal(t, s.PublicKey(), a.body)
+	assert.Equal(t, "application/x-pem-file", a.Header.Get("Content-Type"))
+	assert.Equal(t, http.StatusMethodNotAllowed, submit(t, http.DefaultClient, s.URL+"/control/public-key.pem", "").StatusCode)
+}

@@ -1,0 +1,265 @@
+package kanuutest_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanuu-io/kanuu-go/kanuutest"
+)
+
+func TestControlPage(t *testing.T) {
+	t.Parallel()
+	s := start(t, november20(&kanuutest.Options{ReturnURL: "https://app.test/account"}))
+	page := visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control")
+	require.Equal(t, http.StatusOK, page.StatusCode)
+	assert.Equal(t, "text/html; charset=utf-8", page.Header.Get("Content-Type"))
+	assert.Equal(t, "no-store", page.Header.Get("Cache-Control"))
+	assert.Equal(t, "nosniff", page.Header.Get("X-Content-Type-Options"))
+
+	csp := page.Header.Get("Content-Security-Policy")
+	style := regexp.MustCompile(`(?s)<style>(.*)</style>`).FindStringSubmatch(page.body)
+	require.NotNil(t, style)
+	sum := sha256.Sum256([]byte(style[1]))
+	assert.Equal(t, "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'; "+
+		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'", csp)
+	assert.NotRegexp(t, `(?i)<script|<link|<img|\ssrc=|url\(|@import|\sstyle=|\son\w+=`, page.body)
+	for _, want := range []string{
+		"Fri 20 November 2026, 09:42 UTC", "Nobody yet", "No alerts yet", "No calls yet", "There are none",
+		"BEGIN PUBLIC KEY", `href="/control/public-key.pem"`, `href="https://app.test/account"`, `<html lang="en">`,
+	} {
+		assert.Contains(t, page.body, want)
+	}
+	assert.Equal(t, http.StatusOK, visit(t, http.DefaultClient, http.MethodHead, s.URL+"/control").StatusCode)
+	moved := visit(t, browser(t), http.MethodGet, s.URL+"/control/")
+	assert.Equal(t, "/control", moved.Header.Get("Location"))
+	assert.Equal(t, http.StatusMethodNotAllowed, visit(t, http.DefaultClient, http.MethodDelete, s.URL+"/control").StatusCode)
+	assert.Equal(t, http.StatusNotFound, visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control/other").StatusCode)
+}
+
+// Every field has a label or a name, and every id is there once.
+func TestControlPageIsAccessible(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	for _, id := range []string{"a", "b"} {
+		mint(t, s.URL, id)
+		control(t, s.URL, "act", `{"identifier":"`+id+`","action":"subscribe","plan_id":67}`)
+	}
+	s.Inject(kanuutest.Fault{Drop: true})
+	page := visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control").body
+	seen := map[string]bool{}
+	for _, m := range regexp.MustCompile(`\sid="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		assert.False(t, seen[m[1]], "id %s is there twice", m[1])
+		seen[m[1]] = true
+	}
+	for _, m := range regexp.MustCompile(`\s(?:for|aria-labelledby|list)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		assert.True(t, seen[m[1]], "id %s is missing", m[1])
+	}
+	fields := regexp.MustCompile(`<(?:input|select|textarea)[^>]*>`).FindAllString(page, -1)
+	require.NotEmpty(t, fields)
+	for _, field := range fields {
+		if strings.Contains(field, `type="hidden"`) {
+			continue
+		}
+		id := regexp.MustCompile(`\sid="([^"]*)"`).FindStringSubmatch(field)
+		require.NotNil(t, id, field)
+		labeled := regexp.MustCompile(`<label [^>]*for="` + id[1] + `"`).MatchString(page)
+		assert.True(t, labeled, field)
+	}
+	names := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?s)<button[^>]*>(.*?)</button>`).FindAllStringSubmatch(page, -1) {
+		name := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(m[1], "")
+		assert.False(t, names[name] && name != "Save", "two buttons are named %s", name)
+		names[name] = true
+	}
+}
+
+// press sends a form of the control page and returns the page that follows.
+func press(t *testing.T, base, form string) (said, page string) {
+	t.Helper()
+	client := browser(t)
+	a := submit(t, client, base+"/control", form)
+	if a.StatusCode == http.StatusSeeOther {
+		to, err := url.Parse(base)
+		require.NoError(t, err)
+		to.Path = ""
+		a = visit(t, client, http.MethodGet, to.String()+a.Header.Get("Location"))
+		require.Equal(t, http.StatusOK, a.StatusCode)
+	} else {
+		require.Equal(t, http.StatusUnprocessableEntity, a.StatusCode)
+	}
+	said = regexp.MustCompile(`role="status"[^>]*>(?:<p>([^<]*)</p>)?`).FindStringSubmatch(a.body)[1]
+	return html.UnescapeString(said), html.UnescapeString(a.body)
+}
+
+func TestControlForms(t *testing.T) {
+	t.Parallel()
+	in := &inbox{}
+	s := start(t, november20(&kanuutest.Options{
+		Webhooks: &kanuutest.WebhookOptions{URL: hookURL, Client: &http.Client{Transport: in}},
+	}))
+
+	said, page := press(t, s.URL, "do=act&action=subscribe&plan=67&identifier=user%3A42")
+	assert.Equal(t, "Done. What it means for webhooks is below.", said)
+	assert.Contains(t, page, "paid until 20 Dec 2026")
+	require.NoError(t, s.Settle(t.Context()))
+	require.Len(t, in.all(), 2)
+
+	said, page = press(t, s.URL, "do=advance&unit=months&n=1")
+	assert.Equal(t, "The clock was moved, and what fell due has happened.", said)
+	assert.Contains(t, page, "Sun 20 December 2026, 09:42 UTC")
+	press(t, s.URL, "do=advance&unit=hours&n=1.5")
+	press(t, s.URL, "do=advance&unit=days&n=2")
+	assert.Equal(t, time.Date(2026, 12, 22, 11, 12, 7, 0, time.UTC), s.Now().UTC())
+
+	said, _ = press(t, s.URL, "do=trigger&alert=subscription_cancelled&identifier=user%3A42")
+	assert.Equal(t, "The alert is on its way.", said)
+	require.NoError(t, s.Settle(t.Context()))
+	require.Len(t, in.all(), 4)
+	last := in.all()[3]
+	said, page = press(t, s.URL, "do=resend&alert_id="+last.alertID)
+	assert.Equal(t, "The alert is on its way again.", said)
+	assert.Contains(t, page, "alert_id: "+last.alertID)
+	require.NoError(t, s.Settle(t.Context()))
+	assert.Equal(t, last.body, in.all()[4].body)
+
+	said, page = press(t, s.URL, "do=chaos&duplicate=10&reorder=&lose=0.5&delay=1.5")
+	assert.Equal(t, "This happens to webhooks from now on.", said)
+	assert.Equal(t, kanuutest.Chaos{Duplicate: 0.1, Lose: 0.005, Delay: 1500 * time.Millisecond}, s.Chaos())
+	assert.Regexp(t, `name="duplicate"[^>]* value="10"`, page)
+	assert.Regexp(t, `name="lose"[^>]* value="0.5"`, page)
+	assert.Regexp(t, `name="delay"[^>]* value="1.5"`, page)
+	said, page = press(t, s.URL, "do=once&lose=100")
+	assert.Equal(t, "This happens to the next webhook.", said)
+	assert.Contains(t, page, "The next one (1 to come)")
+	trigger(t, s.Kanuu, created, "user:42")
+	_, page = press(t, s.URL, "do=webhooks&url=")
+	assert.Contains(t, page, `<span class="badge none">lost</span>`)
+	assert.Empty(t, s.WebhookURL())
+	said, page = press(t, s.URL, "do=webhooks&url=+https%3A%2F%2Fapp.test%2Fhook+")
+	assert.Equal(t, "Webhooks go to the new URL.", said)
+	assert.Contains(t, page, `value="https://app.test/hook"`)
+
+	said, page = press(t, s.URL, "do=fault&kind=503&path=/api/nonce&times=3&rate=30&delay=2")
+	assert.Equal(t, "The fault waits for calls of the API.", said)
+	assert.Contains(t, page, "503 Service Unavailable after 2s, for /api/nonce, 30 % of them, 3 times")
+	assert.Equal(t, []kanuutest.Fault{{Path: noncePath, Times: 3, Rate: 0.3, Status: 503, Delay: 2 * time.Second}}, s.Faults())
+	said, _ = press(t, s.URL, "do=recover")
+	assert.Equal(t, "The API has no faults any more.", said)
+	assert.Empty(t, s.Faults())
+
+	mint(t, s.URL, "user:42")
+	_, page = press(t, s.URL, "do=recover")
+	assert.Contains(t, page, "POST /api/nonce")
+	assert.Contains(t, page, `<span class="badge good">201</span>`)
+	assert.NotContains(t, page, kanuutest.DefaultAPIKey)
+	press(t, s.URL, "do=reset")
+	assert.Empty(t, s.Requests())
+	assert.Empty(t, s.Deliveries())
+	assert.Equal(t, kanuutest.StatusActive, s.Subscription("user:42").Status)
+}
+
+// Each kind of fault on the page's list can be had.
+func TestControlFaultKinds(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	page := visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control").body
+	_, list, _ := strings.Cut(page, `id="kind"`)
+	kinds := regexp.MustCompile(`<option value="(\w+)">`).FindAllStringSubmatch(list, -1)
+	require.Len(t, kinds, 9)
+	for _, kind := range kinds {
+		said, page := press(t, s.URL, "do=fault&times=1&delay=0.001&kind="+kind[1])
+		require.Equal(t, "The fault waits for calls of the API.", said, kind[1])
+		assert.Contains(t, page, "after 1ms, for every call, once", kind[1])
+		fault := s.Faults()[0]
+		resp, err := http.DefaultClient.Do(newCall(t, s.URL+noncePath, `{"identifier":"42"}`))
+		assert.Equal(t, kind[1] == "drop", err != nil, kind[1])
+		if err == nil {
+			require.NoError(t, resp.Body.Close())
+			assert.Equal(t, kind[1] == "slow", resp.StatusCode == http.StatusCreated, kind[1])
+		}
+		assert.Empty(t, s.Faults(), "%s: %v", kind[1], fault)
+	}
+}
+
+func TestControlFormsGoWrong(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	for form, problem := range map[string]string{
+		"":                                 "there is no such form",
+		"do=act&action=cancel":             "identifier is empty",
+		"do=act&action=x&identifier=42":    "no such action: use subscribe,",
+		"do=portal":                        "identifier is empty",
+		"do=advance&n=1&unit=years":        "unit is none of hours, days and months",
+		"do=advance&n=-1&unit=days":        "how far is no number from 0 up",
+		"do=advance&n=NaN&unit=days":       "how far is no number from 0 up",
+		"do=advance&n=1e300&unit=hours":    "at most ten years",
+		"do=advance&n=1e300&unit=months":   "at most ten years",
+		"do=trigger&identifier=<b>":        `no alert is named "": use one of`,
+		"do=resend&alert_id=<b>":           `no alert has the id "<b>"`,
+		"do=webhooks&url=app.test":         "url is no absolute http or https URL",
+		"do=chaos&lose=101":                "lose is 1.01: a rate is 0 to 1",
+		"do=chaos&lose=x":                  "lose is no number from 0 up",
+		"do=once&delay=9999":               "delay is more than an hour",
+		"do=fault&kind=x":                  "there is no such fault",
+		"do=fault&kind=slow":               "a fault that is only slow needs a delay",
+		"do=fault&kind=500&times=x":        "times is no number from 0 up",
+		"do=fault&kind=500&rate=200":       "rate is 2: a rate is 0 to 1",
+		"do=fault&kind=500&path=/manage":   "path is none of the API",
+		"do=%zz":                           "invalid URL escape",
+		"do=" + strings.Repeat("x", 1<<17): "request body too large",
+	} {
+		said, _ := press(t, s.URL, form)
+		assert.Contains(t, said, "That did not work: ", form[:min(len(form), 40)])
+		assert.Contains(t, said, problem)
+	}
+	assert.Empty(t, s.Faults())
+	assert.Empty(t, s.Deliveries())
+}
+
+func TestControlOpensPortals(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.Handle("/fake/", http.StripPrefix("/fake", kanuutest.New(nil)))
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	call(t, srv.URL+"/fake/api/nonce", `{"identifier":"42","email":"ann@example.com"}`)
+
+	a := submit(t, browser(t), srv.URL+"/fake/control", "do=portal&identifier=42")
+	require.Equal(t, http.StatusSeeOther, a.StatusCode)
+	assert.Regexp(t, `^/fake/manage/acme/[0-9a-f]{32}$`, a.Header.Get("Location"))
+	portal := visit(t, browser(t), http.MethodGet, srv.URL+a.Header.Get("Location"))
+	assert.Equal(t, http.StatusOK, portal.StatusCode)
+	assert.Contains(t, portal.body, "ann@example.com", "what is known of the customer stays")
+
+	page := visit(t, http.DefaultClient, http.MethodGet, srv.URL+"/fake/control").body
+	assert.Contains(t, page, `action="/fake/control"`)
+	assert.Contains(t, page, `href="/fake/control/public-key.pem"`)
+	assert.Equal(t, "/fake/control?done=reset", submit(t, browser(t), srv.URL+"/fake/control", "do=reset").Header.Get("Location"))
+	assert.Equal(t, http.StatusOK, control(t, srv.URL+"/fake", "reset", "{}").StatusCode)
+}
+
+func TestControlPageIsBounded(t *testing.T) {
+	t.Parallel()
+	k := kanuutest.New(nil)
+	for range 40 {
+		trigger(t, k, created, "42")
+		k.ServeHTTP(httptest.NewRecorder(), newCall(t, "http://localhost"+noncePath, `{"identifier":"<b>"}`))
+	}
+	rec := httptest.NewRecorder()
+	k.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/control", http.NoBody))
+	assert.Equal(t, 25, strings.Count(rec.Body.String(), "<code>subscription_created</code>"))
+	assert.Equal(t, 25, strings.Count(rec.Body.String(), "<code>POST /api/nonce</code>"))
+	assert.Equal(t, 2, strings.Count(rec.Body.String(), "And 15 older."))
+	assert.NotContains(t, rec.Body.String(), "<b>")
+}
