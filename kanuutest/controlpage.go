@@ -3,6 +3,7 @@ package kanuutest
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,10 @@ var (
 
 // shown is how many deliveries and calls the page shows.
 const shown = 25
+
+// glance is how long a form waits for the webhooks that it causes, so that the
+// next page shows what became of them.
+const glance = 300 * time.Millisecond
 
 // controlView is what the page shows, newest first.
 type controlView struct {
@@ -128,6 +133,9 @@ func (k *Kanuu) controlPage(w http.ResponseWriter, r *http.Request, at location)
 			k.renderControl(w, http.StatusUnprocessableEntity, at, flash{"That did not work: " + problem + ".", "bad"})
 			return
 		}
+		ctx, cancel := context.WithTimeout(r.Context(), glance)
+		defer cancel()
+		k.deliveries.sent(ctx)
 		w.Header().Set("Location", to)
 		w.WriteHeader(http.StatusSeeOther)
 	default:

@@ -459,6 +459,24 @@ func (d *deliveries) after(ctx context.Context, j *delivery, before int) Deliver
 	}
 }
 
+// sent waits until nothing is left to be sent right now, or ctx ends.
+func (d *deliveries) sent(ctx context.Context) {
+	for {
+		d.mu.Lock()
+		now, tried := time.Now(), d.tried
+		busy := slices.ContainsFunc(d.queue, func(j *delivery) bool { return !j.due.After(now) })
+		d.mu.Unlock()
+		if !busy {
+			return
+		}
+		select {
+		case <-tried:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 func (j *delivery) copy() Delivery {
 	c := j.Delivery
 	c.Fields = maps.Clone(j.Fields)
