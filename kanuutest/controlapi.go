@@ -367,7 +367,7 @@ func (k *Kanuu) callTrigger(r *http.Request, given body) (any, error) {
 	if err := given.read(&of); err != nil {
 		return nil, err
 	}
-	j, err := k.trigger(of.Alert, of.Identifier) //nolint:contextcheck // a webhook outlives the call
+	j, err := k.trigger(of.Alert, of.Identifier)
 	if err != nil {
 		return nil, err
 	}
@@ -383,7 +383,7 @@ func (k *Kanuu) callResend(r *http.Request, given body) (any, error) {
 	if err := given.read(&of); err != nil {
 		return nil, err
 	}
-	j, before, err := k.deliveries.resend(of.AlertID) //nolint:contextcheck // a webhook outlives the call
+	j, before, err := k.deliveries.resend(of.AlertID)
 	if err != nil {
 		return nil, err
 	}

@@ -127,6 +127,9 @@ type deliveries struct {
 	backoff []time.Duration
 	wake    chan struct{} // has room for one: look at the queue again
 
+	ctx    context.Context //nolint:containedctx // a webhook outlives what it is about; ends with close
+	cancel context.CancelFunc
+
 	mu      sync.Mutex
 	url     string
 	lastID  int64
@@ -137,9 +140,8 @@ type deliveries struct {
 	random  *rand.Rand
 	working bool
 	closed  bool
-	cancel  context.CancelFunc // of what works
-	settled chan struct{}      // closed when nothing waits any more
-	tried   chan struct{}      // closed when something was tried
+	settled chan struct{} // closed when nothing waits any more
+	tried   chan struct{} // closed when something was tried
 	worker  sync.WaitGroup
 }
 
@@ -155,6 +157,7 @@ func newDeliveries(opts *WebhookOptions, random *rand.Rand) *deliveries {
 		// next fake for the same.
 		lastID: time.Now().UnixMilli(),
 	}
+	d.ctx, d.cancel = context.WithCancel(context.Background())
 	if d.signer == nil {
 		d.signer = NewSigner()
 	}
@@ -258,12 +261,8 @@ func (d *deliveries) work() {
 		}
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	d.working, d.cancel = true, cancel
-	d.worker.Go(func() {
-		defer cancel()
-		d.run(ctx)
-	})
+	d.working = true
+	d.worker.Go(func() { d.run(d.ctx) })
 }
 
 func (d *deliveries) run(ctx context.Context) {
@@ -509,9 +508,7 @@ func (d *deliveries) close() {
 		j.giveUp()
 	}
 	d.drop()
-	if d.cancel != nil {
-		d.cancel()
-	}
+	d.cancel()
 	d.mu.Unlock()
 	d.worker.Wait()
 }

@@ -109,7 +109,7 @@ const hookURL = "http://app.test/webhooks/paddle"
 func (in *inbox) posting(change func(*kanuutest.Options)) *kanuutest.Kanuu {
 	in.began = time.Now()
 	opts := &kanuutest.Options{
-		Seed:     1,
+		Seed: 1,
 		Webhooks: &kanuutest.WebhookOptions{
 			URL: hookURL, Client: &http.Client{Transport: in}, Signer: kanuutest.NewSignerWithKey(fastKey()),
 		},

@@ -216,11 +216,11 @@ func (k *Kanuu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		http.NotFound(w, r)
 	case at.control != "":
-		k.serveControl(w, r, at) //nolint:contextcheck // a webhook outlives the click that it is about
+		k.serveControl(w, r, at)
 	case at.api != "":
 		k.serveAPI(w, r, at)
 	default:
-		k.servePortal(w, r, at) //nolint:contextcheck // a webhook outlives the click that it is about
+		k.servePortal(w, r, at)
 	}
 }
 
