@@ -199,14 +199,11 @@ func (c change) addUpdate(fields map[string]string) {
 	if c.after.Status != StatusPaused {
 		return
 	}
-	from, reason := c.after.PaidUntil, "voluntary"
+	from := c.after.PaidUntil
 	if from.Before(c.at) {
 		from = c.at
 	}
-	if c.before.Status == StatusPastDue {
-		reason = "delinquent"
-	}
-	add(fields, "paused_at", clock(c.at), "paused_from", clock(from), "paused_reason", reason)
+	add(fields, "paused_at", clock(c.at), "paused_from", clock(from), "paused_reason", "voluntary")
 }
 
 func (c change) addPayment(fields map[string]string, instalments int) {

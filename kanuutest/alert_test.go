@@ -181,6 +181,25 @@ func TestFieldsOfAlerts(t *testing.T) {
 	assert.Equal(t, "3.19 1.50 15.31", pick(back, "tax_refund fee_refund earnings_decrease"))
 }
 
+// A new subscription begins to count again.
+func TestInstalments(t *testing.T) {
+	t.Parallel()
+	s := openStorefront(t, nil)
+	var got []string
+	for range 2 {
+		s.click(t, "subscribe", "67")
+		s.Advance(31 * 24 * time.Hour)
+		s.click(t, "cancel", "")
+		s.Advance(31 * 24 * time.Hour)
+		for _, d := range s.alerts(t) {
+			if d.AlertName == "subscription_payment_succeeded" {
+				got = append(got, pick(d.Fields, "subscription_id instalments initial_payment"))
+			}
+		}
+	}
+	assert.Equal(t, []string{"700001 1 1", "700001 2 0", "700002 1 1", "700002 2 0"}, got)
+}
+
 func TestFailedPayments(t *testing.T) {
 	t.Parallel()
 	s := openStorefront(t, nil)

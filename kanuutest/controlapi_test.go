@@ -209,7 +209,7 @@ func TestControlRefusesOtherSites(t *testing.T) {
 	for host, status := range map[string]int{
 		"localhost" + port: 200, "LOCALHOST": 200, "localhost.": 200, "shop.localhost" + port: 200, "127.0.0.1": 200,
 		"[::1]" + port: 200, "[::1]": 200, "192.168.0.7:80": 200, "kanuu.test" + port: 200,
-		"evil.test": 403, "evil.test" + port: 403, "localhost.evil.test": 403, "127.0.0.1.evil.test": 403, "sub.kanuu.test": 403,
+		"evil.test": 403, "evillocalhost": 403, "evil.test" + port: 403, "localhost.evil.test": 403, "127.0.0.1.evil.test": 403, "sub.kanuu.test": 403,
 	} {
 		for _, path := range []string{"/control", "/control/api/state", "/control/public-key.pem"} {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, http.NoBody)

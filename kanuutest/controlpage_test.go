@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -167,6 +168,36 @@ func TestControlForms(t *testing.T) {
 	assert.Empty(t, s.Requests())
 	assert.Empty(t, s.Deliveries())
 	assert.Equal(t, kanuutest.StatusActive, s.Subscription("user:42").Status)
+}
+
+// A form shows what became of its webhooks, and does not wait for long.
+func TestControlFormsWaitForWebhooks(t *testing.T) {
+	t.Parallel()
+	for takes, want := range map[time.Duration]struct {
+		after time.Duration
+		state kanuutest.DeliveryState
+	}{
+		0:                      {0, kanuutest.DeliveryDelivered},
+		200 * time.Millisecond: {200 * time.Millisecond, kanuutest.DeliveryDelivered},
+		4 * time.Second:        {300 * time.Millisecond, kanuutest.DeliveryWaiting},
+	} {
+		t.Run(takes.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				in := &inbox{answer: func(int) (int, error) {
+					time.Sleep(takes)
+					return 200, nil
+				}}
+				k := in.posting(nil)
+				began, rec := time.Now(), httptest.NewRecorder()
+				k.ServeHTTP(rec, newForm(t, "http://localhost/control", "do=trigger&alert=subscription_created&identifier=42"))
+				assert.Equal(t, http.StatusSeeOther, rec.Code)
+				assert.Equal(t, want.after, time.Since(began))
+				assert.Equal(t, want.state, k.Deliveries()[0].State)
+				require.NoError(t, k.Settle(t.Context()))
+			})
+		})
+	}
 }
 
 // Each kind of fault on the page's list can be had.

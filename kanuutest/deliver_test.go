@@ -410,7 +410,9 @@ func TestClose(t *testing.T) {
 		})
 		trigger(t, k, created, "ann", "bob")
 		synctest.Wait()
+		began := time.Now()
 		k.Close()
+		assert.Equal(t, time.Second, time.Since(began), "it waits for what is under way")
 		require.NoError(t, k.Settle(t.Context()))
 		trigger(t, k, created, "cid")
 		for _, got := range k.Deliveries() {
@@ -423,18 +425,21 @@ func TestClose(t *testing.T) {
 	})
 }
 
-// hangs never answers.
+// hangs never answers, and needs a second to notice that nobody waits.
 type hangs struct{}
 
 func (hangs) RoundTrip(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
+	time.Sleep(time.Second)
 	return nil, r.Context().Err()
 }
 
 func TestServerCloseStopsWebhooks(t *testing.T) {
 	t.Parallel()
 	s := kanuutest.NewServer(&kanuutest.Options{
-		Webhooks: &kanuutest.WebhookOptions{URL: hookURL, Client: &http.Client{Transport: hangs{}}},
+		Webhooks: &kanuutest.WebhookOptions{URL: hookURL, Client: &http.Client{Transport: &inbox{
+			answer: func(int) (int, error) { return 500, nil },
+		}}},
 	})
 	trigger(t, s.Kanuu, created, "42")
 	s.Close()
