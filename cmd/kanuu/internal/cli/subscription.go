@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kanuu-io/kanuu-go"
+)
+
+func (a *app) subscriptionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "subscription IDENTIFIER",
+		Aliases: []string{"sub"},
+		Short:   "Show what a customer is subscribed to",
+		Long: `Show what a customer is subscribed to, as Kanuu has it.
+
+Exits with 0 when the customer may come in (also after a cancellation, until
+what was paid for is over), and with 3 when not: also for an identifier that
+Kanuu never heard of.`,
+		Example: `  kanuu subscription user:42
+  kanuu subscription user:42 --json | jq .status
+  kanuu subscription user:42 >/dev/null || echo "not subscribed, or no answer"`,
+		Args: exactly("IDENTIFIER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.subscription(cmd.Context(), args[0])
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+}
+
+func (a *app) subscription(ctx context.Context, identifier string) error {
+	client, err := a.client()
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+
+	s, err := client.FetchSubscription(ctx, identifier)
+	if err != nil {
+		return err
+	}
+
+	if a.json {
+		err = a.printJSON(describe(identifier, s))
+	} else {
+		err = a.printTable([]row{
+			{"identifier", identifier},
+			{"subscribed", subscribedText(s)},
+			{"status", cmp.Or(s.StatusText, "-")},
+			{"plan", idText(s.PlanID)},
+			{"subscription", idText(s.SubscriptionID)},
+		})
+	}
+
+	if err == nil && !s.IsSubscribed {
+		return &failure{code: exitNotSubscribed}
+	}
+
+	return err
+}
+
+// subscriptionJSON has the names and the nulls of Kanuu's API, beside what the
+// library makes of them.
+type subscriptionJSON struct {
+	Identifier     string  `json:"identifier"`
+	IsSubscribed   bool    `json:"is_subscribed"`
+	IsTrialing     bool    `json:"is_trialing"`
+	OnGracePeriod  bool    `json:"on_grace_period"`
+	Status         *string `json:"status"`
+	PlanID         *int64  `json:"plan_id"`
+	SubscriptionID *int64  `json:"subscription_id"`
+}
+
+func describe(identifier string, s kanuu.Subscription) subscriptionJSON {
+	return subscriptionJSON{
+		Identifier:     identifier,
+		IsSubscribed:   s.IsSubscribed,
+		IsTrialing:     s.IsTrialing,
+		OnGracePeriod:  s.OnGracePeriod(),
+		Status:         nullable(string(s.Status)),
+		PlanID:         nullable(s.PlanID),
+		SubscriptionID: nullable(s.SubscriptionID),
+	}
+}
+
+func nullable[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+
+	return &v
+}
+
+func subscribedText(s kanuu.Subscription) string {
+	switch {
+	case s.OnGracePeriod():
+		return "yes, until what was paid for is over"
+	case s.IsSubscribed && s.IsTrialing:
+		return "yes, on trial"
+	case s.IsSubscribed:
+		return "yes"
+	default:
+		return "no"
+	}
+}
+
+func idText(id int64) string {
+	if id == 0 {
+		return "-"
+	}
+
+	return strconv.FormatInt(id, 10)
+}

@@ -1,0 +1,222 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/kanuu-io/kanuu-go"
+)
+
+// The names of the checks.
+const (
+	checkAPIKey      = "api key"
+	checkBaseURL     = "base url"
+	checkCertificate = "certificate"
+	checkClock       = "clock"
+	checkAccepted    = "key accepted"
+	checkPublicKey   = "public key"
+	checkWebhook     = "webhook"
+)
+
+// loopback is a base URL that is valid and is never called.
+const loopback = "http://127.0.0.1"
+
+// problemsOf the config's own field, without the library's name before them.
+func problemsOf(config kanuu.Config) string {
+	_, err := kanuu.NewClient(config)
+
+	if invalid, ok := errors.AsType[*kanuu.ConfigError](err); ok {
+		return strings.Join(invalid.Problems, "; ")
+	}
+
+	return ""
+}
+
+// checkAPIKey looks at the key's form.
+func (d *doctor) checkAPIKey() (valid bool) {
+	if d.APIKey == "" {
+		d.say(checkAPIKey, Fail, kanuu.EnvAPIKey+" is not set",
+			"export "+kanuu.EnvAPIKey+" with the key that the Kanuu dashboard shows, or run `kanuu emulator` and paste what it prints")
+
+		return false
+	}
+
+	if problem := problemsOf(kanuu.Config{APIKey: d.APIKey, BaseURL: loopback}); problem != "" {
+		d.say(checkAPIKey, Fail, "what "+kanuu.EnvAPIKey+" holds is no key", problem)
+
+		return false
+	}
+
+	d.say(checkAPIKey, OK, kanuu.EnvAPIKey+" is set", "")
+
+	return true
+}
+
+// checkBaseURL asks for the base URL itself, without the key, and returns the
+// answer. Any answer will do.
+func (d *doctor) checkBaseURL(ctx context.Context) (met meeting, reached bool) {
+	if problem := problemsOf(kanuu.Config{APIKey: "unused", BaseURL: d.BaseURL}); problem != "" {
+		d.say(checkBaseURL, Fail, "what "+kanuu.EnvBaseURL+" holds is no base URL", problem)
+
+		return meeting{}, false
+	}
+
+	base := cmp.Or(d.BaseURL, kanuu.DefaultBaseURL)
+	met = d.meet(ctx, base)
+
+	switch {
+	case met.certificateErr() != nil: // the next check has more to say
+		d.say(checkBaseURL, OK, "there is a server at "+base, "")
+	case met.err != nil:
+		d.say(checkBaseURL, Fail, base+" cannot be reached: "+reason(met.err), remedyOf(met.err))
+
+		return met, false
+	case d.BaseURL == "":
+		d.say(checkBaseURL, OK, base+" answers ("+kanuu.EnvBaseURL+" is not set)", "")
+	default:
+		d.say(checkBaseURL, OK, base+" answers", "")
+	}
+
+	return met, met.err == nil
+}
+
+// meeting is the answer to a request without a key.
+type meeting struct {
+	asked bool
+	url   *url.URL
+	res   *http.Response
+	err   error
+	at    time.Time     // by the clock that is judged, half way between question and answer
+	took  time.Duration // there and back
+}
+
+func (d *doctor) meet(ctx context.Context, target string) meeting {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, target, http.NoBody)
+	if err != nil {
+		return meeting{err: err}
+	}
+
+	begun, asked := time.Now(), d.Now()
+
+	res, err := d.transport.RoundTrip(req)
+	took := time.Since(begun)
+	met := meeting{asked: true, url: req.URL, res: res, err: err, at: asked.Add(took / 2), took: took}
+
+	if err == nil {
+		res.Body.Close()
+	}
+
+	return met
+}
+
+// How far off the clock may be. The Date header has seconds.
+const (
+	clockOK   = 5 * time.Second
+	clockFail = 5 * time.Minute
+)
+
+func (d *doctor) checkClock(met meeting) {
+	if met.err != nil || !met.asked {
+		d.say(checkClock, Skip, "nobody was reached to compare it with", "")
+
+		return
+	}
+
+	date, err := http.ParseTime(met.res.Header.Get("Date"))
+	if err != nil {
+		d.say(checkClock, Skip, "the server does not say what time it is", "")
+
+		return
+	}
+
+	const remedy = "let the machine set its clock by NTP (timedatectl set-ntp true): certificates and trials are judged by it"
+
+	// The header's seconds are cut off: on average half of one is missing.
+	off := met.at.Sub(date.Add(time.Second / 2))
+	direction := "ahead of"
+
+	if off < 0 {
+		off, direction = -off, "behind"
+	}
+
+	detail := fmt.Sprintf("this machine is %s %s the server", roughly(off), direction)
+
+	switch {
+	case off > clockFail:
+		d.say(checkClock, Fail, detail, remedy)
+	case off > clockOK+met.took/2:
+		d.say(checkClock, Warn, detail, remedy)
+	default:
+		d.say(checkClock, OK, "it agrees with the server's", "")
+	}
+}
+
+// roughly says a duration in its largest unit.
+func roughly(d time.Duration) string {
+	d = d.Round(time.Second)
+
+	for _, unit := range []struct {
+		name string
+		long time.Duration
+	}{{"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}} {
+		if d >= unit.long {
+			return count(int(d.Round(unit.long)/unit.long), unit.name)
+		}
+	}
+
+	return count(int(d/time.Second), "second")
+}
+
+func count(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+
+	return fmt.Sprintf("%d %ss", n, unit)
+}
+
+// checkAccepted asks about somebody who does not exist.
+func (d *doctor) checkAccepted(ctx context.Context, validKey, reached bool) {
+	if !validKey || !reached {
+		d.say(checkAccepted, Skip, "Kanuu was not asked, because of what is above", "")
+
+		return
+	}
+
+	client, err := kanuu.NewClient(kanuu.Config{
+		APIKey: d.APIKey, BaseURL: d.BaseURL, HTTPClient: &http.Client{Transport: d.transport}, Timeout: timeout,
+	})
+	if err != nil { // both values were checked
+		d.say(checkAccepted, Fail, err.Error(), "")
+
+		return
+	}
+
+	_, err = client.FetchSubscription(ctx, Identifier)
+	detail := strings.TrimPrefix(fmt.Sprint(err), "kanuu: ")
+
+	switch {
+	case err == nil:
+		d.say(checkAccepted, OK, fmt.Sprintf("Kanuu answered about %q, whom nobody is", Identifier), "")
+	case errors.Is(err, kanuu.ErrInvalidAPIKey):
+		d.say(checkAccepted, Fail, detail,
+			"set "+kanuu.EnvAPIKey+" to the key that the Kanuu dashboard shows for this team; the emulator has a key of its own")
+	case errors.Is(err, kanuu.ErrPaymentRequired):
+		d.say(checkAccepted, Fail, detail, "subscribe to Kanuu in its dashboard: the free plan ends at 20 active customers")
+	case errors.Is(err, kanuu.ErrRateLimited):
+		d.say(checkAccepted, Warn, detail, "run this again in a moment: Kanuu did not come to look at the key")
+	case errors.Is(err, kanuu.ErrUnavailable):
+		d.say(checkAccepted, Fail, detail, "wait for Kanuu to come back: its server answers, its API does not")
+	default:
+		d.say(checkAccepted, Fail, detail, "check that "+kanuu.EnvBaseURL+" is Kanuu's, and that no proxy answers in its place")
+	}
+}
