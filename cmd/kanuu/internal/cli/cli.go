@@ -29,6 +29,10 @@ type Program struct {
 	// Now is the clock that `kanuu doctor` judges. Nil: [time.Now].
 	Now func() time.Time
 
+	// IsTerminal tells whether a writer of the two is one. Nil: whether it is a
+	// file that is a character device.
+	IsTerminal func(w io.Writer) bool
+
 	// RootCAs that servers must have their certificate from. Nil: the system's.
 	RootCAs *x509.CertPool
 }
@@ -40,6 +44,10 @@ type Program struct {
 func (p Program) Run(ctx context.Context, args []string) int {
 	if p.Now == nil {
 		p.Now = time.Now
+	}
+
+	if p.IsTerminal == nil {
+		p.IsTerminal = isCharacterDevice
 	}
 
 	a := &app{Program: p}
@@ -97,6 +105,8 @@ func (a *app) root() *cobra.Command {
 	root.SetVersionTemplate("kanuu {{.Version}}\n")
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
+		a.emulatorCommand(),
+		a.triggerCommand(),
 		a.nonceCommand(),
 		a.subscriptionCommand(),
 		a.doctorCommand(),

@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -42,13 +45,13 @@ type result struct {
 	stdout, stderr string
 }
 
-func kanuu(t *testing.T, env environment, args ...string) result {
+func run(t *testing.T, env environment, args ...string) result {
 	t.Helper()
 
-	return kanuuWith(t.Context(), cli.Program{}, env, args...)
+	return runWith(t.Context(), cli.Program{}, env, args...)
 }
 
-func kanuuWith(ctx context.Context, program cli.Program, env environment, args ...string) result {
+func runWith(ctx context.Context, program cli.Program, env environment, args ...string) result {
 	var stdout, stderr strings.Builder
 
 	program.Getenv = func(name string) string { return env[name] }
@@ -88,20 +91,21 @@ func TestUsage(t *testing.T) {
 		env    environment
 		stderr []string
 	}{
-		"mistyped command":     {args: []string{"subscriptoin", "42"}, stderr: []string{`no command "subscriptoin"`, "did you mean `kanuu subscription`?"}},
-		"unknown command":      {args: []string{"launch"}, stderr: []string{`no command "launch"`, "kanuu --help"}},
-		"mistyped help":        {args: []string{"help", "nonc"}, stderr: []string{"did you mean `kanuu nonce`?"}},
-		"mistyped shell":       {args: []string{"completion", "bsh"}, stderr: []string{"did you mean `kanuu completion bash`?"}},
-		"mistyped flag":        {args: []string{"nonce", "42", "--suplemental", "a=b"}, stderr: []string{"did you mean --supplemental?"}},
-		"unknown flag":         {args: []string{"nonce", "42", "--xyzzy"}, stderr: []string{"unknown flag: --xyzzy", "kanuu nonce --help"}},
-		"no identifier":        {args: []string{"nonce"}, stderr: []string{"nonce needs IDENTIFIER", "usage: kanuu nonce IDENTIFIER"}},
-		"two identifiers":      {args: []string{"subscription", "user", "42"}, stderr: []string{"nothing more", "quote"}},
-		"empty identifier":     {args: []string{"nonce", ""}, env: of(box), stderr: []string{"Identifier is empty"}},
-		"no email":             {args: []string{"nonce", "42", "--email", "ann"}, env: of(box), stderr: []string{"Email is not an email address"}},
-		"supplemental not K=V": {args: []string{"nonce", "42", "--supplemental", "spring"}, env: of(box), stderr: []string{`"spring" is not KEY=VALUE`}},
-		"supplemental twice":   {args: []string{"nonce", "42", "--supplemental", "a=b", "--supplemental", "a=c"}, env: of(box), stderr: []string{`"a" twice`}},
-		"no key":               {args: []string{"nonce", "42"}, stderr: []string{"APIKey is empty", "kanuu emulator"}},
-		"key with Bearer":      {args: []string{"nonce", "42"}, env: of(box).with("KANUU_API_KEY", "Bearer s3cret"), stderr: []string{`APIKey starts with "Bearer "`}},
+		"mistyped command":      {args: []string{"subscriptoin", "42"}, stderr: []string{`no command "subscriptoin"`, "did you mean `kanuu subscription`?"}},
+		"unknown command":       {args: []string{"launch"}, stderr: []string{`no command "launch"`, "kanuu --help"}},
+		"mistyped help":         {args: []string{"help", "nonc"}, stderr: []string{"did you mean `kanuu nonce`?"}},
+		"mistyped shell":        {args: []string{"completion", "bsh"}, stderr: []string{"did you mean `kanuu completion bash`?"}},
+		"mistyped flag":         {args: []string{"nonce", "42", "--suplemental", "a=b"}, stderr: []string{"did you mean --supplemental?"}},
+		"unknown flag":          {args: []string{"nonce", "42", "--xyzzy"}, stderr: []string{"unknown flag: --xyzzy", "kanuu nonce --help"}},
+		"no identifier":         {args: []string{"nonce"}, stderr: []string{"nonce needs IDENTIFIER", "usage: kanuu nonce IDENTIFIER"}},
+		"two identifiers":       {args: []string{"subscription", "user", "42"}, stderr: []string{"nothing more", "quote"}},
+		"empty identifier":      {args: []string{"nonce", ""}, env: of(box), stderr: []string{"Identifier is empty"}},
+		"no email":              {args: []string{"nonce", "42", "--email", "ann"}, env: of(box), stderr: []string{"Email is not an email address"}},
+		"supplemental not K=V":  {args: []string{"nonce", "42", "--supplemental", "spring"}, env: of(box), stderr: []string{`"spring" is not KEY=VALUE`}},
+		"supplemental twice":    {args: []string{"nonce", "42", "--supplemental", "a=b", "--supplemental", "a=c"}, env: of(box), stderr: []string{`"a" twice`}},
+		"a path as webhook URL": {args: []string{"doctor", "--webhook-url", "/webhooks"}, stderr: []string{`"/webhooks" is not an absolute URL`}},
+		"no key":                {args: []string{"nonce", "42"}, stderr: []string{"APIKey is empty", "kanuu emulator"}},
+		"key with Bearer":       {args: []string{"nonce", "42"}, env: of(box).with("KANUU_API_KEY", "Bearer s3cret"), stderr: []string{`APIKey starts with "Bearer "`}},
 		"plain http to a stranger": {
 			args: []string{"subscription", "42"}, env: of(box).with("KANUU_BASE_URL", "http://kanuu.io"),
 			stderr: []string{"plain http", "check KANUU_API_KEY and KANUU_BASE_URL"},
@@ -110,7 +114,7 @@ func TestUsage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			got := kanuu(t, tt.env, tt.args...)
+			got := run(t, tt.env, tt.args...)
 
 			assert.Equal(t, 2, got.code)
 			assert.Empty(t, got.stdout)
@@ -119,6 +123,9 @@ func TestUsage(t *testing.T) {
 			}
 			assert.NotContains(t, got.stderr, "s3cret")
 			assert.True(t, strings.HasPrefix(got.stderr, "kanuu: "), got.stderr)
+			if strings.HasPrefix(name, "unknown") {
+				assert.NotContains(t, got.stderr, "did you mean")
+			}
 		})
 	}
 }
@@ -126,7 +133,7 @@ func TestUsage(t *testing.T) {
 func TestUsageAsJSON(t *testing.T) {
 	t.Parallel()
 
-	got := kanuu(t, nil, "nonce", "42", "--emial", "ann@example.com", "--json")
+	got := run(t, nil, "nonce", "42", "--emial", "ann@example.com", "--json")
 
 	assert.Equal(t, 2, got.code)
 	assert.Empty(t, got.stdout)
@@ -154,7 +161,7 @@ func TestHelp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			got := kanuu(t, nil, tt.args...)
+			got := run(t, nil, tt.args...)
 
 			assert.Equal(t, 0, got.code)
 			for _, text := range tt.stdout {
@@ -168,11 +175,11 @@ func TestHelp(t *testing.T) {
 func TestHelpOfEachCommand(t *testing.T) {
 	t.Parallel()
 
-	for _, name := range []string{"nonce", "subscription", "doctor"} {
+	for _, name := range []string{"emulator", "trigger", "nonce", "subscription", "doctor"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			got := kanuu(t, nil, name, "--help")
+			got := run(t, nil, name, "--help")
 
 			assert.Equal(t, 0, got.code)
 			assert.Contains(t, got.stdout, "--json")
@@ -185,7 +192,7 @@ func TestHelpOfEachCommand(t *testing.T) {
 func TestVersionAsJSON(t *testing.T) {
 	t.Parallel()
 
-	got := kanuu(t, nil, "version", "--json")
+	got := run(t, nil, "version", "--json")
 
 	assert.Equal(t, 0, got.code)
 	assert.Subset(t, keys(decode(t, got.stdout)), []string{"version", "go", "platform"})
@@ -205,7 +212,7 @@ func TestNonce(t *testing.T) {
 
 	box := newBox(t)
 
-	got := kanuu(t, of(box), "nonce", "user:42", "--email", "ann@example.com", "--supplemental", "campaign=spring, early", "--supplemental", "x=a=b")
+	got := run(t, of(box), "nonce", "user:42", "--email", "ann@example.com", "--supplemental", "campaign=spring, early", "--supplemental", "x=a=b")
 
 	require.Equal(t, 0, got.code, got.stderr)
 	assert.Regexp(t, `\A`+box.URL+`/manage/acme/[0-9a-f]{32}\n\z`, got.stdout)
@@ -222,9 +229,10 @@ func TestNonceAsJSON(t *testing.T) {
 
 	box := newBox(t)
 
-	got := kanuu(t, of(box), "nonce", "--json", "--", "-42&")
+	got := run(t, of(box), "nonce", "--json", "--", "-42&")
 
 	require.Equal(t, 0, got.code, got.stderr)
+	assert.Contains(t, got.stdout, `"-42&"`)
 	said := decode(t, got.stdout)
 	assert.Equal(t, "-42&", said["identifier"])
 	assert.Regexp(t, `/manage/acme/[0-9a-f]{32}$`, said["url"])
@@ -281,10 +289,10 @@ func TestSubscription(t *testing.T) {
 			box := newBox(t)
 			box.SetSubscription("user:42", tt.has)
 
-			got := kanuu(t, of(box), "subscription", "user:42")
+			got := run(t, of(box), "subscription", "user:42")
 			assert.Equal(t, result{tt.code, tt.stdout, ""}, got)
 
-			got = kanuu(t, of(box), "subscription", "user:42", "--json")
+			got = run(t, of(box), "subscription", "user:42", "--json")
 			assert.Equal(t, tt.code, got.code)
 			assert.JSONEq(t, tt.json, got.stdout)
 			assert.Empty(t, got.stderr)
@@ -299,7 +307,7 @@ func TestSubscriptionWithControlCharacters(t *testing.T) {
 	box := newBox(t)
 	box.SetSubscription("42", kanuutest.Subscription{Status: "\x1b]0;owned\a\u202egnp", PaidUntil: time.Now().Add(time.Hour)})
 
-	got := kanuu(t, of(box), "subscription", "42")
+	got := run(t, of(box), "subscription", "42")
 
 	assert.NotContains(t, got.stdout, "\x1b")
 	assert.NotContains(t, got.stdout, "\a")
@@ -337,13 +345,13 @@ func TestExitCodeOfAnswers(t *testing.T) {
 					env = env.with("KANUU_API_KEY", tt.key)
 				}
 
-				got := kanuu(t, env, command, "42")
+				got := run(t, env, command, "42")
 				assert.Equal(t, tt.code, got.code, command)
 				assert.Empty(t, got.stdout)
 				assert.Contains(t, got.stderr, tt.stderr)
 				assert.NotContains(t, got.stderr, "s3cret")
 
-				got = kanuu(t, env, command, "42", "--json")
+				got = run(t, env, command, "42", "--json")
 				assert.Equal(t, tt.code, got.code, command)
 				assert.Empty(t, got.stdout)
 				assert.InDelta(t, tt.code, decode(t, got.stderr)["exit_code"], 0)
@@ -360,7 +368,7 @@ func TestUnreachable(t *testing.T) {
 	env := of(box)
 	box.Close()
 
-	got := kanuu(t, env, "subscription", "42")
+	got := run(t, env, "subscription", "42")
 
 	assert.Equal(t, 5, got.code)
 	assert.Contains(t, got.stderr, "Kanuu is unavailable")
@@ -375,7 +383,7 @@ func TestInterrupted(t *testing.T) {
 	cancel()
 
 	for _, command := range [][]string{{"nonce", "42"}, {"subscription", "42"}, {"doctor"}} {
-		got := kanuuWith(ctx, cli.Program{}, of(box), command...)
+		got := runWith(ctx, cli.Program{}, of(box), command...)
 
 		assert.Equal(t, 130, got.code, command)
 		assert.Equal(t, "kanuu: interrupted\n", got.stderr, command)
@@ -388,7 +396,7 @@ func TestDoctor(t *testing.T) {
 	box := newBox(t)
 	env := of(box).with("PADDLE_PUBLIC_KEY", kanuutest.NewSigner().PublicKey())
 
-	got := kanuu(t, env, "doctor")
+	got := run(t, env, "doctor")
 
 	assert.Equal(t, 0, got.code)
 	assert.Equal(t, `ok    api key       KANUU_API_KEY is set
@@ -400,7 +408,7 @@ ok    public key    PADDLE_PUBLIC_KEY is a key to verify webhooks with
 `, got.stdout)
 	assert.Empty(t, got.stderr)
 
-	got = kanuu(t, env.with("PADDLE_PUBLIC_KEY", "").with("KANUU_API_KEY", "s3cret"), "doctor")
+	got = run(t, env.with("PADDLE_PUBLIC_KEY", "").with("KANUU_API_KEY", "s3cret"), "doctor")
 
 	assert.Equal(t, 1, got.code)
 	assert.Contains(t, got.stdout, "fail  key accepted  fetch subscription: the API key was refused")
@@ -410,12 +418,54 @@ ok    public key    PADDLE_PUBLIC_KEY is a key to verify webhooks with
 	assert.Empty(t, got.stderr)
 }
 
+func TestColours(t *testing.T) {
+	t.Parallel()
+
+	for name, tt := range map[string]struct {
+		terminal bool
+		env      environment
+		want     string
+	}{
+		"terminal":      {true, environment{"TERM": "xterm"}, "\x1b[31mfail\x1b[0m  api key "},
+		"pipe":          {false, environment{"TERM": "xterm"}, "fail  api key "},
+		"NO_COLOR":      {true, environment{"TERM": "xterm", "NO_COLOR": "1"}, "fail  api key "},
+		"dumb terminal": {true, environment{"TERM": "dumb"}, "fail  api key "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			// No key and no base URL: nobody is asked.
+			env := tt.env.with("KANUU_BASE_URL", "-")
+			program := cli.Program{IsTerminal: func(io.Writer) bool { return tt.terminal }}
+
+			assert.True(t, strings.HasPrefix(runWith(t.Context(), program, env, "doctor").stdout, tt.want))
+			assert.NotContains(t, runWith(t.Context(), program, env, "doctor", "--json").stdout, "\x1b")
+		})
+	}
+}
+
+// A regular file is no terminal.
+func TestNoColoursInFiles(t *testing.T) {
+	t.Parallel()
+
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = file.Close() })
+
+	program := cli.Program{Getenv: func(string) string { return "" }, Stdout: file, Stderr: file}
+	require.Equal(t, 2, program.Run(t.Context(), []string{"launch"}))
+
+	text, err := os.ReadFile(file.Name())
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(string(text), "kanuu: there is no command"), string(text))
+}
+
 func TestDoctorAsJSON(t *testing.T) {
 	t.Parallel()
 
 	box := newBox(t)
 
-	got := kanuu(t, of(box), "doctor", "--json")
+	got := run(t, of(box), "doctor", "--json")
 
 	assert.Equal(t, 0, got.code, "a warning is no failure")
 	said := decode(t, got.stdout)
@@ -423,7 +473,7 @@ func TestDoctorAsJSON(t *testing.T) {
 	assert.Len(t, said["checks"], 6)
 	assert.Contains(t, said["checks"], map[string]any{"check": "api key", "status": "ok", "detail": "KANUU_API_KEY is set"})
 
-	got = kanuu(t, of(box).with("KANUU_API_KEY", ""), "doctor", "--json")
+	got = run(t, of(box).with("KANUU_API_KEY", ""), "doctor", "--json")
 
 	assert.Equal(t, 1, got.code)
 	assert.Equal(t, false, decode(t, got.stdout)["ok"])
@@ -436,11 +486,11 @@ func TestRootCAs(t *testing.T) {
 	server := newTLSBox(t)
 	env := environment{"KANUU_API_KEY": kanuutest.DefaultAPIKey, "KANUU_BASE_URL": server.URL}
 
-	assert.Equal(t, 5, kanuu(t, env, "nonce", "42").code)
+	assert.Equal(t, 5, run(t, env, "nonce", "42").code)
 
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 
-	got := kanuuWith(t.Context(), cli.Program{RootCAs: roots}, env, "nonce", "42")
+	got := runWith(t.Context(), cli.Program{RootCAs: roots}, env, "nonce", "42")
 	assert.Equal(t, 0, got.code, got.stderr)
 }

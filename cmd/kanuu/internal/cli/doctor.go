@@ -31,6 +31,10 @@ Exits with 1 when something failed; a warning is no failure.`,
   kanuu doctor --json | jq '.checks[] | select(.status == "fail")'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if webhookURL != "" && !isAbsolute(webhookURL) {
+				return usage("write it like http://localhost:8080/webhooks/paddle", "--webhook-url %q is not an absolute URL", webhookURL)
+			}
+
 			return a.doctor(cmd.Context(), webhookURL)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,

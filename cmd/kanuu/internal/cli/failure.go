@@ -77,16 +77,16 @@ var meanings = []failure{
 
 // explain makes a failure of any error that a command returned.
 func (a *app) explain(ctx context.Context, err error) *failure {
+	if a.started && ctx.Err() != nil { // whatever it was that did not end well
+		return &failure{code: exitInterrupted, err: errors.New("interrupted")}
+	}
+
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
 
 	if !a.started { // the library for command lines refused the arguments
 		return &failure{exitUsage, err, "`kanuu --help` lists the commands, `kanuu COMMAND --help` what each takes"}
-	}
-
-	if ctx.Err() != nil {
-		return &failure{code: exitInterrupted, err: errors.New("interrupted")}
 	}
 
 	if config, ok := errors.AsType[*kanuu.ConfigError](err); ok {

@@ -33,12 +33,12 @@ func (a *app) paint(w io.Writer, s style, text string) string {
 
 // colours follows https://no-color.org.
 func (a *app) colours(w io.Writer) bool {
-	return isTerminal(w) && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb"
+	return a.IsTerminal(w) && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb"
 }
 
-// isTerminal tells a terminal from files and pipes. Other devices pass for one;
-// none of them minds.
-func isTerminal(w io.Writer) bool {
+// isCharacterDevice tells a terminal from files and pipes. Other devices pass
+// for one; none of them minds.
+func isCharacterDevice(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	if !ok {
 		return false
