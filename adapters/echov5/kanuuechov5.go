@@ -1,0 +1,88 @@
+// Package kanuuechov5 mounts Kanuu's billing portal in echo v5:
+//
+//	kanuuechov5.Mount(e, "/billing", client, who, nil)
+//
+// What a visit gets is the same as with [kanuu.RedirectHandler]; the resolver
+// gets echo's own context, in which echo's middlewares keep the user.
+package kanuuechov5
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v5"
+
+	"github.com/kanuu-io/kanuu-go"
+)
+
+// IdentifierResolver says who the logged-in customer is, from echo's own
+// context. It returns [kanuu.ErrUnauthenticated] when nobody is logged in, and
+// otherwise behaves as [kanuu.IdentifierResolver] does. It must be safe for
+// concurrent use.
+type IdentifierResolver func(c *echo.Context) (kanuu.Identity, error)
+
+// Router is what [Mount] needs of an [*echo.Echo] or an [*echo.Group].
+type Router interface {
+	Any(path string, handler echo.HandlerFunc, middleware ...echo.MiddlewareFunc) echo.RouteInfo
+}
+
+// Mount adds [Redirect] to router under path. It does so for every method:
+// those without a use get the library's 405.
+func Mount(router Router, path string, client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions) {
+	router.Any(path, Redirect(client, who, options))
+}
+
+// Redirect is a handler that sends the customer that who names to their portal.
+// nil options are the defaults; it panics when client or who is nil or an option
+// is not valid.
+//
+// An error is returned to echo once, as an [*echo.HTTPError] with the status of
+// [kanuu.HTTPStatus] and the cause inside, for middlewares and the error handler
+// to see. The status is the first that echo finds in it, so that no status of an
+// error inside reaches the customer. The error is answered and logged already:
+// echo's own error handler leaves a committed response alone, and one of yours
+// should too. To have yours answer, set an OnError that does nothing.
+func Redirect(client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions) echo.HandlerFunc {
+	if who == nil {
+		panic("kanuuechov5: the resolver is nil")
+	}
+
+	redirector := kanuu.NewRedirector(client, options)
+
+	return func(c *echo.Context) error {
+		return httpError(kanuu.ServeRedirect(redirector, c.Response(), c.Request(), who, c))
+	}
+}
+
+// Gate is a middleware that lets in the subscribers that who names. Handlers
+// behind it find the subscription with [kanuu.SubscriptionFromContext] in
+// c.Request().Context(). Others are answered as [kanuu.Gate.Handler] does, and
+// errors returned as [Redirect] does. It panics when gate or who is nil.
+func Gate(gate *kanuu.Gate, who IdentifierResolver) echo.MiddlewareFunc {
+	if gate == nil || who == nil {
+		panic("kanuuechov5: the gate or the resolver is nil")
+	}
+
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			admitted, err := kanuu.PassGate(gate, c.Response(), c.Request(), who, c)
+			if admitted == nil {
+				return httpError(err)
+			}
+
+			c.SetRequest(admitted)
+
+			return next(c)
+		}
+	}
+}
+
+// httpError is err as echo's error handlers and middlewares expect it.
+func httpError(err error) error {
+	if err == nil {
+		return nil
+	}
+
+	status := kanuu.HTTPStatus(err)
+
+	return echo.NewHTTPError(status, http.StatusText(status)).Wrap(err)
+}
