@@ -1,6 +1,7 @@
 package kanuuechov5_test
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 
@@ -14,27 +15,22 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 
-	conformance.TestRedirect(t, func(client *kanuu.Client, who conformance.Who, options *kanuu.RedirectOptions) http.Handler {
+	conformance.Test(t, conformance.Framework{Reports: true, Build: func(app conformance.App) http.Handler {
+		who := func(c *echo.Context) (kanuu.Identity, error) { return app.Who(c.Request()) }
+
 		e := echo.New()
-		kanuuechov5.Mount(e, conformance.Path, client, func(c *echo.Context) (kanuu.Identity, error) {
-			return who(c.Request())
-		}, options)
+		answer := e.HTTPErrorHandler
+		e.HTTPErrorHandler = func(c *echo.Context, err error) {
+			app.Report(echo.StatusCode(err), err)
+			answer(c, err)
+		}
+
+		kanuuechov5.Mount(e, conformance.Path, app.Client, who, app.Options)
+		e.Any(conformance.GatedPath, echo.WrapHandler(app.Page), kanuuechov5.Gate(app.Gate, who))
+		e.POST(conformance.WebhookPath, echo.WrapHandler(app.Webhook))
 
 		return e
-	})
+	}})
 }
 
-func TestGateConformance(t *testing.T) {
-	t.Parallel()
-
-	conformance.TestGate(t, func(gate *kanuu.Gate, who conformance.Who, page http.HandlerFunc) http.Handler {
-		e := echo.New()
-		e.Any(conformance.GatedPath, func(c *echo.Context) error {
-			page(c.Response(), c.Request())
-
-			return nil
-		}, kanuuechov5.Gate(gate, func(c *echo.Context) (kanuu.Identity, error) { return who(c.Request()) }))
-
-		return e
-	})
-}
+var _ = errors.New
