@@ -14,7 +14,7 @@ import (
 )
 
 // What the core does by itself is what the suite asks for.
-func TestServeMux(t *testing.T) {
+func TestConformance(t *testing.T) {
 	t.Parallel()
 
 	result := conformance.Test(t, conformance.Framework{Build: func(app conformance.App) http.Handler {
@@ -27,6 +27,7 @@ func TestServeMux(t *testing.T) {
 
 		return mux
 	}})
+	result.CheckTable(t, "../../README.md", "net/http")
 
 	visits := 0
 

@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,8 +33,14 @@ const (
 //
 // has a row for the framework that says just what was passed. With the
 // environment variable UPDATE_CONFORMANCE=1 it writes the row instead. Several
-// packages that share a table must not do that at once: go test -p 1.
+// packages that share a table must not do that at once: go test -p 1. It is a
+// subtest, so that who runs a few visits alone does not hear of the others.
 func (r Result) CheckTable(t *testing.T, file, framework string) {
+	t.Helper()
+	t.Run(filepath.Base(file), func(t *testing.T) { r.checkTable(t, file, framework) })
+}
+
+func (r Result) checkTable(t *testing.T, file, framework string) {
 	t.Helper()
 
 	text, err := os.ReadFile(file) //nolint:gosec // the test's own file
