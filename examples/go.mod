@@ -4,11 +4,15 @@ go 1.26.0
 
 require (
 	github.com/gin-gonic/gin v1.12.0
+	github.com/go-chi/chi/v5 v5.5.0
+	github.com/gorilla/mux v1.8.1
 	github.com/kanuu-io/kanuu-go v0.0.0-00010101000000-000000000000
 	github.com/kanuu-io/kanuu-go/adapters/echo v0.0.0-00010101000000-000000000000
+	github.com/kanuu-io/kanuu-go/adapters/echov5 v0.0.0-00010101000000-000000000000
 	github.com/kanuu-io/kanuu-go/adapters/gin v0.0.0-00010101000000-000000000000
 	github.com/kanuu-io/kanuu-go/adapters/redis v0.0.0-00010101000000-000000000000
 	github.com/labstack/echo/v4 v4.16.0
+	github.com/labstack/echo/v5 v5.4.4
 	github.com/redis/rueidis v1.0.71
 	github.com/stretchr/testify v1.12.1
 )
@@ -46,9 +50,9 @@ require (
 	go.mongodb.org/mongo-driver/v2 v2.5.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/arch v0.22.0 // indirect
-	golang.org/x/crypto v0.53.0 // indirect
-	golang.org/x/net v0.56.0 // indirect
-	golang.org/x/sys v0.46.0 // indirect
+	golang.org/x/crypto v0.54.0 // indirect
+	golang.org/x/net v0.57.0 // indirect
+	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/text v0.40.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
 	google.golang.org/protobuf v1.36.10 // indirect
@@ -61,3 +65,5 @@ replace github.com/kanuu-io/kanuu-go/adapters/echo => ../adapters/echo
 replace github.com/kanuu-io/kanuu-go/adapters/gin => ../adapters/gin
 
 replace github.com/kanuu-io/kanuu-go/adapters/redis => ../adapters/redis
+
+replace github.com/kanuu-io/kanuu-go/adapters/echov5 => ../adapters/echov5
