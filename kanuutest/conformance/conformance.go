@@ -69,6 +69,11 @@ type Framework struct {
 	// Reports tells that the framework hears of errors, and that Build makes it
 	// call [App.Report]. net/http and the routers on it have no such place.
 	Reports bool
+
+	// Unaware tells that the framework's server does not notice when a visitor
+	// leaves, as net/http's does. The visit that needs it is not made then, and
+	// counted as not passed.
+	Unaware bool
 }
 
 // group is a chapter of the suite.
@@ -83,7 +88,11 @@ type row struct {
 	run  func(t *testing.T, framework Framework)
 }
 
-const errorsGroup = "own error handler"
+// Where not every framework can follow.
+const (
+	errorsGroup = "own error handler"
+	leavingRow  = "visitor leaves"
+)
 
 func portalGroups() []group {
 	return []group{
@@ -127,6 +136,10 @@ func run(t *testing.T, framework Framework, groups []group) Result {
 
 		t.Run(g.name, func(t *testing.T) {
 			for _, r := range g.rows {
+				if framework.Unaware && r.name == leavingRow {
+					continue
+				}
+
 				t.Run(r.name, func(t *testing.T) {
 					t.Parallel()
 					t.Cleanup(func() {

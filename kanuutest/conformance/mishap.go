@@ -18,7 +18,7 @@ func mishaps() []row {
 		{"predicate panics", panicking(visit{path: GatedPath, headers: click(nil)}, plan{gate: kanuu.GateOptions{
 			Allow: func(kanuu.Subscription) bool { panic("the predicate panics") },
 		}})},
-		{"visitor leaves", leaves},
+		{leavingRow, leaves},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -26,6 +27,9 @@ const (
 	tableEnd   = "<!-- end of conformance -->"
 )
 
+// oneWriter at a time in this process.
+var oneWriter sync.Mutex
+
 // CheckTable fails the test unless the Markdown table in a file, between the lines
 //
 //	<!-- conformance -->
@@ -42,6 +46,9 @@ func (r Result) CheckTable(t *testing.T, file, framework string) {
 
 func (r Result) checkTable(t *testing.T, file, framework string) {
 	t.Helper()
+
+	oneWriter.Lock()
+	defer oneWriter.Unlock()
 
 	text, err := os.ReadFile(file) //nolint:gosec // the test's own file
 	if err != nil {
