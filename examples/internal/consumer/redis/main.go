@@ -1,0 +1,41 @@
+// Command redis is what somebody writes who takes adapters/redis: see ../README.md.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/redis/rueidis"
+
+	"github.com/kanuu-io/kanuu-go"
+	kanuuredis "github.com/kanuu-io/kanuu-go/adapters/redis"
+	"github.com/kanuu-io/kanuu-go/kanuutest"
+)
+
+func main() {
+	box := kanuutest.NewServer(nil)
+	defer box.Close()
+
+	// Nobody listens on port 1: without Redis the cache goes on alone.
+	cache, err := kanuuredis.New(rueidis.ClientOption{InitAddress: []string{"127.0.0.1:1"}}, nil)
+	if err != nil {
+		log.Panic(err)
+	}
+	defer cache.Close()
+
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL, Cache: cache})
+	if err != nil {
+		log.Panic(err)
+	}
+
+	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
+
+	subscription, err := client.Subscription(context.Background(), "42")
+	if err != nil {
+		log.Panic(err)
+	}
+
+	fmt.Fprintln(os.Stdout, subscription.IsSubscribed, box.Requests()[0].Header.Get("User-Agent"))
+}
