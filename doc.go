@@ -1,52 +1,107 @@
 // Package kanuu lets a Go web application sell subscriptions through Kanuu, the
 // hosted billing portal over Paddle.
 //
-// Make one [Client] for the whole program, tell who the logged-in user is with
-// an [IdentifierResolver], and mount a [RedirectHandler]:
+// Kanuu shows your customers your plans, takes their money through your Paddle
+// account, and lets them change a card or cancel: on pages of its own, so that
+// your application has none. What is left to your application are three
+// questions: where do customers go, who may come in, and what has changed? This
+// package answers each with one [net/http.Handler], around one [Client]:
 //
 //	client, err := kanuu.NewClient(kanuu.Config{APIKey: os.Getenv("KANUU_API_KEY")})
 //	…
+//	who := kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) { … })
+//
 //	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, nil))
+//	mux.Handle("/pro", kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"}).Handler(who, pro))
+//	mux.Handle("/webhooks/paddle", hook) // of NewWebhookHandler
 //
-// A logged-in user who clicks a link to /billing lands on their portal. The
-// handler mints a one-time URL for real clicks only, and answers each kind of
-// client in the form that it can follow; see [RedirectHandler].
+// # Who it is about
 //
-// Echo and gin have adapters in modules of their own, whose resolvers get the
-// framework's own context:
+// Kanuu knows your customers by an identifier: any text that is unique in your
+// application, such as the id of a user or, where teams pay, of a team. You say
+// which one with an [IdentifierResolver], a function from a request to an
+// [Identity]. It reads your session and nothing else. An identifier out of a
+// URL or a form would open anybody's portal to anybody.
 //
-//   - github.com/kanuu-io/kanuu-go/adapters/echo (echo v4, package kanuuecho)
-//   - github.com/kanuu-io/kanuu-go/adapters/gin (package kanuugin)
+// # Where do customers go?
 //
-// # Who may come in
+// Link to /billing, wherever your application says "Billing" or "Subscribe". A
+// [RedirectHandler] there asks the resolver who clicked, asks Kanuu for a
+// [Nonce], and sends the browser to its URL, where the customer is logged in.
 //
-// [Client.Subscription] tells whether a customer has paid, from a cache that
-// knows when things are about to change: a [Gate] lets subscribers in, and
-// shows others the way to the portal. Behind it, [SubscriptionFromContext] has
-// the subscription, in every framework.
+// That URL logs in whoever has it, once. So it is minted at the click and never
+// before, for the user of the session, and for real clicks alone: prefetches,
+// link previews, images and frames get an answer without one. Each kind of
+// client gets the answer that it can follow, be it a link, a form, fetch, htmx
+// or Inertia.
 //
-// # What Paddle says
+// # Who may come in?
 //
-// A [WebhookHandler] verifies Paddle Classic's webhooks exactly as PHP would,
-// makes the cache forget what they are about, so that who has paid gets in at
-// the very next request, and calls your functions once for each alert.
+// A [Gate] before a page lets subscribers in, and shows others the way to
+// /billing. Behind it, [SubscriptionFromContext] has the [Subscription]: the
+// plan, the trial, whether it was cancelled and runs out. Without a request,
+// [Client.Subscription] tells the same.
 //
-// # Secrets
+// Neither asks Kanuu each time. A [Cache] remembers subscribers for minutes and
+// refreshes them in the background, so that nobody waits; others for seconds,
+// so that who has just paid gets in. A click on /billing and a webhook make it
+// forget. [CacheOptions] has all of its numbers.
 //
-// The API key speaks for the seller, and a nonce's URL logs its bearer in. No
-// error, log line or page of this package shows either, and [Config], [Client]
-// and [Nonce] hide them however they are printed.
+// # What has changed?
+//
+// Paddle tells by webhook when a subscription begins, is paid for, changes or
+// ends. A [WebhookHandler] verifies that Paddle signed it, makes the cache
+// forget the customer, and calls the functions that you registered with
+// [WebhookHandler.On], once for each alert. You need none of it to let
+// subscribers in: without webhooks, a change is seen when the cache asks again.
+//
+// An [Event] says what happened, and not what is true now: alerts come late,
+// twice, and in any order. Ask [Client.Subscription] for the truth.
+//
+// # What is safe
+//
+// The API key speaks for you, and a nonce's URL logs its bearer in. No error,
+// log line or page of this package has either of them in it, and [Config],
+// [Client] and [Nonce] hide them however they are printed. The key is sent to
+// no other host than that of [Config.BaseURL], and never in the clear. What Kanuu
+// says about an error goes to you and not to the customer.
+//
+// The client, the handlers, the gate and the caches may be used by many
+// goroutines at once. What you write for them, a resolver, a cache, a function
+// for webhooks, must allow that, too.
 //
 // # When Kanuu is down
 //
-// Calls have deadlines, are tried again where that can help, and are not made
-// at all for a moment while Kanuu is known to be down, so that visitors do not
-// queue up. What is left goes to two audiences: the customer gets a neutral
-// page with the status of [HTTPStatus], the operator a line in [Config.Logger]
-// that says what to do.
+// Calls have deadlines ([Config.Timeout]), are tried again where that can help,
+// and are not made at all for a moment while Kanuu is known to be down, so that
+// visitors do not queue up. Subscribers that the cache knows stay in for up to
+// an hour. Of others nothing is known, and they get a 503: an outage is never
+// taken for "not subscribed", nor for the opposite unless you say so with
+// [GateOptions.LetAnybodyInDuringOutages].
 //
-// # Testing
+// Every failure has two audiences. The customer gets a short neutral page, or
+// problem+json, with the status of [HTTPStatus]; write your own with
+// [RedirectOptions.OnError]. The operator gets one line in [Config.Logger],
+// which says what to do. Code tells errors apart with [errors.Is], and
+// [Client.Stats] counts what happened.
 //
-// Package kanuutest is a fake Kanuu for tests and for development, and signs
-// webhooks for tests of your functions.
+// # Beside net/http
+//
+// The handlers work in every router that is built on net/http. Frameworks with a
+// context of their own, where their middlewares keep the user, have adapters in
+// modules of their own:
+//
+//   - github.com/kanuu-io/kanuu-go/adapters/echo (echo v4, package kanuuecho)
+//   - github.com/kanuu-io/kanuu-go/adapters/echov5 (echo v5, package kanuuechov5)
+//   - github.com/kanuu-io/kanuu-go/adapters/gin (package kanuugin)
+//
+// Several machines share one cache through Redis with
+// github.com/kanuu-io/kanuu-go/adapters/redis (package kanuuredis).
+//
+// # Trying and testing
+//
+// Package kanuutest is a fake Kanuu, with a portal to click through, for tests
+// and for development without an account. It signs webhooks, too. The folder
+// docs of the repository has more: integrating into an existing application,
+// replicas, errors and log lines, and a checklist for production.
 package kanuu

@@ -1,0 +1,166 @@
+package documented_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// spoken is what the packages that users import write to logs and call their
+// errors.
+type spoken struct {
+	lines, attributes, errors []string
+}
+
+// logMethods are those of a *slog.Logger, with the place of the message.
+var logMethods = map[string]int{"Debug": 0, "Info": 0, "Warn": 0, "Error": 0, "LogAttrs": 2, "Log": 2}
+
+var attributeFuncs = []string{"String", "Int", "Any", "Duration", "Bool", "Uint64"}
+
+func listen(t *testing.T) spoken {
+	t.Helper()
+
+	var heard spoken
+
+	for _, folder := range packages(t) {
+		paths, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
+		require.NoError(t, err)
+
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			require.NoError(t, err)
+			ast.Inspect(file, heard.hear)
+		}
+	}
+
+	slices.Sort(heard.lines)
+	heard.lines = slices.Compact(heard.lines)
+
+	return heard
+}
+
+func (s *spoken) hear(node ast.Node) bool {
+	switch node := node.(type) {
+	case *ast.CallExpr:
+		s.hearCall(node)
+	case *ast.KeyValueExpr: // of the two handlers that answer visits
+		if key, ok := node.Key.(*ast.Ident); ok && key.Name == "message" {
+			s.hearLine(node.Value)
+		}
+	case *ast.ValueSpec:
+		for _, name := range node.Names {
+			if strings.HasPrefix(name.Name, "Err") {
+				s.errors = append(s.errors, name.Name)
+			}
+		}
+	}
+
+	return true
+}
+
+func (s *spoken) hearCall(call *ast.CallExpr) {
+	selector, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return
+	}
+
+	if at, ok := logMethods[selector.Sel.Name]; ok && len(call.Args) > at {
+		s.hearLine(call.Args[at])
+	}
+
+	if of, ok := selector.X.(*ast.Ident); ok && of.Name == "slog" && slices.Contains(attributeFuncs, selector.Sel.Name) {
+		if name, ok := text(call.Args[0]); ok {
+			s.attributes = append(s.attributes, name)
+		}
+	}
+}
+
+func (s *spoken) hearLine(expression ast.Expr) {
+	if line, ok := text(expression); ok && strings.HasPrefix(line, "kanuu") {
+		s.lines = append(s.lines, line)
+	}
+}
+
+func text(expression ast.Expr) (string, bool) {
+	literal, ok := expression.(*ast.BasicLit)
+	if !ok || literal.Kind != token.STRING {
+		return "", false
+	}
+
+	value, err := strconv.Unquote(literal.Value)
+
+	return value, err == nil
+}
+
+func page(t *testing.T, name string) string {
+	t.Helper()
+
+	text, err := os.ReadFile(filepath.Join(root, "docs", name))
+	require.NoError(t, err)
+
+	return string(text)
+}
+
+// The pages about errors and log lines know all that there are, and no others.
+func TestErrorsAndLogLinesAreExplained(t *testing.T) {
+	t.Parallel()
+
+	heard := listen(t)
+	require.Greater(t, len(heard.lines), 10)
+	require.Greater(t, len(heard.errors), 10)
+
+	line := regexp.MustCompile("(?m)^\\| `(kanuu[a-z]*: [^`]+)` \\|")
+
+	for _, name := range []string{"errors.md", "observability.md"} {
+		var explained []string
+		for _, found := range line.FindAllStringSubmatch(page(t, name), -1) {
+			explained = append(explained, found[1])
+		}
+
+		slices.Sort(explained)
+		assert.Equal(t, heard.lines, slices.Compact(explained), name)
+	}
+
+	for _, name := range heard.errors {
+		assert.Regexp(t, "(?m)^\\| .*`(kanuuredis\\.)?"+name+"`", page(t, "errors.md"), "errors.md")
+	}
+
+	for _, name := range heard.attributes {
+		assert.Contains(t, page(t, "observability.md"), "`"+name+"`", "observability.md")
+	}
+}
+
+// The page about errors has the causes by which the log says why a webhook was
+// rejected, and the statuses that were answered.
+func TestRejectionsAreExplained(t *testing.T) {
+	t.Parallel()
+
+	source, err := os.ReadFile(filepath.Join(root, "webhook.go"))
+	require.NoError(t, err)
+
+	causes := regexp.MustCompile(`http\.Status(\w+), "([^"]+)"`).FindAllStringSubmatch(string(source), -1)
+	require.Greater(t, len(causes), 6)
+
+	statuses := map[string]string{
+		"MethodNotAllowed": "405", "UnsupportedMediaType": "415", "Unauthorized": "401", "BadRequest": "400",
+	}
+
+	for _, cause := range causes {
+		said := strings.TrimSuffix(strings.TrimSuffix(cause[2], ": "), " ")
+		assert.Regexp(t, "(?m)^\\| .*`"+regexp.QuoteMeta(said)+".*\\| "+statuses[cause[1]]+" \\|", page(t, "errors.md"))
+	}
+}
