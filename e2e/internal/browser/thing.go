@@ -1,0 +1,61 @@
+//go:build browser
+
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/chromedp"
+)
+
+// Thing is something on a page as everybody gets to know it, also by ear: what
+// it is, and what it is called.
+type Thing struct {
+	Role, Name string
+}
+
+// Button called so.
+func Button(name string) Thing { return Thing{"button", name} }
+
+// Link called so.
+func Link(name string) Thing { return Thing{"link", name} }
+
+// Heading called so, of any level.
+func Heading(name string) Thing { return Thing{"heading", name} }
+
+// Field to type into, called so.
+func Field(name string) Thing { return Thing{"textbox", name} }
+
+func (t Thing) String() string { return fmt.Sprintf("the %s %q", t.Role, t.Name) }
+
+// find1 looks once. What is hidden is not there.
+func find1(ctx context.Context, what Thing) ([]*accessibility.Node, error) {
+	document, err := object(ctx, "document")
+	if err != nil {
+		return nil, err
+	}
+
+	found, err := chromedp.Call(ctx, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{
+		ObjectID: document, Role: what.Role, AccessibleName: what.Name,
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	return slices.DeleteFunc(found.Nodes, func(node *accessibility.Node) bool { return node.Ignored }), nil
+}
+
+// text of a value that is one.
+func text(value *accessibility.Value) string {
+	var s string
+
+	if value != nil {
+		_ = json.Unmarshal(value.Value, &s) // another kind of value is no text
+	}
+
+	return s
+}
