@@ -19,7 +19,7 @@ type App struct {
 	Webhook *kanuu.WebhookHandler // nil: PADDLE_PUBLIC_KEY is not set
 
 	framework string
-	standIn   bool
+	control   string // page of the stand-in; empty: there is none
 	sessions  sessions
 	events    events
 	logger    *slog.Logger
@@ -172,12 +172,12 @@ type view struct {
 	Title, Text string // of a message
 
 	Framework string
-	StandIn   bool
+	Control   string // as App has it
 	Users     []*User
 }
 
 func (a *App) render(w http.ResponseWriter, status int, page *template.Template, data view) {
-	data.Framework, data.StandIn, data.Users = a.framework, a.standIn, users
+	data.Framework, data.Control, data.Users = a.framework, a.control, users
 
 	var body bytes.Buffer
 	if err := page.ExecuteTemplate(&body, "layout.html", data); err != nil {

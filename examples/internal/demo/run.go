@@ -48,7 +48,7 @@ func Run(framework string, build Build) int {
 //	ADDR               where to listen: 127.0.0.1:8080
 //	KANUU_API_KEY      without it, a stand-in for Kanuu runs inside the app
 //	KANUU_BASE_URL     https://kanuu.io
-//	PADDLE_PUBLIC_KEY  without it, the app does not listen to Paddle's webhooks
+//	PADDLE_PUBLIC_KEY  without it, the app listens to the stand-in's webhooks, or to none
 //	REDIS_URL          without it, each replica has a cache of its own
 //	SESSION_KEY        signs the session cookies: random, so a restart logs everybody out
 func Serve(ctx context.Context, getenv func(string) string, stderr io.Writer, framework string, build Build) int {
@@ -92,14 +92,20 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 		defer standIn.Close()
 	}
 
-	hook, err := newWebhook(client, getenv(kanuu.EnvPaddlePublicKey))
+	publicKey := getenv(kanuu.EnvPaddlePublicKey)
+	if standIn != nil && publicKey == "" {
+		publicKey = standIn.PublicKey()
+		standIn.SetWebhookURL(home + "webhooks/paddle") //nolint:contextcheck // it delivers until it is closed
+	}
+
+	hook, err := newWebhook(client, publicKey)
 	if err != nil {
 		return err
 	}
 
-	app := &App{
-		Client: client, Webhook: hook,
-		framework: framework, standIn: standIn != nil, sessions: sessions, logger: logger,
+	app := &App{Client: client, Webhook: hook, framework: framework, sessions: sessions, logger: logger}
+	if standIn != nil {
+		app.control = standIn.URL + "/control"
 	}
 
 	handler, err := build(app)
@@ -118,7 +124,7 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 	}
 
 	if standIn != nil {
-		logger.Info("no KANUU_API_KEY, so a stand-in for Kanuu runs inside: click around, nothing is charged; set KANUU_API_KEY to use the real one", "portal", standIn.URL)
+		logger.Info("no KANUU_API_KEY, so a stand-in for Kanuu runs inside: click around, nothing is charged; set KANUU_API_KEY to use the real one", "portal", standIn.URL, "control", app.control)
 	}
 	if hook == nil {
 		logger.Info("no PADDLE_PUBLIC_KEY, so there is no /webhooks/paddle: set PADDLE_PUBLIC_KEY to the public key in Paddle's dashboard to hear of changes at once")

@@ -145,6 +145,7 @@ func testProcess(t *testing.T, framework string, _ demo.Build) {
 
 	assert.Contains(t, home.Body, framework)
 	assert.Contains(t, home.Body, "nothing is charged")
+	assert.Regexp(t, `href="http://127\.0\.0\.1:\d+/control"`, home.Body)
 	assert.Equal(t, http.StatusFound, billing.Status, billing.Body)
 	assert.Regexp(t, `^http://127\.0\.0\.1:\d+/manage/`, portal)
 
@@ -163,6 +164,6 @@ func testProcess(t *testing.T, framework string, _ demo.Build) {
 	require.NoError(t, cmd.Wait())
 	assert.Empty(t, stdout.String())
 	assert.Contains(t, log.String(), "set KANUU_API_KEY")
-	assert.Contains(t, log.String(), "set PADDLE_PUBLIC_KEY")
+	assert.NotContains(t, log.String(), "set PADDLE_PUBLIC_KEY", "it hears the stand-in's webhooks")
 	assert.NotContains(t, log.String(), portal[strings.LastIndex(portal, "/")+1:])
 }
