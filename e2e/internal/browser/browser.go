@@ -42,13 +42,13 @@ func Main(m *testing.M, chromium **Chromium) int {
 }
 
 func start() (*Chromium, func(), error) {
-	program, err := find()
+	path, err := program()
 	if err != nil {
 		return nil, nil, err
 	}
 
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program),
+		chromedp.ExecPath(path),
 		// Containers have neither a GPU nor, mostly, the user namespaces of the
 		// sandbox. All the pages are our own.
 		chromedp.NoSandbox,
@@ -72,19 +72,19 @@ func start() (*Chromium, func(), error) {
 	if err := chromedp.Do(ctx); err != nil {
 		stop()
 
-		return nil, nil, fmt.Errorf("%s does not start: %w", program, err)
+		return nil, nil, fmt.Errorf("%s does not start: %w", path, err)
 	}
 
 	return &Chromium{ctx}, stop, nil
 }
 
-func find() (string, error) {
+func program() (string, error) {
 	if named := os.Getenv("CHROMIUM"); named != "" {
 		return named, nil
 	}
 
-	for _, program := range programs {
-		if path, err := exec.LookPath(program); err == nil {
+	for _, name := range programs {
+		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
 	}

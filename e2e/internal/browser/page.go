@@ -4,6 +4,7 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -139,16 +141,36 @@ func (p *Page) Go(to string) {
 	p.call("opening "+to, func(ctx context.Context) error { return chromedp.Do(ctx, chromedp.Navigate(to)) })
 }
 
-// Back is the browser's own button.
+// Back is the browser's own button. What it leads to is yet to be waited for.
 func (p *Page) Back() {
 	p.tb.Helper()
-	p.call("going back", func(ctx context.Context) error { return chromedp.Do(ctx, chromedp.NavigateBack()) })
+	p.travel(-1)
 }
 
-// Forward is the browser's own button.
+// Forward is the browser's own button; see Back.
 func (p *Page) Forward() {
 	p.tb.Helper()
-	p.call("going forward", func(ctx context.Context) error { return chromedp.Do(ctx, chromedp.NavigateForward()) })
+	p.travel(1)
+}
+
+// travel does not wait: a page that the browser kept is not loaded again.
+func (p *Page) travel(steps int64) {
+	p.tb.Helper()
+	p.call("the history", func(ctx context.Context) error {
+		history, err := chromedp.Run(ctx, chromedp.NavigationEntries())
+		if err != nil {
+			return err
+		}
+
+		to := history.CurrentIndex + steps
+		if to < 0 || to >= int64(len(history.Entries)) {
+			return errors.New("it ends there")
+		}
+
+		_, err = chromedp.Call(ctx, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: history.Entries[to].ID})
+
+		return err
+	})
 }
 
 // Reload is the browser's own button.
@@ -171,6 +193,17 @@ func (p *Page) URL() string {
 	})
 
 	return at
+}
+
+// Settle waits until all of the page has been loaded.
+func (p *Page) Settle() {
+	p.tb.Helper()
+	p.until("all of the page", settled)
+}
+
+// settled tells whether nothing is still being loaded, which may move the rest.
+func settled(ctx context.Context) (bool, error) {
+	return chromedp.Run(ctx, chromedp.Evaluate[bool](`document.readyState === "complete" && document.body !== null`))
 }
 
 // WaitPath waits until the page at this path, of any host, has been loaded. A
@@ -219,7 +252,7 @@ const bodyText = `document.body ? document.body.innerText : ""`
 func (p *Page) See(what Thing) {
 	p.tb.Helper()
 	p.until(what.String(), func(ctx context.Context) (bool, error) {
-		found, err := find1(ctx, what)
+		found, err := find(ctx, what)
 
 		return len(found) > 0, err
 	})
@@ -235,6 +268,22 @@ func (p *Page) SeeText(text string) {
 	})
 }
 
+// HasText tells whether the text can be read now.
+func (p *Page) HasText(text string) bool {
+	p.tb.Helper()
+
+	return strings.Contains(p.Text(), text)
+}
+
+// Fits fails the test when the page is wider than the window.
+func (p *Page) Fits(name string) {
+	p.tb.Helper()
+
+	if over := Script[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+		p.tb.Errorf("%s at %s is %d pixels wider than the window", name, p.URL(), over)
+	}
+}
+
 // Has tells whether it is there now.
 func (p *Page) Has(what Thing) bool {
 	p.tb.Helper()
@@ -242,7 +291,7 @@ func (p *Page) Has(what Thing) bool {
 	var has bool
 
 	p.until("a look for "+what.String(), func(ctx context.Context) (bool, error) {
-		found, err := find1(ctx, what)
+		found, err := find(ctx, what)
 		has = len(found) > 0
 
 		return err == nil, err
@@ -298,7 +347,11 @@ func (p *Page) place(what Thing) (x, y float64) {
 	p.tb.Helper()
 
 	p.until(what.String(), func(ctx context.Context) (bool, error) {
-		found, err := find1(ctx, what)
+		if ready, err := settled(ctx); err != nil || !ready {
+			return false, err
+		}
+
+		found, err := find(ctx, what)
 		if err != nil || len(found) == 0 {
 			return false, err
 		}
@@ -400,7 +453,7 @@ func (p *Page) Focused() Thing {
 			return false, err
 		}
 
-		focused = Thing{text(tree.Nodes[0].Role), text(tree.Nodes[0].Name)}
+		focused = thing(tree.Nodes[0])
 
 		return true, nil
 	})

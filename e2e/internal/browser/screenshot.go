@@ -10,7 +10,6 @@ import (
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
-	"github.com/stretchr/testify/require"
 )
 
 // screenshots names the folder that gets the pictures of failures, too.
@@ -35,16 +34,6 @@ func (p *Page) Picture() []byte {
 	})
 
 	return png
-}
-
-// Save writes a picture of the window to a file.
-func (p *Page) Save(file string) {
-	p.tb.Helper()
-
-	const mode = 0o644
-
-	require.NoError(p.tb, os.MkdirAll(filepath.Dir(file), 0o755)) //nolint:gosec // everybody may look
-	require.NoError(p.tb, os.WriteFile(file, p.Picture(), mode))
 }
 
 var unsafe = regexp.MustCompile(`[^A-Za-z0-9_-]+`)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/chromedp"
@@ -32,24 +33,28 @@ func Field(name string) Thing { return Thing{"textbox", name} }
 
 func (t Thing) String() string { return fmt.Sprintf("the %s %q", t.Role, t.Name) }
 
-// find1 looks once. What is hidden is not there.
-func find1(ctx context.Context, what Thing) ([]*accessibility.Node, error) {
+// find looks once. What is hidden is not there.
+func find(ctx context.Context, what Thing) ([]*accessibility.Node, error) {
 	document, err := object(ctx, "document")
 	if err != nil {
 		return nil, err
 	}
 
 	found, err := chromedp.Call(ctx, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{
-		ObjectID: document, Role: what.Role, AccessibleName: what.Name,
+		ObjectID: document, Role: what.Role, // the name may have white space around it
 	})
 	if err != nil {
 		return nil, err
 	}
 
-	return slices.DeleteFunc(found.Nodes, func(node *accessibility.Node) bool { return node.Ignored }), nil
+	return slices.DeleteFunc(found.Nodes, func(node *accessibility.Node) bool {
+		return node.Ignored || thing(node) != what
+	}), nil
 }
 
-// text of a value that is one.
+func thing(node *accessibility.Node) Thing { return Thing{text(node.Role), text(node.Name)} }
+
+// text of a value that is one, as it is read out.
 func text(value *accessibility.Value) string {
 	var s string
 
@@ -57,5 +62,5 @@ func text(value *accessibility.Value) string {
 		_ = json.Unmarshal(value.Value, &s) // another kind of value is no text
 	}
 
-	return s
+	return strings.Join(strings.Fields(s), " ")
 }
