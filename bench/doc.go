@@ -1,0 +1,9 @@
+// Package bench measures what the library costs, beside the limit and beside
+// what else there is. From the root of the repository:
+//
+//	go test -bench . ./bench       # one thing at a time, with Go's own tools
+//
+// The server that is called runs in a process of its own, so that memory and
+// CPU are those of the client. It is a module of its own, so that nothing of
+// what the library is compared with reaches an application.
+package bench
