@@ -81,7 +81,12 @@ func Text(value []byte) (text string, ok bool) {
 		return text, true
 	}
 
-	return text, json.Unmarshal(value, &text) == nil
+	// A variable of its own: text, had it an address, would be on the heap always.
+	var unescaped string
+
+	err := json.Unmarshal(value, &unescaped)
+
+	return unescaped, err == nil
 }
 
 // AppendText appends text, which is valid UTF-8, as a JSON string.

@@ -49,18 +49,18 @@ func Classify(method string, h http.Header) Kind {
 		return Other
 	}
 
-	mode := h.Get("Sec-Fetch-Mode")
+	mode := first(h, "Sec-Fetch-Mode")
 
 	switch {
 	case isSpeculative(h):
 		return Speculative
-	case isEmbedded(h.Get("Sec-Fetch-Dest"), mode):
+	case isEmbedded(first(h, "Sec-Fetch-Dest"), mode):
 		return Embedded
-	case isTrue(h.Get("Hx-Request")):
+	case isTrue(first(h, "Hx-Request")):
 		return HTMX
-	case isTrue(h.Get("X-Inertia")):
+	case isTrue(first(h, "X-Inertia")):
 		return Inertia
-	case mode == "cors", mode == "same-origin", PrefersJSON(h):
+	case mode == "cors", mode == "same-origin", mode != "navigate" && PrefersJSON(h):
 		return Fetch
 	case method == http.MethodPost:
 		return Form
@@ -69,21 +69,31 @@ func Classify(method string, h http.Header) Kind {
 	}
 }
 
+// first value of a header, whose name is canonical: h.Get would find that out
+// for each of a dozen names at each visit.
+func first(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
+	}
+
+	return ""
+}
+
 // isSpeculative knows the standard header (Fetch: Sec-Purpose) and those that
 // browsers and frameworks used before it. The latter are also sent by browsers
 // that turn a running prefetch into the navigation; Sec-Fetch-User then shows
 // that a person clicked.
 func isSpeculative(h http.Header) bool {
-	if hasPurpose(h.Get("Sec-Purpose")) {
+	if hasPurpose(first(h, "Sec-Purpose")) {
 		return true
 	}
 
-	if h.Get("Sec-Fetch-User") == "?1" {
+	if first(h, "Sec-Fetch-User") == "?1" {
 		return false
 	}
 
-	return hasPurpose(h.Get("Purpose")) || hasPurpose(h.Get("X-Purpose")) || hasPurpose(h.Get("X-Moz")) ||
-		h.Get("Next-Router-Prefetch") != ""
+	return hasPurpose(first(h, "Purpose")) || hasPurpose(first(h, "X-Purpose")) || hasPurpose(first(h, "X-Moz")) ||
+		first(h, "Next-Router-Prefetch") != ""
 }
 
 // hasPurpose looks for a purpose that is not a visit among values such as

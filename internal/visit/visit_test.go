@@ -41,6 +41,7 @@ func TestClassify(t *testing.T) {
 		want   visit.Kind
 	}{
 		"click":                  {"GET", header(navigate, document, clicked, fromChrome), visit.Click},
+		"click that takes JSON":  {"GET", header(navigate, document, clicked, "Accept: application/json"), visit.Click},
 		"redirected navigation":  {"GET", header(navigate, document, fromChrome), visit.Click},
 		"no header at all":       {"GET", nil, visit.Click},
 		"curl":                   {"GET", header("Accept: */*"), visit.Click},
