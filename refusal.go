@@ -46,8 +46,9 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, kind visit.Kind
 	left := errors.Is(r.Context().Err(), context.Canceled)
 	status := HTTPStatus(err)
 
-	if !left && status == statusClientClosedRequest { // something else was cancelled, the visitor waits
-		status = http.StatusInternalServerError
+	if !left && status == statusClientClosedRequest {
+		err = cancelledError{err}
+		status = HTTPStatus(err)
 	}
 
 	f.logLine(r, err, status, left)
@@ -82,6 +83,11 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, kind visit.Kind
 
 	return err
 }
+
+// cancelledError is that of something else than the visit, which was cancelled
+// while the visitor waits. It is a [context.Canceled] no more: whoever asks for
+// its status would take the visitor for one who left.
+type cancelledError struct{ error }
 
 // logLine writes the one line that an operator gets for a visit that failed.
 func (f *refusal) logLine(r *http.Request, err error, status int, left bool) {

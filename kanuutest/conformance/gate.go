@@ -70,6 +70,7 @@ func gated() []visit {
 			gate: changed(func(o *kanuu.GateOptions) { o.OnError = ownPage }), hears: kanuu.ErrNotSubscribed,
 		},
 		{name: "resolver says that an upstream answered 401", user: unknown, headers: click(nil), gate: door, status: 500, body: page},
+		{name: "something of the application was cancelled", user: cancelled, headers: click(nil), gate: door, status: 500, body: page},
 		{name: "resolver returns what Kanuu refuses", user: invalid, headers: click(nil), gate: door, status: 500, body: page},
 	}
 

@@ -78,6 +78,7 @@ func strangers() []visit {
 		{name: "may not manage billing", headers: click(nil), user: forbidden, options: login, status: 403, body: page},
 		{name: "resolver returns what Kanuu refuses", headers: click(nil), user: invalid, status: 500, body: page},
 		{name: "an upstream of the application answers 401", headers: click(nil), user: unknown, options: login, status: 500, body: page},
+		{name: "something of the application was cancelled", headers: click(nil), user: cancelled, status: 500, body: page},
 		{name: "an upstream of the application answers 401, fetch", headers: script(nil), user: unknown, options: login, status: 500, body: problem},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -173,6 +174,7 @@ const (
 	forbidden = "forbidden" // is logged in, and not the one who pays
 	invalid   = "invalid"   // is none that Kanuu takes
 	unknown   = "unknown"   // cannot be found, since an upstream of the application refuses to tell
+	cancelled = "cancelled" // cannot be found, since something in the application was cancelled
 	panics    = "panics"    // is one on whom the resolver panics
 )
 
@@ -186,6 +188,8 @@ func who(r *http.Request) (kanuu.Identity, error) {
 		return kanuu.Identity{Email: "nobody"}, nil
 	case unknown:
 		return kanuu.Identity{}, errUpstream
+	case cancelled:
+		return kanuu.Identity{}, fmt.Errorf("look for the user: %w", context.Canceled)
 	case panics:
 		panic("the resolver panics")
 	default:
