@@ -40,6 +40,10 @@ func hang(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
+func garbage(*http.Request) (*http.Response, error) {
+	return response(http.StatusCreated, `{"nonce": ""}`), nil
+}
+
 func down(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") }
 
 // inBubble runs test with a client whose transport is play, in a bubble whose
@@ -89,6 +93,7 @@ func TestRetries(t *testing.T) {
 		"401":                     {[]roundTripper{answering(401)}, 1, 0, 0, kanuu.ErrInvalidAPIKey},
 		"402":                     {[]roundTripper{answering(402)}, 1, 0, 0, kanuu.ErrPaymentRequired},
 		"422":                     {[]roundTripper{answering(422)}, 1, 0, 0, kanuu.ErrValidation},
+		"201 without a nonce":     {[]roundTripper{garbage}, 1, 0, 0, kanuu.ErrUnexpectedResponse},
 		"404":                     {[]roundTripper{answering(404)}, 1, 0, 0, kanuu.ErrUnexpectedResponse},
 	} {
 		t.Run(name, func(t *testing.T) {

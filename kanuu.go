@@ -269,6 +269,8 @@ func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
 	answer.release()
 
 	if err != nil {
+		c.count.failures.Add(1)
+
 		return Nonce{}, &APIError{Operation: c.createNonce.operation, Status: answer.status, Message: err.Error()}
 	}
 

@@ -20,7 +20,8 @@ type Stats struct {
 	// Retries among the attempts.
 	Retries uint64 `json:"retries"`
 
-	// Failures: calls that ended with an error after their last attempt.
+	// Failures: calls that ended with an error after their last attempt, or with
+	// an answer that is of no use.
 	Failures uint64 `json:"failures"`
 
 	// ShortCircuited calls were ended by the circuit breaker, because Kanuu was

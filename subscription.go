@@ -108,6 +108,8 @@ func (c *Client) FetchSubscription(ctx context.Context, identifier string) (Subs
 	got.release()
 
 	if err != nil {
+		c.count.failures.Add(1)
+
 		return Subscription{}, &APIError{Operation: c.fetchSubscription.operation, Status: got.status, Message: err.Error()}
 	}
 
