@@ -95,7 +95,7 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 	publicKey := getenv(kanuu.EnvPaddlePublicKey)
 	if standIn != nil && publicKey == "" {
 		publicKey = standIn.PublicKey()
-		standIn.SetWebhookURL(home + "webhooks/paddle") //nolint:contextcheck // it delivers until it is closed
+		standIn.SetWebhookURL(home + "webhooks/paddle")
 	}
 
 	hook, err := newWebhook(client, publicKey)
