@@ -155,9 +155,14 @@ func NewClient(config Config) (*Client, error) {
 }
 
 // NewClientFromEnv is [NewClient] with APIKey from KANUU_API_KEY, BaseURL from
-// KANUU_BASE_URL (which may be unset), and the defaults.
+// KANUU_BASE_URL (which may be unset), Logger as [slog.Default] is at this
+// moment, and the defaults.
 func NewClientFromEnv() (*Client, error) {
-	return NewClient(Config{APIKey: os.Getenv(EnvAPIKey), BaseURL: os.Getenv(EnvBaseURL)})
+	return NewClient(Config{
+		APIKey:  os.Getenv(EnvAPIKey),
+		BaseURL: os.Getenv(EnvBaseURL),
+		Logger:  slog.Default(), // nobody who calls this could set one, and a silent 502 is no start
+	})
 }
 
 // CloseIdleConnections to Kanuu, for programs that drop a client before they

@@ -132,6 +132,36 @@ func TestNewClientFromEnv(t *testing.T) {
 	assert.Len(t, box.Requests(), 1)
 }
 
+// What fails behind a client from the environment is not kept to itself.
+func TestNewClientFromEnvLogs(t *testing.T) {
+	var log strings.Builder
+
+	before := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(before) })
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+
+	box := kanuutest.NewServer(nil) // with another key
+	t.Cleanup(box.Close)
+
+	t.Setenv("KANUU_API_KEY", key)
+	t.Setenv("KANUU_BASE_URL", box.URL)
+
+	client, err := kanuu.NewClientFromEnv()
+	require.NoError(t, err)
+
+	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
+		return kanuu.Identity{Identifier: "42"}, nil
+	})
+	answer := httptest.NewRecorder()
+	kanuu.NewRedirectHandler(client, who, nil).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/billing", nil))
+
+	assert.Equal(t, http.StatusBadGateway, answer.Code)
+	assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
+	assert.Contains(t, log.String(), "kanuu: no redirect to the portal")
+	assert.Contains(t, log.String(), "remedy=")
+	assert.NotContains(t, log.String(), key)
+}
+
 func TestCreateNonceSendsWhatTheAPIPageShows(t *testing.T) {
 	t.Parallel()
 
