@@ -7,7 +7,7 @@
 // questions: where do customers go, who may come in, and what has changed? This
 // package answers each with one [net/http.Handler], around one [Client]:
 //
-//	client, err := kanuu.NewClient(kanuu.Config{APIKey: os.Getenv("KANUU_API_KEY")})
+//	client, err := kanuu.NewClient(kanuu.Config{APIKey: os.Getenv("KANUU_API_KEY"), Logger: slog.Default()})
 //	…
 //	who := kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) { … })
 //

@@ -5,6 +5,7 @@ package readme
 import (
 	"context"
 	"log"
+	"log/slog"
 	"net/http"
 	"os"
 
@@ -13,7 +14,10 @@ import (
 
 func netHTTP(mux *http.ServeMux) {
 	// snippet: net/http
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: os.Getenv("KANUU_API_KEY")})
+	client, err := kanuu.NewClient(kanuu.Config{
+		APIKey: os.Getenv("KANUU_API_KEY"),
+		Logger: slog.Default(), // hears why something failed, and what to do; silent without it
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
