@@ -75,7 +75,10 @@ var outcomes = []outcome{
 	{err: ErrUnauthenticated, status: http.StatusUnauthorized},
 	{err: ErrNotSubscribed, status: http.StatusPaymentRequired},
 	{err: ErrForbidden, status: http.StatusForbidden},
-	{err: ErrCrossOrigin, status: http.StatusForbidden},
+	{
+		err: ErrCrossOrigin, status: http.StatusForbidden,
+		remedy: "nothing, unless that page is yours: then trust its origin in RedirectOptions.CrossOriginProtection",
+	},
 	{err: ErrMethodNotAllowed, status: http.StatusMethodNotAllowed},
 	{
 		err: ErrInvalidIdentity, status: http.StatusInternalServerError,
@@ -83,7 +86,7 @@ var outcomes = []outcome{
 	},
 	{
 		err: ErrInvalidAPIKey, status: http.StatusBadGateway,
-		remedy: "set the API key that the Kanuu dashboard shows for this team",
+		remedy: "set the API key (" + EnvAPIKey + ") that the dashboard of the Kanuu at BaseURL shows for this team",
 	},
 	{
 		err: ErrPaymentRequired, status: http.StatusServiceUnavailable,
@@ -103,7 +106,7 @@ var outcomes = []outcome{
 	},
 	{
 		err: ErrUnavailable, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
-		remedy: "wait for Kanuu to come back; if it is up, check the network and DNS from here to BaseURL",
+		remedy: "wait for Kanuu to come back, or start it where BaseURL is an emulator's; if it is up, check the network and DNS from here to BaseURL",
 	},
 	{
 		err: context.DeadlineExceeded, status: http.StatusServiceUnavailable, retry: outageRetryAfter,

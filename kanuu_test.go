@@ -68,6 +68,8 @@ func TestNewClientRefuses(t *testing.T) {
 	}{
 		"no key":           {kanuu.Config{}, []string{"APIKey is empty: set KANUU_API_KEY"}},
 		"newline in key":   {kanuu.Config{APIKey: key + "\n"}, []string{"APIKey has white space around it"}},
+		"key in quotes":    {kanuu.Config{APIKey: `"` + key + `"`}, []string{"APIKey is in quotes"}},
+		"key in ' quotes":  {kanuu.Config{APIKey: "'" + key + "'"}, []string{"APIKey is in quotes"}},
 		"Bearer in key":    {kanuu.Config{APIKey: "Bearer " + key}, []string{`APIKey starts with "Bearer "`}},
 		"control in key":   {kanuu.Config{APIKey: key[:9] + "\r\nX: y"}, []string{"APIKey has a character"}},
 		"umlaut in key":    {kanuu.Config{APIKey: key + "ü"}, []string{"APIKey has a character"}},

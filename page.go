@@ -13,11 +13,11 @@ import (
 func sentence(status int) string {
 	switch status {
 	case http.StatusUnauthorized:
-		return "Please log in to manage your subscription."
+		return "Please log in."
 	case http.StatusPaymentRequired:
 		return "This is for subscribers."
 	case http.StatusForbidden:
-		return "You may not manage this subscription from here."
+		return "You may not open this page from here."
 	case http.StatusMethodNotAllowed:
 		return "Please open this page with a click."
 	case http.StatusBadGateway, http.StatusServiceUnavailable:

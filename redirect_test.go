@@ -272,6 +272,24 @@ func TestTrustedOriginMayPost(t *testing.T) {
 	}
 }
 
+func TestRefusedOriginIsSaid(t *testing.T) {
+	t.Parallel()
+	inBubble(t, answering(201), func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
+		t.Helper()
+
+		r := httptest.NewRequest(http.MethodPost, "/billing", nil)
+		r.Header.Set("Origin", "https://app.acme.com")
+
+		w := httptest.NewRecorder()
+		handler(client, nil).ServeHTTP(w, r)
+
+		assert.Equal(t, http.StatusForbidden, w.Code)
+		assert.Equal(t, 1, strings.Count(log.String(), "\n"), log)
+		assert.Contains(t, log.String(), "level=WARN")
+		assert.Contains(t, log.String(), "trust its origin in RedirectOptions.CrossOriginProtection")
+	})
+}
+
 func TestNewRedirectHandlerPanics(t *testing.T) {
 	t.Parallel()
 

@@ -91,13 +91,18 @@ type cancelledError struct{ error }
 
 // logLine writes the one line that an operator gets for a visit that failed.
 func (f *refusal) logLine(r *http.Request, err error, status int, left bool) {
+	remedy := outcomeOf(err).remedy
 	level := slog.LevelError
-	if left || status < http.StatusInternalServerError || errors.Is(err, errBreakerOpen) {
+
+	switch {
+	case left || remedy == "" || errors.Is(err, errBreakerOpen):
 		level = slog.LevelDebug // nothing is wrong on this side, or it has been said
+	case status < http.StatusInternalServerError:
+		level = slog.LevelWarn // perhaps nothing is
 	}
 
 	attrs := []slog.Attr{slog.Int("status", status), slog.Any("error", err)}
-	if remedy := outcomeOf(err).remedy; remedy != "" {
+	if remedy != "" {
 		attrs = append(attrs, slog.String("remedy", remedy))
 	}
 
