@@ -20,8 +20,10 @@ type Cache interface {
 	// caller ends, and remembers no error of it.
 	Get(ctx context.Context, identifier string, load LoadFunc) (Subscription, error)
 
-	// Forget drops what is known of identifier and opens its settling window.
-	// What a load that started before says is not remembered.
+	// Forget makes the next Get call load, and opens the settling window of
+	// identifier. What a load that started before says is not remembered. A
+	// subscription that was known may still be returned while load fails, for as
+	// long as it would have been kept.
 	Forget(ctx context.Context, identifier string) error
 }
 
@@ -52,15 +54,17 @@ type CacheOptions struct {
 	Fresh time.Duration
 
 	// Keep is when an entry that could not be refreshed is dropped, default
-	// [DefaultKeep]: so long a subscriber gets in while Kanuu is down.
+	// [DefaultKeep]: so long a subscriber gets in while Kanuu is down, counted
+	// from its last answer, also after [Cache.Forget].
 	Keep time.Duration
 
 	// Unsubscribed is how long "not subscribed" is kept, default
 	// [DefaultUnsubscribed]: so long at most somebody who has just paid waits.
 	Unsubscribed time.Duration
 
-	// Settling is how long an entry is kept within the settling window, default
-	// [DefaultSettling].
+	// Settling is how long an entry is served as it is within the settling
+	// window, default [DefaultSettling]. Then Kanuu is asked first, and the entry
+	// served only if that fails.
 	Settling time.Duration
 
 	// SettlingWindow is how long after [Cache.Forget] things may still change,
@@ -107,17 +111,23 @@ func (o CacheOptions) withDefaults() (CacheOptions, []string) {
 }
 
 // Lifetime is how long an entry is fresh, and how long it is kept, by what it
-// says and whether its identifier is in its settling window. It is for those
-// who write a cache; call it on options that [MemoryCache.Options] returned.
+// says and whether its identifier is in its settling window. What is kept and
+// not fresh is served while it is refreshed, or, if it is of the settling window,
+// only where that fails. It is for those who write a cache; call it on options
+// that [MemoryCache.Options] returned.
 func (o CacheOptions) Lifetime(subscription Subscription, settling bool) (fresh, keep time.Duration) {
 	fresh, keep = o.Fresh, o.Keep
 
 	if settling {
-		keep = min(keep, o.Settling)
+		fresh = min(fresh, o.Settling)
 	}
 
 	if !subscription.IsSubscribed {
 		keep = min(keep, o.Unsubscribed)
+	}
+
+	if settling && !subscription.IsSubscribed {
+		keep = min(keep, o.Settling) // they may have paid meanwhile
 	}
 
 	return min(fresh, keep), keep
@@ -142,18 +152,30 @@ type record struct {
 }
 
 type terms struct {
+	standing                 standing
 	isSubscribed, isTrialing bool
 	status                   Status
 	statusText               string
 }
 
-func newRecord(s Subscription) record {
+// standing of a record: what it is good for once it is not fresh any more.
+type standing uint8
+
+const (
+	settled   standing = iota // it is served while it is refreshed
+	settling                  // it is served if Kanuu was asked and did not answer
+	forgotten                 // as before, and it never was fresh
+)
+
+func newRecord(s Subscription, standing standing) record {
 	return record{
-		terms:          unique.Make(terms{s.IsSubscribed, s.IsTrialing, s.Status, s.StatusText}),
+		terms:          unique.Make(terms{standing, s.IsSubscribed, s.IsTrialing, s.Status, s.StatusText}),
 		planID:         s.PlanID,
 		subscriptionID: s.SubscriptionID,
 	}
 }
+
+func (r record) standing() standing { return r.terms.Value().standing }
 
 func (r record) subscription() Subscription {
 	terms := r.terms.Value()
@@ -205,18 +227,26 @@ func (m *MemoryCache) Options() CacheOptions { return m.options }
 // Get returns what is known of identifier, or what load says.
 func (m *MemoryCache) Get(ctx context.Context, identifier string, load LoadFunc) (Subscription, error) {
 	known, ok := m.entries.GetEntry(identifier)
-	if !ok {
+
+	switch {
+	case !ok:
 		m.lookups.RecordMisses(1)
 
 		return m.load(ctx, identifier, load)
-	}
+	case known.RefreshableAfter() > due:
+		m.lookups.RecordHits(1)
+	case known.Value.standing() == settled:
+		m.lookups.RecordHits(1)
 
-	m.lookups.RecordHits(1)
-
-	if known.RefreshableAtNano <= known.SnapshotAtNano {
 		// This starts a refresh unless one is running, and waits for nothing.
 		if _, err := m.entries.Get(context.WithoutCancel(ctx), identifier, loader{m, load}); err != nil {
 			return Subscription{}, err
+		}
+	default:
+		m.lookups.RecordMisses(1)
+
+		if found, err := m.load(ctx, identifier, load); err == nil || ctx.Err() != nil {
+			return found, err
 		}
 	}
 
@@ -240,11 +270,19 @@ func (m *MemoryCache) load(ctx context.Context, identifier string, load LoadFunc
 	}
 }
 
-// Forget drops what is known of identifier and opens its settling window. It
-// never fails.
+// Forget makes the next Get of identifier call load, and opens its settling
+// window. It never fails.
 func (m *MemoryCache) Forget(_ context.Context, identifier string) error {
 	m.Settle(identifier)
-	m.entries.Invalidate(identifier)
+
+	// Also where nothing is known: this ends what is being loaded.
+	m.entries.Compute(identifier, func(known record, found bool) (record, otter.ComputeOp) {
+		if !found || !known.terms.Value().isSubscribed {
+			return known, otter.InvalidateOp
+		}
+
+		return newRecord(known.subscription(), forgotten), otter.WriteOp
+	})
 
 	return nil
 }
@@ -283,23 +321,29 @@ func (m *MemoryCache) Stats() CacheStats {
 	}
 }
 
-func (m *MemoryCache) lifetime(entry otter.Entry[string, record]) (fresh, keep time.Duration) {
-	_, settling := m.settling.GetIfPresent(entry.Key)
-
-	return m.options.Lifetime(entry.Value.subscription(), settling)
-}
-
+// keep tells otter when an entry is dropped.
 func (m *MemoryCache) keep(entry otter.Entry[string, record]) time.Duration {
-	_, keep := m.lifetime(entry)
+	if entry.Value.standing() == forgotten {
+		return 0 // when it would have been
+	}
+
+	_, keep := m.options.Lifetime(entry.Value.subscription(), entry.Value.standing() == settling)
 
 	return keep
 }
+
+// due is what is left for an entry that is not fresh: otter takes no 0.
+const due = time.Nanosecond
 
 // refreshCalculator tells otter when an entry stops being fresh.
 type refreshCalculator struct{ cache *MemoryCache }
 
 func (c refreshCalculator) fresh(entry otter.Entry[string, record]) time.Duration {
-	fresh, keep := c.cache.lifetime(entry)
+	if entry.Value.standing() == forgotten {
+		return due
+	}
+
+	fresh, keep := c.cache.options.Lifetime(entry.Value.subscription(), entry.Value.standing() == settling)
 	if fresh == keep {
 		return math.MaxInt64 // dropped before it is refreshed
 	}
@@ -355,7 +399,11 @@ func (l loader) Load(ctx context.Context, identifier string) (record, error) {
 		return record{}, err
 	}
 
-	return newRecord(subscription), nil
+	if _, ok := l.cache.settling.GetIfPresent(identifier); ok {
+		return newRecord(subscription, settling), nil
+	}
+
+	return newRecord(subscription, settled), nil
 }
 
 func (l loader) Reload(ctx context.Context, identifier string, _ record) (record, error) {

@@ -82,7 +82,7 @@ func ExampleCacheOptions_Lifetime() {
 	fmt.Println(options.Lifetime(kanuu.Subscription{}, false))
 	// Output:
 	// 5m0s 1h0m0s
-	// 5s 5s
+	// 5s 1h0m0s
 	// 5s 5s
 }
 
@@ -90,12 +90,12 @@ func ExampleCacheOptions_Lifetime() {
 func ExampleCacheOptions_defaults() {
 	fmt.Println("subscribed: fresh for", kanuu.DefaultFresh, "and kept for", kanuu.DefaultKeep)
 	fmt.Println("not subscribed: kept for", kanuu.DefaultUnsubscribed)
-	fmt.Println("after a click or a webhook, for", kanuu.DefaultSettlingWindow, "kept for", kanuu.DefaultSettling)
+	fmt.Println("after a click or a webhook, for", kanuu.DefaultSettlingWindow, "fresh for", kanuu.DefaultSettling)
 	fmt.Println("after a failed refresh, for", kanuu.DefaultRefreshPause, "no other")
 	// Output:
 	// subscribed: fresh for 5m0s and kept for 1h0m0s
 	// not subscribed: kept for 5s
-	// after a click or a webhook, for 15m0s kept for 5s
+	// after a click or a webhook, for 15m0s fresh for 5s
 	// after a failed refresh, for 5s no other
 }
 

@@ -317,6 +317,83 @@ func TestSettlingWindow(t *testing.T) {
 	}
 }
 
+// Whoever was a subscriber when Kanuu was last asked stays in while Kanuu is down,
+// also where a click or a webhook has made the cache ask anew.
+func TestForgottenSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+		t.Helper()
+
+		assert.True(t, isSubscribed(t, client))
+		time.Sleep(time.Minute)
+		w.down.Store(true)
+		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
+
+		for _, later := range []time.Duration{0, 30 * time.Second, 20 * time.Minute} {
+			time.Sleep(later)
+
+			calls := w.calls.Load()
+			assert.True(t, isSubscribed(t, client), later)
+			assert.Greater(t, w.calls.Load(), calls, "%v: Kanuu is asked first", later)
+
+			calls = w.calls.Load()
+			assert.True(t, isSubscribed(t, client), later)
+			assert.Equal(t, calls, w.calls.Load(), "%v: a call that failed is not made again at once", later)
+		}
+
+		w.down.Store(false)
+		w.subscribed.Store(false)
+		time.Sleep(5 * time.Second)
+		assert.False(t, isSubscribed(t, client), "Kanuu can say it again")
+
+		w.down.Store(true)
+		time.Sleep(5 * time.Second)
+
+		_, err := client.Subscription(t.Context(), "42")
+		require.ErrorIs(t, err, kanuu.ErrUnavailable, "not a subscriber any more")
+	})
+}
+
+func TestForgottenSubscriberStaysInForAnHour(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+		t.Helper()
+
+		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
+		assert.True(t, isSubscribed(t, client), "in the settling window")
+		w.down.Store(true)
+		time.Sleep(30 * time.Minute)
+		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
+		time.Sleep(29 * time.Minute)
+		assert.True(t, isSubscribed(t, client))
+
+		time.Sleep(2 * time.Minute)
+
+		_, err := client.Subscription(t.Context(), "42")
+		require.ErrorIs(t, err, kanuu.ErrUnavailable, "the hour began with Kanuu's last answer")
+	})
+}
+
+// A visitor who leaves is not told what may be out of date.
+func TestForgottenSubscriberLeaves(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+		t.Helper()
+
+		assert.True(t, isSubscribed(t, client))
+		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
+
+		w.delay = 2 * time.Second
+
+		hurried, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+
+		_, err := client.Subscription(hurried, "42")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		time.Sleep(2 * time.Second) // nothing may be left in the bubble
+	})
+}
+
 func TestAThousandVisitorsMakeOneCall(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {

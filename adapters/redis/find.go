@@ -52,7 +52,7 @@ func (f finder) Reload(ctx context.Context, identifier string, known *entry) (*e
 	s := search{finder: f, identifier: identifier, known: known, born: f.cache.local.generations.of(identifier)}
 
 	if s.cache.isDown() {
-		return s.alone(ctx, s.cache.local.isSettling(identifier), false)
+		return s.alone(ctx, s.cache.local.isSettling(identifier))
 	}
 
 	return s.shared(ctx)
@@ -71,21 +71,21 @@ func (s search) shared(ctx context.Context) (*entry, error) {
 
 		switch {
 		case errors.Is(err, errUnreadable):
-			return s.alone(ctx, got.settling, got.settling)
+			return s.alone(ctx, got.settling)
 		case err != nil:
 			s.cache.fail(ctx, err)
 
-			if s.known != nil {
+			if s.known != nil && now.UnixNano() < s.known.serveUntil {
 				return s.known, nil
 			}
 
-			return s.alone(ctx, s.cache.local.isSettling(s.identifier), false)
+			return s.alone(ctx, s.cache.local.isSettling(s.identifier))
 		case got.locked:
 			return s.locked(ctx, token, got)
 		case got.found:
 			return s.adopt(got, now, waited), nil
 		case time.Since(start) >= patience:
-			return s.alone(ctx, got.settling, got.settling)
+			return s.alone(ctx, got.settling)
 		}
 
 		select {
@@ -105,8 +105,14 @@ func (s search) adopt(got taken, now time.Time, waited bool) *entry {
 		fresh = s.cache.options.RefreshPause // another machine is at it, or has just failed
 	}
 
-	found := newEntry(got.subscription, s.born, now, fresh, got.keep)
+	found := newEntry(got.subscription, s.born, now, life{fresh: fresh, serve: got.keep, keep: got.keep})
 	found.asked = waited
+
+	if got.settling { // Redis has it for as long as it is served
+		whole := lifeOf(got.subscription, true, s.cache.options)
+		age := max(0, whole.serve-got.keep)
+		found.keepUntil = max(found.keepUntil, now.Add(whole.keep-age).UnixNano())
+	}
 
 	return found
 }
@@ -121,7 +127,7 @@ func (s search) locked(ctx context.Context, token string, got taken) (*entry, er
 			s.cache.fail(ctx, err)
 		}
 
-		return s.failed(err, !got.found && got.settling)
+		return s.failed(err)
 	}
 
 	now := time.Now()
@@ -132,7 +138,7 @@ func (s search) locked(ctx context.Context, token string, got taken) (*entry, er
 	case err != nil:
 		s.cache.fail(ctx, err)
 	case happened == forgotten: // true for those who wait, and for nobody else
-		found := newEntry(subscription, s.born, now, 0, 0)
+		found := newEntry(subscription, s.born, now, life{keep: lifeOf(subscription, true, s.cache.options).keep})
 		found.asked = true
 
 		return found, nil
@@ -145,10 +151,10 @@ func (s search) locked(ctx context.Context, token string, got taken) (*entry, er
 }
 
 // alone asks Kanuu for this machine.
-func (s search) alone(ctx context.Context, settling, forgotten bool) (*entry, error) {
+func (s search) alone(ctx context.Context, settling bool) (*entry, error) {
 	subscription, err := s.ask(ctx, func() {})
 	if err != nil {
-		return s.failed(err, forgotten)
+		return s.failed(err)
 	}
 
 	return s.made(subscription, time.Now(), settling), nil
@@ -172,21 +178,23 @@ func (s search) ask(ctx context.Context, done func()) (kanuu.Subscription, error
 
 // made is the entry of what Kanuu said just now.
 func (s search) made(subscription kanuu.Subscription, now time.Time, settling bool) *entry {
-	fresh, keep := s.cache.options.Lifetime(subscription, settling)
-	found := newEntry(subscription, s.born, now, fresh, keep)
+	found := newEntry(subscription, s.born, now, lifeOf(subscription, settling, s.cache.options))
 	found.asked = true
 
 	return found
 }
 
-// failed goes on with what is known, unless that was forgotten elsewhere: who
-// is known gets in while Kanuu is down.
-func (s search) failed(err error, forgotten bool) (*entry, error) {
-	if s.known == nil || forgotten {
+// failed goes on with what is known, also if it was forgotten: who is known gets
+// in while Kanuu is down.
+func (s search) failed(err error) (*entry, error) {
+	if s.known == nil {
 		return nil, err
 	}
 
-	return s.known.again(s.born, time.Now(), s.cache.options.RefreshPause), nil
+	known := s.known.again(s.born, time.Now(), s.cache.options.RefreshPause)
+	known.asked = !s.background
+
+	return known, nil
 }
 
 // beat shows the others that this machine lives, until it is done.

@@ -301,6 +301,95 @@ func TestSubscribersGetInWhileKanuuIsDown(t *testing.T) {
 	assert.EqualValues(t, tries, a.Stats().Failures+b.Stats().Failures)
 }
 
+// Whoever was a subscriber when Kanuu was last asked stays in while Kanuu is down,
+// also where a click or a webhook on any machine has made all of them ask anew.
+func TestForgottenSubscribersGetInWhileKanuuIsDown(t *testing.T) {
+	t.Parallel()
+
+	for name, forget := range map[string]func(t *testing.T, a, b *kanuuredis.Cache){
+		"after the last answer": func(t *testing.T, a, b *kanuuredis.Cache) {
+			t.Helper()
+			requireLoad(t, a, "42", plan(1))
+			requireKnown(t, b, "42", plan(1))
+			require.NoError(t, a.Forget(t.Context(), "42"))
+		},
+		"before the last answer": func(t *testing.T, a, b *kanuuredis.Cache) {
+			t.Helper()
+			require.NoError(t, a.Forget(t.Context(), "42"))
+			requireAnswer(t, a, "42", says(plan(1)), plan(1))
+			requireAnswer(t, b, "42", says(plan(1)), plan(1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			_, a, b := twoMachines(t, kanuu.CacheOptions{Settling: 20 * time.Millisecond, RefreshPause: 20 * time.Millisecond})
+			forget(t, a, b)
+
+			for _, cache := range []*kanuuredis.Cache{a, b} {
+				for range 3 {
+					down := newHeld()
+
+					var answer <-chan got
+
+					eventually(t, func() bool { // once it has heard of it, and is not served as it is any more
+						answer = get(t.Context(), cache, "42", down.load)
+
+						select {
+						case <-down.started:
+							return true
+						case other := <-answer:
+							assert.Equal(t, got{subscription: plan(1)}, other)
+
+							return false
+						}
+					}, "Kanuu is asked first")
+
+					down.fail <- kanuu.ErrUnavailable
+
+					assert.Equal(t, got{subscription: plan(1)}, receive(t, answer, "what it said last"))
+				}
+			}
+
+			for _, cache := range []*kanuuredis.Cache{a, b} {
+				eventually(t, func() bool {
+					subscription, err := cache.Get(t.Context(), "42", says(kanuu.Subscription{}))
+					require.NoError(t, err)
+
+					return !subscription.IsSubscribed
+				}, "Kanuu can say it again")
+				eventually(t, func() bool {
+					_, err := cache.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) {
+						return kanuu.Subscription{}, kanuu.ErrUnavailable
+					})
+
+					return err != nil
+				}, "and who is none is not let in for who they were")
+			}
+		})
+	}
+}
+
+func TestForgottenSubscribersGetInForAsLongAsTheyAreKept(t *testing.T) {
+	t.Parallel()
+
+	_, a, _ := twoMachines(t, kanuu.CacheOptions{Fresh: time.Millisecond, Keep: 500 * time.Millisecond, RefreshPause: time.Millisecond})
+
+	requireLoad(t, a, "42", plan(1))
+
+	loaded := time.Now()
+
+	require.NoError(t, a.Forget(t.Context(), "42"))
+	eventually(t, func() bool {
+		_, err := a.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) {
+			return kanuu.Subscription{}, kanuu.ErrUnavailable
+		})
+
+		return err != nil
+	}, "out")
+	assert.Greater(t, time.Since(loaded), 400*time.Millisecond)
+}
+
 func TestLoadErrors(t *testing.T) {
 	t.Parallel()
 

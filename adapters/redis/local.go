@@ -17,24 +17,50 @@ import (
 type entry struct {
 	subscription kanuu.Subscription
 	born         generation
-	keepUntil    int64
+	serveUntil   int64
+	keepUntil    int64        // after serveUntil, it is of use where Kanuu does not answer
 	refreshAt    atomic.Int64 // when it is stale, or when the next refresh is tried
 	asked        bool         // whoever waited for it has waited for Kanuu
 }
 
-func newEntry(subscription kanuu.Subscription, born generation, now time.Time, fresh, keep time.Duration) *entry {
-	made := &entry{subscription: subscription, born: born, keepUntil: now.Add(keep).UnixNano()}
-	made.refreshAt.Store(now.Add(fresh).UnixNano())
+// life of an entry from some moment on.
+type life struct{ fresh, serve, keep time.Duration }
+
+// lifeOf is the life of an entry from Kanuu's answer on.
+func lifeOf(subscription kanuu.Subscription, settling bool, options kanuu.CacheOptions) life {
+	fresh, keep := options.Lifetime(subscription, settling)
+	if settling {
+		return life{fresh: fresh, serve: fresh, keep: keep}
+	}
+
+	return life{fresh: fresh, serve: keep, keep: keep}
+}
+
+func newEntry(subscription kanuu.Subscription, born generation, now time.Time, life life) *entry {
+	made := &entry{
+		subscription: subscription, born: born,
+		serveUntil: now.Add(life.serve).UnixNano(), keepUntil: now.Add(life.keep).UnixNano(),
+	}
+	made.refreshAt.Store(now.Add(life.fresh).UnixNano())
 
 	return made
 }
 
-// again is the entry as one that was born later, to be refreshed after pause.
+// again is the entry as one that was born later, to be served and not refreshed
+// for a pause at least.
 func (e *entry) again(born generation, now time.Time, pause time.Duration) *entry {
-	later := &entry{subscription: e.subscription, born: born, keepUntil: e.keepUntil}
-	later.refreshAt.Store(now.Add(pause).UnixNano())
+	over := now.Add(pause).UnixNano()
+	later := &entry{
+		subscription: e.subscription, born: born, serveUntil: max(e.serveUntil, over), keepUntil: e.keepUntil,
+	}
+	later.refreshAt.Store(over)
 
 	return later
+}
+
+// doubted is the entry as one that is of use only where Kanuu does not answer.
+func (e *entry) doubted() *entry {
+	return &entry{subscription: e.subscription, born: e.born, keepUntil: e.keepUntil}
 }
 
 // stripes is how many counters share the identifiers. When two identifiers
@@ -90,11 +116,11 @@ func newLocal(options kanuu.CacheOptions) *local {
 	}
 }
 
-// get returns an entry that may be stale, and the time.
+// get returns an entry that can be served and may be stale, and the time.
 func (l *local) get(identifier string) (known *entry, now int64, ok bool) {
 	got, ok := l.entries.GetEntry(identifier)
 
-	return got.Value, got.SnapshotAtNano, ok
+	return got.Value, got.SnapshotAtNano, ok && got.SnapshotAtNano < got.Value.serveUntil
 }
 
 // isCurrent tells whether Redis would have said if known were outdated.
@@ -116,12 +142,19 @@ func (l *local) doubt(identifier string) { l.generations.stripe(identifier).Add(
 // doubtAll does so for every identifier.
 func (l *local) doubtAll() { l.generations.epoch.Add(1) }
 
-// forget drops what is known of identifier, and what is being found out about
+// forget doubts what is known of identifier, drops what is being found out about
 // it, and opens its settling window.
 func (l *local) forget(identifier string) {
 	l.settling.Set(identifier, struct{}{})
 	l.doubt(identifier)
-	l.entries.Invalidate(identifier)
+	// Also where nothing is known: this ends what is being found out.
+	l.entries.Compute(identifier, func(known *entry, found bool) (*entry, otter.ComputeOp) {
+		if !found || !known.subscription.IsSubscribed {
+			return nil, otter.InvalidateOp
+		}
+
+		return known.doubted(), otter.WriteOp
+	})
 }
 
 func (l *local) isSettling(identifier string) bool {

@@ -221,7 +221,7 @@ func TestForgetBehindTheBackOfAMachine(t *testing.T) {
 	server := startRedis(t)
 	wire, log := new(network), new(journal)
 	a := newCache(t, server.option(), patient(kanuu.CacheOptions{}))
-	b := newCache(t, wire.through(server.option()), logged(log, kanuu.CacheOptions{}))
+	b := newCache(t, wire.through(server.option()), logged(log, kanuu.CacheOptions{RefreshPause: time.Millisecond}))
 
 	requireLoad(t, a, "42", plan(1))
 	requireKnown(t, b, "42", plan(1))
@@ -239,12 +239,20 @@ func TestForgetBehindTheBackOfAMachine(t *testing.T) {
 	wire.set(false)
 	eventually(t, func() bool { return log.count(isBack) == 1 }, "recovery")
 
-	// Kanuu being down is no reason to show what was forgotten …
-	_, err := b.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) {
-		return kanuu.Subscription{}, kanuu.ErrUnavailable
-	})
-	require.ErrorIs(t, err, kanuu.ErrUnavailable)
-	requireAnswer(t, b, "42", says(plan(2)), plan(2))
+	// What was forgotten is shown while Kanuu cannot say otherwise, and no longer …
+	down := newHeld()
+	answer := get(t.Context(), b, "42", down.load)
+	receive(t, down.started, "Kanuu is asked")
+
+	down.fail <- kanuu.ErrUnavailable
+
+	assert.Equal(t, got{subscription: plan(1)}, receive(t, answer, "an answer"))
+	eventually(t, func() bool {
+		subscription, err := b.Get(t.Context(), "42", says(plan(2)))
+		require.NoError(t, err)
+
+		return subscription == plan(2)
+	}, "what Kanuu says")
 	requireKnown(t, b, "43", plan(1)) // … and what was not is where it was.
 	requireKnown(t, b, "44", plan(2)) // What it found out alone is what the others say.
 }

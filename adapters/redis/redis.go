@@ -282,8 +282,8 @@ func (s *shared) store(
 	args := []string{token, value}
 
 	for _, settling := range []bool{false, true} {
-		fresh, keep := options.Lifetime(subscription, settling)
-		args = append(args, millis(keep), strconv.FormatInt((keep-fresh).Milliseconds(), 10))
+		life := lifeOf(subscription, settling, options)
+		args = append(args, millis(life.serve), strconv.FormatInt((life.serve-life.fresh).Milliseconds(), 10))
 	}
 
 	commands := append([]rueidis.Completed{s.command(storeScript, identifier, args...)}, s.tell(changedKind, identifier)...)
