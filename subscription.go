@@ -116,8 +116,9 @@ func (c *Client) FetchSubscription(ctx context.Context, identifier string) (Subs
 	return subscription, nil
 }
 
-// ForgetSubscription drops what the cache knows of identifier and opens its
-// settling window: something about it has just changed, or is about to.
+// ForgetSubscription has the cache ask Kanuu before it says anything more about
+// identifier, and opens its settling window: something about it has just
+// changed, or is about to. Who was a subscriber stays in while Kanuu is down.
 // [Client.CreateNonce] and a [WebhookHandler] do this by themselves.
 func (c *Client) ForgetSubscription(ctx context.Context, identifier string) error {
 	if err := c.cache.Forget(ctx, identifier); err != nil {

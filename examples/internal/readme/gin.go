@@ -7,15 +7,18 @@ import (
 	kanuugin "github.com/kanuu-io/kanuu-go/adapters/gin"
 )
 
-func mountGin(router *gin.Engine, client *kanuu.Client) {
+func mountGin(router *gin.Engine, client *kanuu.Client, gate *kanuu.Gate, pro gin.HandlerFunc) {
 	// snippet: gin
-	kanuugin.Mount(router, "/billing", client, func(c *gin.Context) (kanuu.Identity, error) {
+	who := func(c *gin.Context) (kanuu.Identity, error) {
 		value, _ := c.Get("user")
 		user, ok := value.(*User)
 		if !ok {
 			return kanuu.Identity{}, kanuu.ErrUnauthenticated
 		}
 		return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
-	}, nil)
+	}
+
+	kanuugin.Mount(router, "/billing", client, who, &kanuu.RedirectOptions{LoginURL: "/login"})
+	router.GET("/pro", kanuugin.Gate(gate, who), pro) // pro finds kanuu.SubscriptionFromContext(c.Request.Context())
 	// snippet: end
 }

@@ -5,19 +5,15 @@ package readme
 import (
 	"context"
 	"log"
-	"log/slog"
 	"net/http"
 	"os"
 
 	"github.com/kanuu-io/kanuu-go"
 )
 
-func netHTTP(mux *http.ServeMux) {
+func netHTTP(mux *http.ServeMux, pro http.Handler) {
 	// snippet: net/http
-	client, err := kanuu.NewClient(kanuu.Config{
-		APIKey: os.Getenv("KANUU_API_KEY"),
-		Logger: slog.Default(), // hears why something failed, and what to do; silent without it
-	})
+	client, err := kanuu.NewClientFromEnv() // KANUU_API_KEY, and KANUU_BASE_URL for a stand-in
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -30,15 +26,10 @@ func netHTTP(mux *http.ServeMux) {
 		return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
 	})
 
-	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, &kanuu.RedirectOptions{LoginURL: "/login"}))
-	// snippet: end
-}
-
-func gated(mux *http.ServeMux, client *kanuu.Client, who kanuu.IdentifierResolver, pro http.Handler) {
-	// snippet: gate
 	gate := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/login"})
 
-	mux.Handle("/pro", gate.Handler(who, pro)) // net/http; pro finds kanuu.SubscriptionFromContext(r.Context())
+	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, &kanuu.RedirectOptions{LoginURL: "/login"}))
+	mux.Handle("/pro", gate.Handler(who, pro)) // pro finds kanuu.SubscriptionFromContext(r.Context())
 	// snippet: end
 }
 

@@ -2,6 +2,7 @@ package readme
 
 import (
 	"log"
+	"log/slog"
 	"os"
 
 	"github.com/redis/rueidis"
@@ -23,7 +24,12 @@ func shared() (*kanuu.Client, error) {
 	}
 	defer cache.Close()
 
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: os.Getenv("KANUU_API_KEY"), Cache: cache})
+	client, err := kanuu.NewClient(kanuu.Config{
+		APIKey:  os.Getenv("KANUU_API_KEY"),
+		BaseURL: os.Getenv("KANUU_BASE_URL"),
+		Logger:  slog.Default(), // hears why something failed, and what to do; silent without it
+		Cache:   cache,
+	})
 	// snippet: end
 
 	return client, err
