@@ -22,6 +22,12 @@ type GateOptions struct {
 	// that do not navigate.
 	LoginURL string
 
+	// ReturnParam is the name of the parameter of LoginURL, such as "next", that
+	// tells it the path and query which a visitor came for by GET, so that the
+	// login can lead back there; none of over 2 KiB. The login must take local paths alone, as
+	// anybody can put anything there. Empty: LoginURL goes out as it is.
+	ReturnParam string
+
 	// Plans narrows whom to let in: the subscription must be on one of these of
 	// Paddle's plan ids. Empty: any plan.
 	Plans []int64
@@ -66,6 +72,10 @@ func NewGate(client *Client, options *GateOptions) *Gate {
 	mustBeLocal("GateOptions.BillingURL", options.BillingURL)
 	mustBeLocal("GateOptions.LoginURL", options.LoginURL)
 
+	if options.ReturnParam != "" && options.LoginURL == "" {
+		panic("kanuu: GateOptions.ReturnParam is a parameter of GateOptions.LoginURL, which is empty: set both, or none")
+	}
+
 	return &Gate{
 		client:  client,
 		plans:   slices.Clone(options.Plans),
@@ -73,7 +83,8 @@ func NewGate(client *Client, options *GateOptions) *Gate {
 		lenient: options.LetAnybodyInDuringOutages,
 		refusal: refusal{
 			log: client.log, message: "kanuu: not let through the gate",
-			loginURL: options.LoginURL, billingURL: options.BillingURL, onError: options.OnError,
+			loginURL: options.LoginURL, returnParam: options.ReturnParam, billingURL: options.BillingURL,
+			onError: options.OnError,
 		},
 	}
 }

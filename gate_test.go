@@ -2,6 +2,8 @@ package kanuu_test
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -31,6 +33,40 @@ func TestNewGatePanics(t *testing.T) {
 	assert.PanicsWithValue(t, `kanuu: GateOptions.BillingURL "https://kanuu.io" is not a path of this application: start it with one slash, such as "/billing"`,
 		func() { kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "https://kanuu.io"}) })
 	assert.Panics(t, func() { kanuu.NewGate(client, &kanuu.GateOptions{LoginURL: "//evil.example"}) })
+	assert.PanicsWithValue(t, "kanuu: GateOptions.ReturnParam is a parameter of GateOptions.LoginURL, which is empty: set both, or none",
+		func() { kanuu.NewGate(client, &kanuu.GateOptions{ReturnParam: "next"}) })
 	assert.Panics(t, func() { kanuu.NewGate(client, nil).Handler(nil, http.NotFoundHandler()) })
 	assert.Panics(t, func() { kanuu.NewGate(client, nil).Handler(who, nil) })
+}
+
+// What the login is told is a path of this application, whatever the request has.
+func TestReturnParam(t *testing.T) {
+	t.Parallel()
+
+	client, _ := setup(t)
+	nobody := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return kanuu.Identity{}, kanuu.ErrUnauthenticated })
+
+	for name, tc := range map[string]struct{ login, target, want string }{
+		"path":              {"/login", "/pro", "/login?next=%2Fpro"},
+		"query":             {"/login", "/pro?a=b&next=c", "/login?next=%2Fpro%3Fa%3Db%26next%3Dc"},
+		"login has a query": {"/login?lang=de#top", "/pro", "/login?lang=de&next=%2Fpro#top"},
+		"another host":      {"/login", "//evil.example/pro", "/login"},
+		"backslash":         {"/login", `/\evil.example`, "/login"},
+		"absolute":          {"/login", "http://evil.example/pro", "/login"},
+		"long":              {"/login", "/pro?q=" + strings.Repeat("x", 2<<10), "/login"},
+		"below a prefix":    {"/login", "/app/pro", "/login?next=%2Fapp%2Fpro"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			gate := kanuu.NewGate(client, &kanuu.GateOptions{LoginURL: tc.login, ReturnParam: "next"})
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.RequestURI = tc.target
+
+			w := httptest.NewRecorder()
+			http.StripPrefix("/", gate.Handler(nobody, http.NotFoundHandler())).ServeHTTP(w, r)
+			assert.Equal(t, http.StatusFound, w.Code)
+			assert.Equal(t, tc.want, w.Header().Get("Location"))
+		})
+	}
 }

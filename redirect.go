@@ -238,6 +238,7 @@ func (rd *Redirector) tally(kind visit.Kind, err error) {
 	refused := &rd.client.count.refused
 
 	switch {
+	case err == nil && kind.Mints():
 	case errors.Is(err, ErrCrossOrigin):
 		refused.crossOrigin.Add(1)
 	case errors.Is(err, ErrUnauthenticated):

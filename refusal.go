@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -23,21 +24,49 @@ type refusal struct {
 	// Where a browser goes instead of getting an error; empty: nowhere.
 	loginURL   string
 	billingURL string
+
+	returnParam string // of loginURL; empty: none
 }
 
 // elsewhere is where a browser goes that can do something about err, and how;
 // empty: nowhere.
-func (f *refusal) elsewhere(kind visit.Kind, err error) (to string, status int) {
+func (f *refusal) elsewhere(r *http.Request, kind visit.Kind, err error) (to string, status int) {
 	switch {
 	case !kind.Navigates():
 		return "", 0
 	case errors.Is(err, ErrUnauthenticated):
-		return f.loginURL, redirectStatus(kind)
+		return f.login(r), redirectStatus(kind)
 	case errors.Is(err, ErrNotSubscribed):
 		return f.billingURL, http.StatusSeeOther
 	default:
 		return "", 0
 	}
+}
+
+// maxReturn is how many bytes of a path and query go along to the login. With all
+// of them escaped, the header still gets through what proxies allow, 8 KiB.
+const maxReturn = 2 << 10
+
+// login is where a visitor logs in, and what for.
+func (f *refusal) login(r *http.Request) string {
+	// The line of the request, whatever has cut from the URL on its way here.
+	cameFor := r.RequestURI
+	if f.returnParam == "" || r.Method == http.MethodPost || len(cameFor) > maxReturn || localurl.Check(cameFor) != nil {
+		return f.loginURL
+	}
+
+	login, err := url.Parse(f.loginURL)
+	if err != nil { // was checked: cannot happen
+		return f.loginURL
+	}
+
+	if login.RawQuery != "" {
+		login.RawQuery += "&"
+	}
+
+	login.RawQuery += url.Values{f.returnParam: {cameFor}}.Encode()
+
+	return login.String()
 }
 
 // answer answers a visit that ended with err: the operator hears the cause, the
@@ -65,7 +94,7 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, kind visit.Kind
 		h.Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 	}
 
-	to, how := f.elsewhere(kind, err)
+	to, how := f.elsewhere(r, kind, err)
 
 	switch {
 	case to != "":
@@ -110,12 +139,12 @@ func (f *refusal) logLine(r *http.Request, err error, status int, left bool) {
 }
 
 // mustBeLocal panics when an option is set to a URL of another origin.
-func mustBeLocal(option, url string) {
-	if url == "" {
+func mustBeLocal(option, raw string) {
+	if raw == "" {
 		return
 	}
 
-	if err := localurl.Check(url); err != nil {
-		panic(fmt.Sprintf("kanuu: %s %q %v", option, url, err))
+	if err := localurl.Check(raw); err != nil {
+		panic(fmt.Sprintf("kanuu: %s %q %v", option, raw, err))
 	}
 }

@@ -57,6 +57,14 @@ func gated() []visit {
 		{name: "subscriber on another plan", headers: click(nil), status: 303, answers: location(Path), subscription: subscribed, gate: changed(func(o *kanuu.GateOptions) { o.Plans = []int64{1} })},
 		{name: "subscriber whom the predicate refuses", headers: click(nil), status: 303, answers: location(Path), subscription: subscribed, gate: changed(func(o *kanuu.GateOptions) { o.Allow = func(kanuu.Subscription) bool { return false } })},
 		{name: "nobody logged in, click", user: nobody, headers: click(nil), status: 302, answers: location("/login"), gate: door},
+		{
+			name: "nobody logged in, click, who is to come back", user: nobody, query: "?page=2&of=a%26b", headers: click(nil), status: 302,
+			answers: location("/login?next=%2Fpro%3Fpage%3D2%26of%3Da%2526b"), gate: changed(func(o *kanuu.GateOptions) { o.ReturnParam = "next" }),
+		},
+		{
+			name: "nobody logged in, form, who cannot come back", method: "POST", user: nobody, headers: click(map[string]string{"Origin": "SELF"}),
+			status: 303, answers: location("/login"), gate: changed(func(o *kanuu.GateOptions) { o.ReturnParam = "next" }),
+		},
 		{name: "nobody logged in, fetch", user: nobody, headers: script(nil), status: 401, lacks: []string{"Location"}, body: problem, gate: door},
 		{name: "nobody logged in, no login page", user: nobody, headers: click(nil), status: 401, body: page},
 		{name: "Kanuu: 503, click", headers: click(nil), fault: down, status: 503, answers: map[string]string{"Retry-After": "10"}, lacks: []string{"Location"}, body: page, gate: door},

@@ -111,6 +111,19 @@ func TestGorilla(t *testing.T) {
 	}
 }
 
+func TestReturn(t *testing.T) {
+	t.Parallel()
+
+	client, _ := setup(t)
+	nobody := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
+		return kanuu.Identity{}, kanuu.ErrUnauthenticated
+	})
+	app := guide.WithReturn(client, nobody, http.NotFoundHandler())
+
+	assert.Equal(t, "/login?next=%2Fpro%3Fpage%3D2", get(app, "/pro?page=2", nil).Header().Get("Location"))
+	assert.Equal(t, "/login?next=%2Fbilling", get(app, "/billing", nil).Header().Get("Location"))
+}
+
 func TestJWT(t *testing.T) {
 	t.Parallel()
 
