@@ -64,9 +64,15 @@ func (k *Kanuu) serveAPI(w http.ResponseWriter, r *http.Request, at location) {
 
 // authorized compares digests, which have one length whatever was sent.
 func (k *Kanuu) authorized(r *http.Request) bool {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	token, ok := bearer(r)
 	sent, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(k.apiKey))
-	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(sent[:], want[:]) == 1
+	return ok && subtle.ConstantTimeCompare(sent[:], want[:]) == 1
+}
+
+// bearer is what the caller means to be authorized by.
+func bearer(r *http.Request) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return token, strings.EqualFold(scheme, "Bearer")
 }
 
 func (k *Kanuu) createNonce(w http.ResponseWriter, r *http.Request, at location, in input) {

@@ -168,9 +168,11 @@ func TestRefusals(t *testing.T) {
 	}
 	t.Run("unknown call", func(t *testing.T) {
 		t.Parallel()
-		a := call(t, s.URL+"/api/nonces", `{}`)
-		assert.Equal(t, http.StatusNotFound, a.StatusCode)
-		assert.JSONEq(t, `{"message":"The route api/nonces could not be found."}`, a.body)
+		for _, path := range []string{"api/nonces", "api/nonce/", "api/nonce/42", "api/", "nonce"} {
+			a := call(t, s.URL+"/"+path, `{}`)
+			assert.Equal(t, http.StatusNotFound, a.StatusCode, path)
+			assert.JSONEq(t, `{"message":"The route `+path+` could not be found."}`, a.body)
+		}
 	})
 }
 

@@ -13,19 +13,11 @@ import (
 
 // What is below /control: a page for people, and the same as JSON for programs.
 
-// controlPath finds the part of a path that is for the control page: "/control"
-// itself, a file of it, or a call below /control/api.
-func controlPath(path string) (tail string, ok bool) {
-	const page, calls = "/control", "/control/api/"
-	for _, file := range []string{page, page + "/", page + "/public-key.pem"} {
-		if strings.HasSuffix(path, file) {
-			return file, true
-		}
-	}
-	if i := strings.LastIndex(path, calls); i >= 0 && !strings.Contains(path[i+len(calls):], "/") {
-		return path[i:], true
-	}
-	return "", false
+// isControl reports whether a path is for the control page: the page itself, a
+// file of it, or a call.
+func isControl(path string) bool {
+	return slices.Contains([]string{"/control", "/control/", "/control/public-key.pem"}, path) ||
+		strings.HasPrefix(path, "/control/api/")
 }
 
 func (k *Kanuu) serveControl(w http.ResponseWriter, r *http.Request, at location) {

@@ -51,7 +51,7 @@ func ExampleNewServer() {
 func ExampleNew() {
 	// An app that brings its own Kanuu along while it is developed.
 	mux := http.NewServeMux()
-	mux.Handle("/fake/", kanuutest.New(&kanuutest.Options{ReturnURL: "/account"}))
+	mux.Handle("/fake/", http.StripPrefix("/fake", kanuutest.New(&kanuutest.Options{ReturnURL: "/account"})))
 	app := httptest.NewServer(mux)
 	defer app.Close()
 

@@ -4,10 +4,12 @@
 // asked. Nothing leaves the machine, and no account is needed.
 //
 // [NewServer] starts one on a free loopback port; [New] gives the same as an
-// [http.Handler] to mount anywhere, also below a base path and with or without
-// [http.StripPrefix]:
+// [http.Handler]. To mount it below a base path, take that off:
 //
-//	mux.Handle("/fake/", kanuutest.New(nil)) // base URL: http://localhost:8080/fake
+//	fake := http.StripPrefix("/fake", kanuutest.New(nil))
+//	mux.Handle("/fake/", fake) // base URL: http://localhost:8080/fake
+//
+// Any other base URL fails as it would at Kanuu: with a 404, which is recorded.
 //
 // A subscription belongs to an identifier and changes in three ways: a test
 // sets it with [Kanuu.SetSubscription], somebody clicks in the portal, or time
@@ -50,8 +52,8 @@
 // later. An error is {"error": "…"}: 400 and 415 for what is not such JSON (a
 // name that is not known is an error, too), 422 for what cannot be done, 403 for
 // another site or a host name that is not local; see [Options.ControlHosts].
-// There is no key to the control page, and none is shown on it. A fake cannot be
-// mounted below a path that ends in /control.
+// There is no key to the control page, and none is shown on it: what comes with a
+// bearer token was meant for Kanuu's API, and is a 404.
 //
 // Everything lives in memory and is safe for concurrent use. The newest 10,000
 // links, sessions and recorded requests are kept. This is no production
@@ -153,8 +155,8 @@ type Kanuu struct {
 // New returns a fake to mount as a handler. Nil options are the defaults, and
 // options are copied: later changes to them have no effect.
 //
-// The URLs it hands out start with the scheme, the Host and the base path of
-// the request that asked for them.
+// The URLs it hands out start with the scheme and the Host of the request that
+// asked for them, and with the base path that [http.StripPrefix] took off it.
 func New(opts *Options) *Kanuu {
 	var o Options
 	if opts != nil {
@@ -209,7 +211,8 @@ func (k *Kanuu) Reset() {
 }
 
 // ServeHTTP answers the API below /api, the portal below /manage and the control
-// page below /control.
+// page below /control. A call of the API that went astray gets a 404, as Laravel
+// writes it.
 func (k *Kanuu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at, ok := k.locate(r)
 	switch {
@@ -229,49 +232,43 @@ func (k *Kanuu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type location struct {
 	prefix  string // base path, escaped, without a slash at its end
 	control string // "/control", "/control/api/state"; empty for all else
-	api     string // "/api/nonce"; empty for the portal
+	api     string // "/api/nonce", or what was asked for in its place; empty for the portal
 	nonce   string // the portal's last path segment; empty for the bare portal
 }
 
-// locate goes by the end of the path, since the fake does not know where it is
-// mounted. RequestURI still has the base path that http.StripPrefix took away.
-func (k *Kanuu) locate(r *http.Request) (location, bool) {
+// locate goes by the path that is left of what was asked for: RequestURI still
+// has the base path that http.StripPrefix took away.
+func (k *Kanuu) locate(r *http.Request) (at location, ok bool) {
 	path := "/" + strings.TrimPrefix(r.URL.EscapedPath(), "/")
-	at, tail, ok := k.split(path)
-	if !ok {
-		return location{}, false
-	}
-	if u, err := url.ParseRequestURI(r.RequestURI); err == nil && strings.HasSuffix(u.EscapedPath(), tail) {
-		path = u.EscapedPath()
+	asked := path
+	if u, err := url.ParseRequestURI(r.RequestURI); err == nil && strings.HasSuffix(u.EscapedPath(), path) {
+		asked = u.EscapedPath()
 	}
 	// An empty segment is a base URL that was joined wrongly (and "//host"
 	// would send a browser to another host).
-	if strings.Contains(path, "//") {
-		return location{}, false
+	if strings.Contains(asked, "//") {
+		path = asked
 	}
-	at.prefix = strings.TrimSuffix(path, tail)
-	return at, true
+	_, hasKey := bearer(r)
+	at, ok = k.split(path, hasKey)
+	at.prefix = strings.TrimSuffix(asked, path)
+	return at, ok
 }
 
-func (k *Kanuu) split(path string) (at location, tail string, ok bool) {
+func (k *Kanuu) split(path string, hasKey bool) (at location, ok bool) {
 	portal := "/manage/" + k.team
-	if strings.HasSuffix(path, portal) {
-		return location{}, portal, true
-	}
-	if tail, ok := controlPath(path); ok {
-		return location{control: tail}, tail, true
-	}
-	slash := strings.LastIndexByte(path, '/')
-	before, last := path[:slash], path[slash+1:]
+	nonce, isLink := strings.CutPrefix(path, portal+"/")
 	switch {
-	case last == "":
-		return location{}, "", false
-	case strings.HasSuffix(before, portal):
-		return location{nonce: last}, portal + "/" + last, true
-	case strings.HasSuffix(before, "/api"):
-		return location{api: "/api/" + last}, "/api/" + last, true
+	case path == portal:
+		return location{}, true
+	case isLink && nonce != "" && !strings.Contains(nonce, "/"):
+		return location{nonce: nonce}, true
+	case isControl(path) && !hasKey:
+		return location{control: path}, true
+	case hasKey, strings.Contains(path, "/api/"): // also to a wrong base URL
+		return location{api: path}, true
 	}
-	return location{}, "", false
+	return location{}, false
 }
 
 // origin is the scheme and host under which the caller reached the fake.

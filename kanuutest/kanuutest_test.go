@@ -110,10 +110,10 @@ func TestMounting(t *testing.T) {
 		prefix string
 	}{
 		"at the root":         {func(m *http.ServeMux, h http.Handler) { m.Handle("/", h) }, ""},
-		"below a path":        {func(m *http.ServeMux, h http.Handler) { m.Handle("/fake/kanuu/", h) }, "/fake/kanuu"},
-		"with StripPrefix":    {func(m *http.ServeMux, h http.Handler) { m.Handle("/fake/", http.StripPrefix("/fake", h)) }, "/fake"},
+		"below a path":        {func(m *http.ServeMux, h http.Handler) { m.Handle("/fake/", http.StripPrefix("/fake", h)) }, "/fake"},
+		"below a longer one":  {func(m *http.ServeMux, h http.Handler) { m.Handle("/a/b/", http.StripPrefix("/a/b", h)) }, "/a/b"},
 		"stripped of a slash": {func(m *http.ServeMux, h http.Handler) { m.Handle("/fake/", http.StripPrefix("/fake/", h)) }, "/fake"},
-		"below /api itself":   {func(m *http.ServeMux, h http.Handler) { m.Handle("/api/", h) }, "/api"},
+		"below /api itself":   {func(m *http.ServeMux, h http.Handler) { m.Handle("/api/", http.StripPrefix("/api", h)) }, "/api"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -172,18 +172,76 @@ func TestTLS(t *testing.T) {
 
 func TestHandlerWithoutServer(t *testing.T) {
 	t.Parallel()
-	req := newCall(t, "http://shop.test/fake/api/nonce", `{"identifier":"42"}`)
+	req := newCall(t, "http://shop.test/api/nonce", `{"identifier":"42"}`)
 	rec := httptest.NewRecorder()
 	kanuutest.New(nil).ServeHTTP(rec, req)
 	assert.Equal(t, http.StatusCreated, rec.Code)
-	assert.Contains(t, rec.Body.String(), `"url":"http://shop.test/fake/manage/acme/`)
+	assert.Contains(t, rec.Body.String(), `"url":"http://shop.test/manage/acme/`)
+}
+
+// A base URL that is not the fake's fails as at Kanuu, and the record shows what
+// was asked for.
+func TestWrongBaseURL(t *testing.T) {
+	t.Parallel()
+	for name, base := range map[string]string{
+		"with the API's path":     "/api",
+		"with some path":          "/foo/bar",
+		"joined with a slash":     "/",
+		"a path and a slash":      "/x/",
+		"the portal's":            "/manage/acme",
+		"the control page's":      "/control",
+		"a path to be escaped":    "/a%20b",
+		"below what is not there": "/x/control",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, nil)
+			for _, path := range []string{noncePath, subscriptionPath} {
+				a := call(t, s.URL+base+path, `{"identifier":"42"}`)
+				assert.Equal(t, http.StatusNotFound, a.StatusCode)
+				assert.Equal(t, "application/json", a.Header.Get("Content-Type"))
+				assert.JSONEq(t, `{"message":"The route `+strings.TrimPrefix(base, "/")+path+` could not be found."}`, a.body)
+			}
+			asked := s.Requests()
+			require.Len(t, asked, 2)
+			assert.Equal(t, base+noncePath, asked[0].Path)
+			assert.Equal(t, http.StatusNotFound, asked[0].Status)
+			assert.Equal(t, "42", asked[0].Identifier())
+			assert.Contains(t, visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control").body, "<code>POST "+base+noncePath+"</code>")
+		})
+	}
+}
+
+// The base path that a mount takes away is not a part of the wrong one.
+func TestWrongBaseURLBelowAPath(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	k := kanuutest.New(nil)
+	mux.Handle("/fake/", http.StripPrefix("/fake", k))
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	a := call(t, srv.URL+"/fake/api/api/nonce", `{"identifier":"42"}`)
+	assert.Equal(t, http.StatusNotFound, a.StatusCode)
+	assert.Equal(t, "/api/api/nonce", k.Requests()[0].Path)
+}
+
+// There is one portal and one control page.
+func TestPagesBelowAnotherPath(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	_, link := mint(t, s.URL, "42")
+	path := strings.TrimPrefix(link, s.URL)
+	for _, path := range []string{"/x" + path, "/x/manage/acme", "/x/control", "/x/control/", "/x/control/public-key.pem", "/x/control/api/state"} {
+		assert.Equal(t, http.StatusNotFound, visit(t, http.DefaultClient, http.MethodGet, s.URL+path).StatusCode, path)
+	}
+	assert.Equal(t, http.StatusOK, visit(t, http.DefaultClient, http.MethodGet, link).StatusCode, "nothing was used up")
 }
 
 func TestNowhere(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	for _, path := range []string{
-		"/", "/nonce", "/api/nonce/", "//api/nonce", "/x//api/nonce",
+		"/", "/nonce", "/api",
 		"/manage", "/manage/other", "/manage/other/d3e2", "/manage/acme/", "//evil.test/manage/acme", "/manage/acme/a/b",
 	} {
 		a := visit(t, http.DefaultClient, http.MethodGet, s.URL+path)

@@ -17,7 +17,7 @@ const (
 type Request struct {
 	Time   time.Time // by the fake's clock
 	Method string
-	Path   string // the API's own path, "/api/nonce", without a base path
+	Path   string // "/api/nonce", without the base path of the mount; another one was a 404
 	Header http.Header
 	Body   []byte // at most the first MiB
 	Status int    // of the answer; 0: none yet, or none at all

@@ -112,7 +112,7 @@ func TestEnvironment(t *testing.T) {
 		"base URL, not asked":     {func(s *doctor.Setup) { s.BaseURL = "kanuu.io" }, "certificate", doctor.Skip, nil},
 		"base URL in plain http":  {func(s *doctor.Setup) { s.BaseURL = "http://kanuu.io" }, "base url", doctor.Fail, []string{"use https"}},
 		"base URL with password":  {func(s *doctor.Setup) { s.BaseURL = "https://u:s3cret@kanuu.io" }, "base url", doctor.Fail, []string{"has a user in it"}},
-		"base URL with a path":    {func(s *doctor.Setup) { s.BaseURL += "/nowhere" }, "key accepted", doctor.OK, nil}, // the fake goes by the path's end
+		"base URL with a path":    {func(s *doctor.Setup) { s.BaseURL += "/nowhere" }, "key accepted", doctor.Fail, []string{"404", "KANUU_BASE_URL is Kanuu's"}},
 		"no public key":           {func(s *doctor.Setup) { s.PublicKey = "" }, "public key", doctor.Warn, []string{"PADDLE_PUBLIC_KEY is not set"}},
 		"public key with \\n": {
 			func(s *doctor.Setup) { s.PublicKey = strings.ReplaceAll(s.PublicKey, "\n", `\n`) }, "public key", doctor.OK, nil,
