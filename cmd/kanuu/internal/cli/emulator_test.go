@@ -207,6 +207,26 @@ export PADDLE_PUBLIC_KEY='-----BEGIN PUBLIC KEY-----\\nMII[A-Za-z0-9+/=\\]+\\n--
 	require.Error(t, err, "the port is free again")
 }
 
+// A base URL that is not the emulator's is a 404, and its path is in the log.
+func TestEmulatorWithWrongBaseURL(t *testing.T) {
+	t.Parallel()
+
+	box := startEmulator(t)
+
+	for _, path := range []string{"/api", "/foo/bar", "/control"} {
+		got := run(t, box.env.with("KANUU_BASE_URL", box.env["KANUU_BASE_URL"]+path), "nonce", "user:42")
+
+		assert.Equal(t, 1, got.code, path)
+		assert.Contains(t, got.stderr, "The route "+path[1:]+"/api/nonce could not be found.")
+		box.stderr.await(t, "POST "+path+"/api/nonce", "404", "user:42")
+	}
+
+	// What people do on the control page is no call.
+	box.control(t, "reset", "{}")
+	box.stop()
+	assert.NotContains(t, box.stderr.String(), "/control/api/reset")
+}
+
 // A link is not for the log.
 func TestEmulatorLogsNoSecret(t *testing.T) {
 	t.Parallel()

@@ -47,7 +47,7 @@ func (e Event) after(begun time.Time) Event {
 // reportCalls reports the calls of the API that next answers.
 func reportCalls(next http.Handler, report func(Event)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.URL.Path, "/api/") {
+		if !isCall(r) {
 			next.ServeHTTP(w, r)
 
 			return
@@ -59,7 +59,7 @@ func reportCalls(next http.Handler, report func(Event)) http.Handler {
 		r.Body = body
 
 		defer func() {
-			e := Event{Kind: Call, Name: r.Method + " " + r.URL.Path, Identifier: identifierOf(body.seen.Bytes()), Status: answer.status}
+			e := Event{Kind: Call, Name: r.Method + " " + r.URL.EscapedPath(), Identifier: identifierOf(body.seen.Bytes()), Status: answer.status}
 			if answer.status == 0 {
 				e.Error = "the connection was dropped"
 			}
@@ -69,6 +69,15 @@ func reportCalls(next http.Handler, report func(Event)) http.Handler {
 
 		next.ServeHTTP(answer, r)
 	})
+}
+
+// isCall tells calls of the API, also those to a wrong base URL, from what people
+// and programs do on the control page, which takes no key.
+func isCall(r *http.Request) bool {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+
+	return strings.Contains(r.URL.Path, "/api/") &&
+		(strings.EqualFold(scheme, "Bearer") || !strings.HasPrefix(r.URL.Path, "/control/"))
 }
 
 // copying keeps what is read of a body.
