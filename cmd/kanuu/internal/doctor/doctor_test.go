@@ -71,6 +71,21 @@ func TestHarmless(t *testing.T) {
 	assert.JSONEq(t, `{"identifier":"kanuu-doctor"}`, string(asked[0].Body))
 }
 
+// A proxy may have Kanuu below such a path: then it is right.
+func TestBaseURLOfAProxy(t *testing.T) {
+	t.Parallel()
+
+	mux := http.NewServeMux()
+	mux.Handle("/billing/api/", http.StripPrefix("/billing/api", kanuutest.New(nil)))
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+
+	findings := examine(t, doctor.Setup{APIKey: kanuutest.DefaultAPIKey, BaseURL: server.URL + "/billing/api"})
+
+	assertFinding(t, findings["base url"], doctor.Warn, "leave /api out: set KANUU_BASE_URL to "+server.URL+"/billing, unless a proxy has Kanuu there")
+	assertFinding(t, findings["key accepted"], doctor.OK)
+}
+
 // Only the API call carries the key: the base URL and the webhook get none.
 func TestKeyGoesNowhereElse(t *testing.T) {
 	t.Parallel()
@@ -112,8 +127,23 @@ func TestEnvironment(t *testing.T) {
 		"base URL, not asked":     {func(s *doctor.Setup) { s.BaseURL = "kanuu.io" }, "certificate", doctor.Skip, nil},
 		"base URL in plain http":  {func(s *doctor.Setup) { s.BaseURL = "http://kanuu.io" }, "base url", doctor.Fail, []string{"use https"}},
 		"base URL with password":  {func(s *doctor.Setup) { s.BaseURL = "https://u:s3cret@kanuu.io" }, "base url", doctor.Fail, []string{"has a user in it"}},
-		"base URL with a path":    {func(s *doctor.Setup) { s.BaseURL += "/nowhere" }, "key accepted", doctor.Fail, []string{"404", "KANUU_BASE_URL is Kanuu's"}},
-		"no public key":           {func(s *doctor.Setup) { s.PublicKey = "" }, "public key", doctor.Warn, []string{"PADDLE_PUBLIC_KEY is not set"}},
+		"base URL with a path":    {func(s *doctor.Setup) { s.BaseURL += "/some/where/" }, "base url", doctor.OK, nil},
+		"base URL, nothing there": {
+			func(s *doctor.Setup) { s.BaseURL += "/some/where/" }, "key accepted", doctor.Fail,
+			[]string{"404", "leave /some/where out: set KANUU_BASE_URL to " + setup.BaseURL},
+		},
+		"base URL with /api": {
+			func(s *doctor.Setup) { s.BaseURL += "/api" }, "base url", doctor.Warn,
+			[]string{"ends in /api", "leave /api out: set KANUU_BASE_URL to " + setup.BaseURL},
+		},
+		"base URL with /api/": {
+			func(s *doctor.Setup) { s.BaseURL += "/api/" }, "key accepted", doctor.Fail,
+			[]string{"404", "leave /api out: set KANUU_BASE_URL to " + setup.BaseURL},
+		},
+		"base URL with /api, no key": {
+			func(s *doctor.Setup) { s.BaseURL, s.APIKey = s.BaseURL+"/api", "" }, "base url", doctor.Warn, []string{"leave /api out"},
+		},
+		"no public key": {func(s *doctor.Setup) { s.PublicKey = "" }, "public key", doctor.Warn, []string{"PADDLE_PUBLIC_KEY is not set"}},
 		"public key with \\n": {
 			func(s *doctor.Setup) { s.PublicKey = strings.ReplaceAll(s.PublicKey, "\n", `\n`) }, "public key", doctor.OK, nil,
 		},
@@ -155,6 +185,7 @@ func TestAnswersOfKanuu(t *testing.T) {
 		"throttled":        {kanuutest.Fault{Status: 429, Header: slow}, doctor.Warn, "again in a moment"},
 		"down":             {kanuutest.Fault{Status: 503, Header: slow}, doctor.Fail, "wait for Kanuu"},
 		"not Kanuu":        {kanuutest.Fault{Body: "<html>hello"}, doctor.Fail, "KANUU_BASE_URL is Kanuu's"},
+		"no such call":     {kanuutest.Fault{Status: 404}, doctor.Fail, "KANUU_BASE_URL is Kanuu's"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

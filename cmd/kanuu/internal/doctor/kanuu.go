@@ -69,6 +69,7 @@ func (d *doctor) checkBaseURL(ctx context.Context) (met meeting, reached bool) {
 
 	base := cmp.Or(d.BaseURL, kanuu.DefaultBaseURL)
 	met = d.meet(ctx, base)
+	path, without := surplus(base)
 
 	switch {
 	case met.certificateErr() != nil: // the next check has more to say
@@ -79,11 +80,40 @@ func (d *doctor) checkBaseURL(ctx context.Context) (met meeting, reached bool) {
 		return met, false
 	case d.BaseURL == "":
 		d.say(checkBaseURL, OK, base+" answers ("+kanuu.EnvBaseURL+" is not set)", "")
+	case path == apiPath:
+		d.say(checkBaseURL, Warn, base+" answers, and ends in "+apiPath+", which the library adds by itself",
+			leaveOut(path, without)+", unless a proxy has Kanuu there")
 	default:
 		d.say(checkBaseURL, OK, base+" answers", "")
 	}
 
 	return met, met.err == nil
+}
+
+// apiPath is what the paths of all calls begin with.
+const apiPath = "/api"
+
+// surplus is what is too much at the end of a base URL, where the API is not
+// there, and the base URL without it: its whole path, or what people copy from
+// the API's pages.
+func surplus(base string) (path, without string) {
+	base = strings.TrimRight(base, "/")
+	if without, ok := strings.CutSuffix(base, apiPath); ok {
+		return apiPath, without
+	}
+
+	u, err := url.Parse(base)
+	if err != nil { // it was checked
+		return "", base
+	}
+
+	path = u.EscapedPath()
+
+	return path, strings.TrimSuffix(base, path)
+}
+
+func leaveOut(path, without string) string {
+	return "leave " + path + " out: set " + kanuu.EnvBaseURL + " to " + without
 }
 
 // meeting is the answer to a request without a key.
@@ -203,6 +233,8 @@ func (d *doctor) checkAccepted(ctx context.Context, validKey, reached bool) {
 
 	_, err = client.FetchSubscription(ctx, Identifier)
 	detail := strings.TrimPrefix(fmt.Sprint(err), "kanuu: ")
+	answer, _ := errors.AsType[*kanuu.APIError](err)
+	path, without := surplus(d.BaseURL)
 
 	switch {
 	case err == nil:
@@ -216,6 +248,8 @@ func (d *doctor) checkAccepted(ctx context.Context, validKey, reached bool) {
 		d.say(checkAccepted, Warn, detail, "run this again in a moment: Kanuu did not come to look at the key")
 	case errors.Is(err, kanuu.ErrUnavailable):
 		d.say(checkAccepted, Fail, detail, "wait for Kanuu to come back: its server answers, its API does not")
+	case answer != nil && answer.Status == http.StatusNotFound && path != "":
+		d.say(checkAccepted, Fail, detail, leaveOut(path, without))
 	default:
 		d.say(checkAccepted, Fail, detail, "check that "+kanuu.EnvBaseURL+" is Kanuu's, and that no proxy answers in its place")
 	}
