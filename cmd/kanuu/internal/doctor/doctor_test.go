@@ -108,6 +108,30 @@ func TestKeyGoesNowhereElse(t *testing.T) {
 	assert.Equal(t, []string{"HEAD / ", "POST /api/subscription Bearer kanuu-test-key", "POST /webhooks "}, seen)
 }
 
+// Somebody pasted the emulator's key without its address: nobody is asked, and
+// the key stays here.
+func TestEmulatorsKeyForKanuu(t *testing.T) {
+	t.Parallel()
+
+	for name, tt := range map[string]struct{ base, says string }{
+		"not set":    {"", "KANUU_BASE_URL is not set"},
+		"Kanuu":      {kanuu.DefaultBaseURL, "KANUU_BASE_URL is https://kanuu.io"},
+		"with slash": {kanuu.DefaultBaseURL + "/", "KANUU_BASE_URL is https://kanuu.io"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			findings := examine(t, doctor.Setup{APIKey: kanuutest.DefaultAPIKey, BaseURL: tt.base})
+
+			assertFinding(t, findings["api key"], doctor.OK)
+			assertFinding(t, findings["base url"], doctor.Fail, tt.says, "the emulator's own key", "`kanuu emulator` printed", "Kanuu dashboard")
+			for _, check := range []string{"certificate", "clock", "key accepted"} {
+				assertFinding(t, findings[check], doctor.Skip)
+			}
+		})
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 

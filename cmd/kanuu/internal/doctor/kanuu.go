@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kanuu-io/kanuu-go"
+	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
 // The names of the checks.
@@ -68,6 +69,13 @@ func (d *doctor) checkBaseURL(ctx context.Context) (met meeting, reached bool) {
 	}
 
 	base := cmp.Or(d.BaseURL, kanuu.DefaultBaseURL)
+
+	if strings.TrimRight(base, "/") == kanuu.DefaultBaseURL && d.APIKey == kanuutest.DefaultAPIKey {
+		d.sayStrayKey()
+
+		return meeting{}, false
+	}
+
 	met = d.meet(ctx, base)
 	path, without := surplus(base)
 
@@ -88,6 +96,17 @@ func (d *doctor) checkBaseURL(ctx context.Context) (met meeting, reached bool) {
 	}
 
 	return met, met.err == nil
+}
+
+// sayStrayKey is for the emulator's own key, which would go to Kanuu.
+func (d *doctor) sayStrayKey() {
+	means := kanuu.EnvBaseURL + " is not set, which means "
+	if d.BaseURL != "" {
+		means = kanuu.EnvBaseURL + " is "
+	}
+
+	d.say(checkBaseURL, Fail, means+kanuu.DefaultBaseURL+", and "+kanuu.EnvAPIKey+" is the emulator's own key: nobody was asked",
+		"paste all lines that `kanuu emulator` printed, or set "+kanuu.EnvAPIKey+" to the key that the Kanuu dashboard shows")
 }
 
 // apiPath is what the paths of all calls begin with.
