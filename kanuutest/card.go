@@ -43,8 +43,8 @@ func newCardForm() cardForm {
 	}}
 }
 
-// filledIn reports whether a form has the fields at all. Tests that post
-// without them pay with the card on file.
+// filledIn reports whether a form has the fields at all. The page always sends
+// them; programs that post without them pay with the card on file.
 func filledIn(form url.Values) bool {
 	for _, f := range newCardForm().Fields {
 		if form.Has(f.ID) {

@@ -20,7 +20,10 @@
 // The portal is one that a customer would see: it sells the plans, asks for a
 // card (any will do), switches, pauses and cancels. A part of its own is for
 // developers: there payments fail, are refunded, and the clock skips to what
-// happens next. A program may post its forms, too, and needs no card:
+// happens next. A program may post its forms, too, and subscribe with no field of
+// the card at all: then the card on file pays, or one that ends in 4242. As soon
+// as there is one of the fields, empty or not, all have to be right: number,
+// expiry, code and holder.
 //
 //	action=subscribe&plan=67
 //

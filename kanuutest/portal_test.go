@@ -668,6 +668,44 @@ func TestCardForm(t *testing.T) {
 	assert.Equal(t, int64(67), p.Subscription("42").PlanID)
 }
 
+// A program that posts no field of the card needs none. The page sends them all.
+func TestSubscribeWithoutCard(t *testing.T) {
+	t.Parallel()
+	over := kanuutest.Subscription{Status: "canceled", PlanID: 1, SubscriptionID: 9, PaidUntil: may4}
+	const card = "&number=5555+5555+5555+4444&expiry=12/30&code=123&holder=Ann"
+	for name, tc := range map[string]struct {
+		before []string // what was done
+		fields string
+		status int
+		card   string
+	}{
+		"none":            {nil, "", http.StatusSeeOther, "4242"},
+		"none, on file":   {[]string{"action=subscribe&plan=1" + card}, "", http.StatusSeeOther, "4444"},
+		"all":             {nil, card, http.StatusSeeOther, "4444"},
+		"all empty":       {nil, "&number=&expiry=&code=&holder=", http.StatusUnprocessableEntity, ""},
+		"one":             {nil, "&number=5555+5555+5555+4444", http.StatusUnprocessableEntity, ""},
+		"one empty":       {nil, "&holder=", http.StatusUnprocessableEntity, ""},
+		"empty, and file": {[]string{"action=subscribe&plan=1" + card}, "&number=&expiry=&code=&holder=", http.StatusUnprocessableEntity, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+			for _, form := range tc.before {
+				p.press(form)
+			}
+			p.SetSubscription("42", over)
+			a := p.post("", "action=subscribe&plan=2"+tc.fields)
+			assert.Equal(t, tc.status, a.StatusCode)
+			if tc.card == "" {
+				assert.Equal(t, over, p.Subscription("42"))
+				return
+			}
+			assert.Equal(t, kanuutest.StatusActive, p.Subscription("42").Status)
+			assert.Contains(t, p.get("").body, "Card ending in "+tc.card)
+		})
+	}
+}
+
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
