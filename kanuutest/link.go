@@ -84,6 +84,14 @@ func (l *links) unused(nonce string) bool {
 	return ok && !found.used
 }
 
+// known reports whether there is such a nonce, used or not.
+func (l *links) known(nonce string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.nonces.byKey[nonce]
+	return ok
+}
+
 // visit lets a session in again: to the bare portal (no nonce), or through a
 // link that was made for its identifier.
 func (l *links) visit(id, nonce string) (v visitor, ok bool) {

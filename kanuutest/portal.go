@@ -98,7 +98,7 @@ func (k *Kanuu) portalGet(w http.ResponseWriter, r *http.Request, at location) {
 	} else {
 		var ok bool
 		if v, ok = k.visitor(r, at); !ok {
-			k.usedLink(w)
+			k.notIn(w, at)
 			return
 		}
 	}
@@ -149,7 +149,7 @@ func (k *Kanuu) portalPost(w http.ResponseWriter, r *http.Request, at location) 
 	}
 	v, ok := k.visitor(r, at)
 	if !ok {
-		k.usedLink(w)
+		k.notIn(w, at)
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -229,9 +229,19 @@ func (k *Kanuu) visitor(r *http.Request, at location) (v visitor, ok bool) {
 	return visitor{}, false
 }
 
-func (k *Kanuu) usedLink(w http.ResponseWriter) {
-	k.notice(w, http.StatusForbidden, "This link was already used",
-		"A link to this page works once. Go back to your application and open it from there again.")
+// notIn answers who has no session for what was asked for.
+func (k *Kanuu) notIn(w http.ResponseWriter, at location) {
+	title, text := "This link is not known",
+		"It was used long ago, or this fake Kanuu was restarted since: a restart forgets all links. "+
+			"Go back to your application and open it from there again."
+	switch {
+	case at.nonce == "", k.links.unused(at.nonce):
+		title, text = "You are not logged in", "Go back to your application and open this page from there."
+	case k.links.known(at.nonce):
+		title, text = "This link was already used",
+			"A link to this page works once. Go back to your application and open it from there again."
+	}
+	k.notice(w, http.StatusForbidden, title, text)
 }
 
 func (k *Kanuu) nonsense(w http.ResponseWriter, status int) {

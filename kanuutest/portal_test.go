@@ -88,21 +88,27 @@ func TestLinkWorksOnce(t *testing.T) {
 	assert.Equal(t, http.StatusOK, visit(t, ann, http.MethodHead, link).StatusCode)
 	assert.Equal(t, http.StatusOK, visit(t, ann, http.MethodGet, s.URL+"/manage/acme").StatusCode)
 
-	for name, url := range map[string]string{
-		"used":      link,
-		"unknown":   s.URL + "/manage/acme/d3e2c48bb1fb4badfa27fe9a03924207",
-		"no link":   s.URL + "/manage/acme",
-		"with junk": link + "x",
+	for name, tc := range map[string]struct{ url, title, remedy string }{
+		"used":      {link, "This link was already used", "open it from there again"},
+		"unknown":   {s.URL + "/manage/acme/d3e2c48bb1fb4badfa27fe9a03924207", "This link is not known", "a restart forgets all links."},
+		"with junk": {link + "x", "This link is not known", "a restart forgets all links."},
+		"no link":   {s.URL + "/manage/acme", "You are not logged in", "open this page from there"},
 	} {
-		refused := visit(t, http.DefaultClient, http.MethodGet, url)
+		refused := visit(t, http.DefaultClient, http.MethodGet, tc.url)
 		assert.Equal(t, http.StatusForbidden, refused.StatusCode, name)
-		assert.Contains(t, refused.body, "This link was already used", name)
+		assert.Contains(t, refused.body, "<h1>"+tc.title+"</h1>", name)
+		assert.Contains(t, refused.body, tc.remedy, name)
+		assert.Contains(t, refused.body, "Go back to your application", name)
 		assert.Contains(t, refused.body, `href="/"`, name)
 		assert.Equal(t, "no-store", refused.Header.Get("Cache-Control"), name)
 		assert.Empty(t, refused.Cookies(), name)
-		assert.Equal(t, http.StatusForbidden, visit(t, http.DefaultClient, http.MethodHead, url).StatusCode, name)
-		assert.Equal(t, http.StatusForbidden, submit(t, http.DefaultClient, url, "action=subscribe&plan=67").StatusCode, name)
+		assert.Equal(t, http.StatusForbidden, visit(t, http.DefaultClient, http.MethodHead, tc.url).StatusCode, name)
+		assert.Equal(t, http.StatusForbidden, submit(t, http.DefaultClient, tc.url, "action=subscribe&plan=67").StatusCode, name)
 	}
+	_, fresh := mint(t, s.URL, "42")
+	early := submit(t, http.DefaultClient, fresh, "action=subscribe&plan=67")
+	assert.Equal(t, http.StatusForbidden, early.StatusCode)
+	assert.Contains(t, early.body, "<h1>You are not logged in</h1>", "the link is not used up")
 	assert.Zero(t, s.Subscription("42"))
 }
 

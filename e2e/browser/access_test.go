@@ -135,7 +135,7 @@ func TestAccessibility(t *testing.T) {
 		p.Look("control, after a failed payment")
 	})
 
-	t.Run("used link", func(t *testing.T) {
+	t.Run("unknown link", func(t *testing.T) {
 		t.Parallel()
 
 		app := startExample(t, "nethttp")
@@ -143,7 +143,7 @@ func TestAccessibility(t *testing.T) {
 		p.Expect("403.*/manage/")
 
 		p.Go(app.box + "/manage/acme/0123456789abcdef0123456789abcdef")
-		p.See(browser.Heading("This link was already used"))
-		p.Look("used link")
+		p.See(browser.Heading("This link is not known"))
+		p.Look("unknown link")
 	})
 }
