@@ -3,6 +3,7 @@ package kanuutest_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"html"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanuu-io/kanuu-go"
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
@@ -46,6 +48,17 @@ func TestControlPage(t *testing.T) {
 	assert.Equal(t, "/control", moved.Header.Get("Location"))
 	assert.Equal(t, http.StatusMethodNotAllowed, visit(t, http.DefaultClient, http.MethodDelete, s.URL+"/control").StatusCode)
 	assert.Equal(t, http.StatusNotFound, visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control/other").StatusCode)
+}
+
+// The clock does not close an application's gate at once: the page says when.
+func TestControlPageNamesTheCache(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	page := visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control").body
+	clock := regexp.MustCompile(`(?s)<section id="clock".*?</section>`).FindString(page)
+	assert.Contains(t, clock, "without a webhook")
+	assert.Contains(t, clock, fmt.Sprintf("after up to %.0f minutes", kanuu.DefaultFresh.Minutes()))
+	assert.Contains(t, clock, fmt.Sprintf("%.0f seconds in the %.0f minutes after", kanuu.DefaultSettling.Seconds(), kanuu.DefaultSettlingWindow.Minutes()))
 }
 
 // Every field has a label or a name, and every id is there once.
