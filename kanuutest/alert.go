@@ -3,6 +3,7 @@ package kanuutest
 import (
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,11 +28,12 @@ func AlertNames() []string { return slices.Clone(alertNames) }
 // returns an error when the identifier is empty, or the name is none of
 // [AlertNames].
 func (k *Kanuu) Trigger(alertName, identifier string) error {
-	_, err := k.trigger(alertName, identifier)
+	_, err := k.trigger(alertName, identifier, nil)
 	return err
 }
 
-func (k *Kanuu) trigger(alertName, identifier string) (*delivery, error) {
+// trigger sends the alert with fields that replace its own, or come in addition.
+func (k *Kanuu) trigger(alertName, identifier string, fields map[string]string) (*delivery, error) {
 	if identifier == "" {
 		return nil, fmt.Errorf("kanuutest: cannot trigger %s: the identifier is empty", alertName)
 	}
@@ -39,7 +41,12 @@ func (k *Kanuu) trigger(alertName, identifier string) (*delivery, error) {
 		return nil, fmt.Errorf("kanuutest: no alert is named %q: use one of %s", alertName, strings.Join(alertNames, ", "))
 	}
 	c := k.invent(alertName, identifier)
-	return k.deliveries.send(c.webhook(k.instalments(c))), nil
+	w := c.webhook(k.instalments(c))
+	maps.Copy(w.Fields, fields)
+	if err := k.deliveries.signer.check(w, fields); err != nil {
+		return nil, fmt.Errorf("kanuutest: cannot trigger %s: %w", alertName, err)
+	}
+	return k.deliveries.send(w), nil
 }
 
 // tell hands changes on to whoever listens, in the order of events.

@@ -361,13 +361,14 @@ const patience = webhookTimeout + time.Second
 
 func (k *Kanuu) callTrigger(r *http.Request, given body) (any, error) {
 	var of struct {
-		Alert      string `json:"alert"`
-		Identifier string `json:"identifier"`
+		Alert      string            `json:"alert"`
+		Identifier string            `json:"identifier"`
+		Fields     map[string]string `json:"fields"`
 	}
 	if err := given.read(&of); err != nil {
 		return nil, err
 	}
-	j, err := k.trigger(of.Alert, of.Identifier)
+	j, err := k.trigger(of.Alert, of.Identifier, of.Fields)
 	if err != nil {
 		return nil, err
 	}

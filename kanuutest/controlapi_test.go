@@ -1,8 +1,10 @@
 package kanuutest_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanuu-io/kanuu-go"
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
@@ -145,6 +148,33 @@ func TestControlCalls(t *testing.T) {
 	assert.Len(t, s.Deliveries(), 1)
 }
 
+// What the fields say is sent, signed, in place of what the alert says.
+func TestControlTriggersWithFields(t *testing.T) {
+	t.Parallel()
+	in := &inbox{}
+	s := start(t, &kanuutest.Options{Webhooks: &kanuutest.WebhookOptions{URL: hookURL, Client: &http.Client{Transport: in}}})
+	sent := read[kanuutest.Delivery](t, control(t, s.URL, "trigger",
+		`{"alert":"subscription_updated","identifier":"42","fields":{"status":"paused","tags[]":"red","passthrough":""}}`))
+	assert.Equal(t, "42", sent.Identifier)
+	assert.Equal(t, "paused", sent.Fields["status"])
+	assert.NotEmpty(t, sent.Fields["old_status"], "the others stay")
+
+	require.Len(t, in.all(), 1)
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: s.URL})
+	require.NoError(t, err)
+	hook, err := kanuu.NewWebhookHandler(client, s.PublicKey(), nil)
+	require.NoError(t, err)
+	var got kanuu.Event
+	hook.On("subscription_updated", func(_ context.Context, e kanuu.Event) error { got = e; return nil })
+	rec := httptest.NewRecorder()
+	hook.ServeHTTP(rec, newForm(t, hookURL, in.all()[0].body))
+	assert.Equal(t, http.StatusOK, rec.Code)
+	assert.Equal(t, "paused", got.Fields.Get("status"))
+	tag, _ := got.Fields.Lookup("tags", "0")
+	assert.Equal(t, "red", tag)
+	assert.Empty(t, got.Identifier, "as one that did not come through Kanuu")
+}
+
 func TestControlCallsGoWrong(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
@@ -166,6 +196,11 @@ func TestControlCallsGoWrong(t *testing.T) {
 		"large":            {"reset", strings.Repeat(" ", 64<<10+1), 413, "the body has more than 65536 bytes"},
 		"unknown alert":    {"trigger", `{"alert":"x","identifier":"42"}`, 422, `no alert is named "x": use one of subscription_created,`},
 		"about nobody":     {"trigger", `{"alert":"subscription_created"}`, 422, "the identifier is empty"},
+		"field of its own": {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"alert_id":"7"}}`, 422, "the field alert_id cannot be set"},
+		"nameless field":   {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"":"7"}}`, 422, "a field has no name"},
+		"field, no text":   {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"quantity":7}}`, 400, "fields is a JSON number"},
+		"deep field":       {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"a` + strings.Repeat("[]", 65) + `":"7"}}`, 422, "more subscripts than PHP takes"},
+		"many fields":      {"trigger", `{"alert":"subscription_created","identifier":"42","fields":` + entries(1000, `"v"`) + `}`, 422, "more fields than PHP takes"},
 		"unknown alert ID": {"resend", `{"alert_id":"7"}`, 422, `no alert has the id "7"`},
 		"no URL":           {"webhooks", `{}`, 422, "url is missing"},
 		"path for a URL":   {"webhooks", `{"url":"/hook"}`, 422, "url is no absolute http or https URL"},

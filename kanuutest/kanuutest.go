@@ -36,7 +36,8 @@
 //
 //	GET  /control/api/state         what there is: a [State]
 //	POST /control/api/advance       {"months": 1, "days": 1, "duration": "1h"}: what is left out is 0
-//	POST /control/api/trigger       {"alert": "subscription_cancelled", "identifier": "42"}
+//	POST /control/api/trigger       {"alert": "subscription_cancelled", "identifier": "42",
+//	                                "fields": {"quantity": "2"}}: these replace the alert's own, or are added
 //	POST /control/api/resend        {"alert_id": "1795478400001"}
 //	POST /control/api/webhooks      {"url": "http://localhost:8080/webhooks/paddle"}
 //	POST /control/api/chaos         a [Chaos]; with "once": true for the next alert alone

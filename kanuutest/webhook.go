@@ -10,6 +10,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -120,13 +122,36 @@ func (s *Signer) Sign(form string) string {
 // Body is the signed form of a webhook.
 func (s *Signer) Body(webhook Webhook) string { return s.body(s.fields(webhook)) }
 
-func (s *Signer) body(fields map[string]string) string {
+func (s *Signer) body(fields map[string]string) string { return s.Sign(encode(fields)) }
+
+func encode(fields map[string]string) string {
 	form := url.Values{}
 	for name, value := range fields {
 		form.Set(name, value)
 	}
 
-	return s.Sign(form.Encode())
+	return form.Encode()
+}
+
+// check says which of the fields that somebody chose cannot be sent in a webhook
+// that has them.
+func (s *Signer) check(webhook Webhook, chosen map[string]string) error {
+	for name := range chosen {
+		switch name {
+		case "":
+			return errors.New("a field has no name")
+		case "alert_id", "alert_name", "p_signature": // a delivery is known by them
+			return fmt.Errorf("the field %s cannot be set", name)
+		}
+	}
+
+	webhook.AlertID = "0" // none of the signer's own is used up
+
+	if _, err := phpform.Parse(encode(s.fields(webhook))); err != nil {
+		return fmt.Errorf("there would be %w", err)
+	}
+
+	return nil
 }
 
 // Request is a webhook as it would arrive at that URL.
