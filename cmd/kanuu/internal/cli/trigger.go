@@ -21,7 +21,10 @@ import (
 )
 
 func (a *app) triggerCommand() *cobra.Command {
-	var at string
+	var (
+		at     string
+		fields []string
+	)
 
 	cmd := &cobra.Command{
 		Use:   "trigger ALERT IDENTIFIER",
@@ -33,9 +36,13 @@ it is; to change it too, click in the portal or on the control page.
 ALERT is one of
   ` + strings.Join(kanuutest.AlertNames(), "\n  ") + `
 
+What the alert says is taken from the subscription, or made up; --field sets one
+of Paddle's fields, or adds one.
+
 Exits with 0 when the application answered 200, and with 4 when not: the
 emulator then goes on trying, as Paddle does.`,
 		Example: `  kanuu trigger subscription_created user:42
+  kanuu trigger subscription_updated user:42 --field status=paused --field paused_reason=delinquent
   kanuu trigger subscription_payment_failed user:42 --emulator http://127.0.0.1:4243`,
 		Args: exactly("ALERT", "IDENTIFIER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,7 +54,12 @@ emulator then goes on trying, as Paddle does.`,
 				return err
 			}
 
-			return a.trigger(cmd.Context(), at, args[0], args[1])
+			chosen, err := parsePairs("--field", fields)
+			if err != nil {
+				return err
+			}
+
+			return a.trigger(cmd.Context(), at, alert{args[0], args[1], chosen})
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			if len(args) > 0 {
@@ -58,6 +70,7 @@ emulator then goes on trying, as Paddle does.`,
 		},
 	}
 
+	cmd.Flags().StringArrayVar(&fields, "field", nil, "`KEY=VALUE` for a field of the alert; repeatable")
 	cmd.Flags().StringVar(&at, "emulator", "", "base `URL` of the emulator (default: "+kanuu.EnvBaseURL+", else http://"+defaultAddr+")")
 
 	return cmd
@@ -81,6 +94,13 @@ const triggerTimeout = 15 * time.Second
 // maxAnswer of the emulator that is read.
 const maxAnswer = 1 << 20
 
+// alert to send, in the control API's words.
+type alert struct {
+	Name       string            `json:"alert"`
+	Identifier string            `json:"identifier"`
+	Fields     map[string]string `json:"fields,omitempty"`
+}
+
 // delivery is what became of an alert, in the control API's words.
 type delivery struct {
 	AlertID    string            `json:"alert_id"`
@@ -94,7 +114,7 @@ type delivery struct {
 	Fields     map[string]string `json:"fields"`
 }
 
-func (a *app) trigger(ctx context.Context, at, alert, identifier string) error {
+func (a *app) trigger(ctx context.Context, at string, send alert) error {
 	base := cmp.Or(at, a.Getenv(kanuu.EnvBaseURL), "http://"+defaultAddr)
 	if !isAbsolute(base) {
 		return usage("write it like http://"+defaultAddr, "the emulator's URL %q is not absolute", base)
@@ -106,7 +126,7 @@ func (a *app) trigger(ctx context.Context, at, alert, identifier string) error {
 			"%s is Kanuu itself, which sends alerts only when something happened", base)
 	}
 
-	sent, err := a.callTrigger(ctx, base, alert, identifier)
+	sent, err := a.callTrigger(ctx, base, send)
 	if err != nil {
 		return err
 	}
@@ -171,12 +191,12 @@ func (d delivery) remedy() string {
 	}
 }
 
-func (a *app) callTrigger(ctx context.Context, base, alert, identifier string) (delivery, error) {
+func (a *app) callTrigger(ctx context.Context, base string, send alert) (delivery, error) {
 	ctx, cancel := context.WithTimeout(ctx, triggerTimeout)
 	defer cancel()
 
-	body, err := json.Marshal(map[string]string{"alert": alert, "identifier": identifier})
-	if err != nil { // two strings: cannot happen
+	body, err := json.Marshal(send)
+	if err != nil { // strings alone: cannot happen
 		return delivery{}, err
 	}
 
@@ -227,6 +247,8 @@ func readDelivery(base string, res *http.Response) (delivery, error) {
 	switch {
 	case err == nil && res.StatusCode == http.StatusOK && answer.AlertID != "":
 		return answer.delivery, nil
+	case err == nil && res.StatusCode == http.StatusUnprocessableEntity && answer.Refusal != "":
+		return delivery{}, usage("", "the emulator refused: %s", answer.Refusal)
 	case err == nil && res.StatusCode != http.StatusNotFound && answer.Refusal != "":
 		return delivery{}, &failure{code: exitFailure, err: errors.New("the emulator refused: " + answer.Refusal)}
 	default:

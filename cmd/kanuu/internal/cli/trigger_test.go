@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kanuu-io/kanuu-go"
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
@@ -64,6 +65,35 @@ func TestTrigger(t *testing.T) {
 			assert.NotEmpty(t, said["fields"])
 		})
 	}
+}
+
+func TestTriggerWithFields(t *testing.T) {
+	t.Parallel()
+
+	app, use, events := newApp(t)
+	box := newBox(t)
+	box.SetWebhookURL(app.URL)
+	use(box.PublicKey())
+
+	got := run(t, of(box), "trigger", "subscription_updated", "user:42",
+		"--field", "status=paused", "--field", "paused_reason=a=b, c", "--field", "tags[]=red", "--field", "coupon=")
+
+	require.Equal(t, 0, got.code, got.stderr)
+	event := <-events
+	assert.Equal(t, kanuu.StatusPaused, event.Status())
+	assert.Equal(t, "a=b, c", event.Fields.Get("paused_reason"))
+	tag, _ := event.Fields.Lookup("tags", "0")
+	assert.Equal(t, "red", tag)
+	coupon, has := event.Fields.Lookup("coupon")
+	assert.True(t, has)
+	assert.Empty(t, coupon)
+	assert.Equal(t, "user:42", event.Identifier, "the other fields stay")
+
+	got = run(t, of(box), "trigger", "subscription_updated", "user:42", "--field", "quantity=2", "--json")
+
+	require.Equal(t, 0, got.code, got.stderr)
+	fields, _ := decode(t, got.stdout)["fields"].(map[string]any)
+	assert.Equal(t, "2", fields["quantity"])
 }
 
 func TestTriggerWithoutWebhookURL(t *testing.T) {
@@ -124,6 +154,10 @@ func TestTriggerUsage(t *testing.T) {
 		"unknown":          {[]string{"invoice_sent", "42"}, 2, "use one of subscription_created, subscription_updated"},
 		"empty identifier": {[]string{"subscription_created", ""}, 2, "Identifier is empty"},
 		"Kanuu itself":     {[]string{"subscription_created", "42", "--emulator", "https://kanuu.io/"}, 2, "is Kanuu itself"},
+		"field not K=V":    {[]string{"subscription_created", "42", "--field", "status"}, 2, `--field "status" is not KEY=VALUE`},
+		"field, no name":   {[]string{"subscription_created", "42", "--field", "=paused"}, 2, `--field "=paused" is not KEY=VALUE`},
+		"field twice":      {[]string{"subscription_created", "42", "--field", "a=b", "--field", "a=c"}, 2, `--field has the key "a" twice`},
+		"field of its own": {[]string{"subscription_created", "42", "--field", "alert_id=7"}, 2, "the field alert_id cannot be set"},
 		"no URL":           {[]string{"subscription_created", "42", "--emulator", "127.0.0.1:4242"}, 2, "write it like http://127.0.0.1:4242"},
 	} {
 		t.Run(name, func(t *testing.T) {
