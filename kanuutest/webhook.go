@@ -174,7 +174,9 @@ type Answer struct {
 }
 
 // Post hands a webhook to a handler, without a network in between, and returns
-// its answer.
+// its answer. The request is for http://example.com/webhooks/paddle, which matters
+// to a handler that looks at it, such as a router: for another path, hand it what
+// [Signer.Request] makes.
 func (s *Signer) Post(h http.Handler, webhook Webhook) Answer {
 	w := &responseWriter{header: make(http.Header)}
 	h.ServeHTTP(w, s.Request("http://example.com/webhooks/paddle", webhook))

@@ -191,6 +191,16 @@ func TestPostReturnsTheAnswer(t *testing.T) {
 	}
 }
 
+// A router finds its handler by the path that is documented.
+func TestPostPath(t *testing.T) {
+	t.Parallel()
+	var asked string
+	router := http.NewServeMux()
+	router.HandleFunc("POST example.com/webhooks/paddle", func(_ http.ResponseWriter, r *http.Request) { asked = r.URL.String() })
+	assert.Equal(t, http.StatusOK, kanuutest.NewSigner().Post(router, kanuutest.Webhook{}).StatusCode)
+	assert.Equal(t, "http://example.com/webhooks/paddle", asked)
+}
+
 func TestSignerIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
