@@ -81,7 +81,7 @@ func (s search) shared(ctx context.Context) (*entry, error) {
 
 			return s.alone(ctx, s.cache.local.isSettling(s.identifier))
 		case got.locked:
-			return s.locked(ctx, token, got)
+			return s.locked(ctx, token, got, now)
 		case got.found:
 			return s.adopt(got, now, waited), nil
 		case time.Since(start) >= patience:
@@ -117,8 +117,8 @@ func (s search) adopt(got taken, now time.Time, waited bool) *entry {
 	return found
 }
 
-// locked asks Kanuu for all machines.
-func (s search) locked(ctx context.Context, token string, got taken) (*entry, error) {
+// locked asks Kanuu for all machines; now is when got was taken.
+func (s search) locked(ctx context.Context, token string, got taken, now time.Time) (*entry, error) {
 	defer s.cache.waiting.wake(s.identifier) // who waits on this machine is not told by Redis
 
 	subscription, err := s.ask(ctx, s.beat(ctx, token))
@@ -127,10 +127,14 @@ func (s search) locked(ctx context.Context, token string, got taken) (*entry, er
 			s.cache.fail(ctx, err)
 		}
 
+		if got.found { // and may be newer than what is known here
+			return s.adopt(got, now, false).again(s.born, time.Now(), s.cache.options.RefreshPause), nil
+		}
+
 		return s.failed(err)
 	}
 
-	now := time.Now()
+	now = time.Now()
 	happened, err := s.cache.redis.store(ctx, s.identifier, token, subscription, s.cache.options)
 	settling := got.settling || s.cache.local.isSettling(s.identifier)
 

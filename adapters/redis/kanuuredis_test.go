@@ -243,7 +243,9 @@ func TestStaleIsServedAndRefreshedByOneMachine(t *testing.T) {
 
 	// The machine that refreshes has a Fresh of its own.
 	assert.Len(t, refresh.started, 1)
-	refresh.say <- plan(2)
+	assert.Equal(t, uint64(1), a.Stats().Refreshes+b.Stats().Refreshes+c.Stats().Refreshes)
+
+	refresh.say <- plan(2) // which is stale soon, too
 
 	for _, cache := range []*kanuuredis.Cache{a, b, c} {
 		eventually(t, func() bool {
@@ -253,8 +255,33 @@ func TestStaleIsServedAndRefreshedByOneMachine(t *testing.T) {
 			return subscription == plan(2)
 		}, "the refreshed")
 	}
+}
 
-	assert.Equal(t, uint64(1), a.Stats().Refreshes+b.Stats().Refreshes)
+// A refresh that fails finds what another machine has stored meanwhile, also where
+// nobody could say so.
+func TestAFailedRefreshShowsWhatRedisHas(t *testing.T) {
+	t.Parallel()
+
+	server := startRedis(t)
+	cache := newCache(t, server.option(), patient(kanuu.CacheOptions{Fresh: time.Millisecond, RefreshPause: long}))
+
+	requireLoad(t, cache, "42", plan(1))
+
+	other := startRedis(t) // for an entry of plan 2 that is as stale
+	requireLoad(t, newCache(t, other.option(), patient(kanuu.CacheOptions{Fresh: time.Millisecond})), "42", plan(2))
+
+	value, err := other.do("GET", "kanuu:entry:{id:42}").ToString()
+	require.NoError(t, err)
+	require.NoError(t, server.do("SET", "kanuu:entry:{id:42}", value, "PX", "3000000").Error())
+
+	eventually(t, func() bool {
+		subscription, err := cache.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) {
+			return kanuu.Subscription{}, kanuu.ErrUnavailable
+		})
+		require.NoError(t, err)
+
+		return subscription == plan(2)
+	}, "what Redis has")
 }
 
 func requireAnswer(tb testing.TB, cache kanuu.Cache, identifier string, load kanuu.LoadFunc, want kanuu.Subscription) {
