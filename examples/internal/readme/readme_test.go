@@ -54,71 +54,6 @@ func TestSnippetsCompile(t *testing.T) {
 	}
 }
 
-// Links within the repository lead somewhere, also to the right heading.
-func TestLinks(t *testing.T) {
-	t.Parallel()
-
-	link := regexp.MustCompile(`\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)"`)
-	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
-	pages := append(files(t, filepath.Join(root, "docs"), ".md"), files(t, filepath.Join(root, "examples"), ".md")...)
-	pages = append(pages, onlyFiles(t, root, ".md")...)
-
-	checked := 0
-
-	for _, page := range pages {
-		for _, found := range link.FindAllStringSubmatch(code.ReplaceAllString(read(t, page), ""), -1) {
-			target := found[1] + found[2]
-			if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
-				continue
-			}
-
-			path, heading, _ := strings.Cut(target, "#")
-
-			file := page
-			if path != "" {
-				file = filepath.Join(filepath.Dir(page), path)
-			}
-
-			if assert.FileExistsf(t, withReadme(file), "%s links to %s", page, target) && heading != "" {
-				assert.Contains(t, headings(read(t, file)), heading, "%s links to %s", page, target)
-			}
-
-			checked++
-		}
-	}
-
-	assert.Greater(t, checked, 20)
-}
-
-// withReadme is the page of a folder that is linked to.
-func withReadme(path string) string {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		for _, name := range []string{"README.md", "main.go", "go.mod"} {
-			if _, err := os.Stat(filepath.Join(path, name)); err == nil {
-				return filepath.Join(path, name)
-			}
-		}
-
-		if sources, _ := filepath.Glob(filepath.Join(path, "*.go")); len(sources) > 0 {
-			return sources[0]
-		}
-	}
-
-	return path
-}
-
-// headings are the anchors that GitHub gives to the headings of a page.
-func headings(page string) []string {
-	var anchors []string
-
-	for _, found := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(page, -1) {
-		anchor := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(found[1]), "")
-		anchors = append(anchors, strings.ReplaceAll(anchor, " ", "-"))
-	}
-
-	return anchors
-}
-
 // files with that ending, below a folder.
 func files(t *testing.T, folder, ending string) []string {
 	t.Helper()
@@ -137,16 +72,6 @@ func files(t *testing.T, folder, ending string) []string {
 
 		return nil
 	}))
-
-	return found
-}
-
-// onlyFiles are those of the folder itself.
-func onlyFiles(t *testing.T, folder, ending string) []string {
-	t.Helper()
-
-	found, err := filepath.Glob(filepath.Join(folder, "*"+ending))
-	require.NoError(t, err)
 
 	return found
 }
