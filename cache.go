@@ -2,7 +2,6 @@ package kanuu
 
 import (
 	"context"
-	"math"
 	"sync/atomic"
 	"time"
 	"unique"
@@ -137,6 +136,7 @@ func (o CacheOptions) Lifetime(subscription Subscription, settling bool) (fresh,
 // concurrent use. A hit allocates nothing.
 type MemoryCache struct {
 	options  CacheOptions
+	clock    clock
 	entries  *otter.Cache[string, record]
 	settling *otter.Cache[string, struct{}] // identifiers that are in their window
 
@@ -144,11 +144,14 @@ type MemoryCache struct {
 	refreshes, failures atomic.Uint64
 }
 
-// record is a [Subscription] in half of its memory: what is the same for many
-// customers is kept once for all of them.
+// record is a [Subscription] in half of its memory, and when Kanuu said so: what
+// is the same for many customers is kept once for all of them. How long it is
+// good for follows from nothing else, so that who reads it while another is
+// written takes neither for the other.
 type record struct {
-	terms                  unique.Handle[terms]
-	planID, subscriptionID int64
+	terms          unique.Handle[terms]
+	subscriptionID int64
+	said           int64 // by the cache's clock
 }
 
 type terms struct {
@@ -156,6 +159,7 @@ type terms struct {
 	isSubscribed, isTrialing bool
 	status                   Status
 	statusText               string
+	planID                   int64
 }
 
 // standing of a record: what it is good for once it is not fresh any more.
@@ -164,14 +168,14 @@ type standing uint8
 const (
 	settled   standing = iota // it is served while it is refreshed
 	settling                  // it is served if Kanuu was asked and did not answer
-	forgotten                 // as before, and it never was fresh
+	forgotten                 // as before, and it is not fresh from the start
 )
 
-func newRecord(s Subscription, standing standing) record {
+func newRecord(s Subscription, standing standing, said int64) record {
 	return record{
-		terms:          unique.Make(terms{standing, s.IsSubscribed, s.IsTrialing, s.Status, s.StatusText}),
-		planID:         s.PlanID,
+		terms:          unique.Make(terms{standing, s.IsSubscribed, s.IsTrialing, s.Status, s.StatusText, s.PlanID}),
 		subscriptionID: s.SubscriptionID,
+		said:           said,
 	}
 }
 
@@ -185,7 +189,7 @@ func (r record) subscription() Subscription {
 		IsTrialing:     terms.isTrialing,
 		Status:         terms.status,
 		StatusText:     terms.statusText,
-		PlanID:         r.planID,
+		PlanID:         terms.planID,
 		SubscriptionID: r.subscriptionID,
 	}
 }
@@ -202,19 +206,19 @@ func NewMemoryCache(options *CacheOptions) (*MemoryCache, error) {
 		return nil, &ConfigError{Problems: problems}
 	}
 
-	cache, clock := &MemoryCache{options: set, lookups: stats.NewCounter()}, newClock()
+	cache := &MemoryCache{options: set, clock: newClock(), lookups: stats.NewCounter()}
 	cache.entries = otter.Must(&otter.Options[string, record]{
 		MaximumSize:       set.MaxEntries,
 		ExpiryCalculator:  otter.ExpiryWritingFunc(cache.keep),
-		RefreshCalculator: refreshCalculator{cache},
+		RefreshCalculator: pauses{set.RefreshPause},
 		Logger:            &otter.NoopLogger{}, // the client logs its own calls
-		Clock:             clock,
+		Clock:             cache.clock,
 	})
 	cache.settling = otter.Must(&otter.Options[string, struct{}]{
 		MaximumSize:      set.MaxEntries,
 		ExpiryCalculator: otter.ExpiryWriting[string, struct{}](set.SettlingWindow),
 		Logger:           &otter.NoopLogger{},
-		Clock:            clock,
+		Clock:            cache.clock,
 		Executor:         func(clean func()) { clean() }, // less work than to have another goroutine do it
 	})
 
@@ -233,30 +237,68 @@ func (m *MemoryCache) Get(ctx context.Context, identifier string, load LoadFunc)
 		m.lookups.RecordMisses(1)
 
 		return m.load(ctx, identifier, load)
-	case known.RefreshableAfter() > due:
+	case !m.isDue(known):
 		m.lookups.RecordHits(1)
+
+		return known.Value.subscription(), nil
 	case known.Value.standing() == settled:
 		m.lookups.RecordHits(1)
 
-		// This starts a refresh unless one is running, and waits for nothing.
-		if _, err := m.entries.Get(context.WithoutCancel(ctx), identifier, loader{m, load}); err != nil {
+		// This starts a refresh unless one is running, and waits for it only if
+		// the entry is dropped in this very moment.
+		stale, err := m.entries.Get(context.WithoutCancel(ctx), identifier, loader{cache: m, load: load, background: true})
+		if err != nil {
 			return Subscription{}, err
 		}
+
+		return stale.subscription(), nil
 	default:
 		m.lookups.RecordMisses(1)
 
-		if found, err := m.load(ctx, identifier, load); err == nil || ctx.Err() != nil {
-			return found, err
-		}
+		return m.ask(ctx, identifier, load)
+	}
+}
+
+// ask loads, and goes by what Kanuu said last if that fails.
+func (m *MemoryCache) ask(ctx context.Context, identifier string, load LoadFunc) (Subscription, error) {
+	found, err := m.load(ctx, identifier, load)
+	if err == nil || ctx.Err() != nil {
+		return found, err
 	}
 
-	return known.Value.subscription(), nil
+	// Not what was known before: somebody else may have been answered since.
+	last, ok := m.entries.GetEntryQuietly(identifier)
+	if !ok {
+		return Subscription{}, err
+	}
+
+	return last.Value.subscription(), nil
+}
+
+// isDue tells whether Kanuu is to be asked: the entry is not fresh, and no call
+// has failed a moment ago.
+func (m *MemoryCache) isDue(entry otter.Entry[string, record]) bool {
+	fresh, _ := m.lifetime(entry.Value)
+
+	return entry.SnapshotAtNano-entry.Value.said >= int64(fresh) && entry.RefreshableAfter() <= now
+}
+
+// lifetime of a record since Kanuu said so.
+func (m *MemoryCache) lifetime(r record) (fresh, keep time.Duration) {
+	terms := r.terms.Value()
+	fresh, keep = m.options.Lifetime(Subscription{IsSubscribed: terms.isSubscribed}, terms.standing != settled)
+
+	if terms.standing == forgotten {
+		fresh = 0
+	}
+
+	return fresh, keep
 }
 
 // load runs in a goroutine of its own, which otter detaches from ctx, or joins
 // the one that does.
 func (m *MemoryCache) load(ctx context.Context, identifier string, load LoadFunc) (Subscription, error) {
-	loaded := m.entries.Refresh(ctx, identifier, loader{m, load})
+	loaded := m.entries.Refresh(ctx, identifier, loader{cache: m, load: load})
 
 	select {
 	case result := <-loaded:
@@ -281,7 +323,7 @@ func (m *MemoryCache) Forget(_ context.Context, identifier string) error {
 			return known, otter.InvalidateOp
 		}
 
-		return newRecord(known.subscription(), forgotten), otter.WriteOp
+		return newRecord(known.subscription(), forgotten, known.said), otter.WriteOp
 	})
 
 	return nil
@@ -323,53 +365,35 @@ func (m *MemoryCache) Stats() CacheStats {
 
 // keep tells otter when an entry is dropped.
 func (m *MemoryCache) keep(entry otter.Entry[string, record]) time.Duration {
-	if entry.Value.standing() == forgotten {
-		return 0 // when it would have been
-	}
+	_, keep := m.lifetime(entry.Value)
 
-	_, keep := m.options.Lifetime(entry.Value.subscription(), entry.Value.standing() == settling)
-
-	return keep
+	return max(now, keep-time.Duration(entry.SnapshotAtNano-entry.Value.said))
 }
 
-// due is what is left for an entry that is not fresh: otter takes no 0.
-const due = time.Nanosecond
+// now, as otter takes it: a duration of 0 changes nothing there.
+const now = time.Nanosecond
 
-// refreshCalculator tells otter when an entry stops being fresh.
-type refreshCalculator struct{ cache *MemoryCache }
+// pauses tell otter that an entry may be refreshed from the start, but for a while
+// after that failed. Whether it has to be, the cache knows.
+type pauses struct{ pause time.Duration }
 
-func (c refreshCalculator) fresh(entry otter.Entry[string, record]) time.Duration {
-	if entry.Value.standing() == forgotten {
-		return due
-	}
+func (p pauses) RefreshAfterCreate(otter.Entry[string, record]) time.Duration { return now }
 
-	fresh, keep := c.cache.options.Lifetime(entry.Value.subscription(), entry.Value.standing() == settling)
-	if fresh == keep {
-		return math.MaxInt64 // dropped before it is refreshed
-	}
+func (p pauses) RefreshAfterUpdate(otter.Entry[string, record], record) time.Duration { return now }
 
-	return fresh
-}
+// RefreshAfterReload leaves it as it was: in the past, or in the pause if nobody was
+// asked (see loader). Who sees a later moment here, and still the value from
+// before, would take it for a pause.
+func (p pauses) RefreshAfterReload(otter.Entry[string, record], record) time.Duration { return 0 }
 
-func (c refreshCalculator) RefreshAfterCreate(entry otter.Entry[string, record]) time.Duration {
-	return c.fresh(entry)
-}
-
-func (c refreshCalculator) RefreshAfterUpdate(entry otter.Entry[string, record], _ record) time.Duration {
-	return c.fresh(entry)
-}
-
-func (c refreshCalculator) RefreshAfterReload(entry otter.Entry[string, record], _ record) time.Duration {
-	return c.fresh(entry)
-}
-
-func (c refreshCalculator) RefreshAfterReloadFailure(otter.Entry[string, record], error) time.Duration {
-	return c.cache.options.RefreshPause
+func (p pauses) RefreshAfterReloadFailure(otter.Entry[string, record], error) time.Duration {
+	return p.pause
 }
 
 // clock has no tick: the cache then needs no goroutine that somebody would have
 // to end, and clears out what has expired when it is written to. It reads the
-// monotonic clock alone, which takes half of what [time.Now] does.
+// monotonic clock alone, which takes half of what [time.Now] does and never jumps;
+// it stands still while the machine is suspended.
 type clock struct {
 	start time.Time
 	nanos int64 // of start
@@ -387,8 +411,9 @@ func (clock) Tick(time.Duration) <-chan time.Time { return nil }
 
 // loader is a LoadFunc as otter wants it, and counted.
 type loader struct {
-	cache *MemoryCache
-	load  LoadFunc
+	cache      *MemoryCache
+	load       LoadFunc
+	background bool // nobody waits
 }
 
 func (l loader) Load(ctx context.Context, identifier string) (record, error) {
@@ -399,15 +424,23 @@ func (l loader) Load(ctx context.Context, identifier string) (record, error) {
 		return record{}, err
 	}
 
+	standing := settled
 	if _, ok := l.cache.settling.GetIfPresent(identifier); ok {
-		return newRecord(subscription, settling), nil
+		standing = settling
 	}
 
-	return newRecord(subscription, settled), nil
+	return newRecord(subscription, standing, l.cache.clock.NowNano()), nil
 }
 
 func (l loader) Reload(ctx context.Context, identifier string, _ record) (record, error) {
-	l.cache.refreshes.Add(1)
+	// Who comes when the call that they wanted to join is just over has its answer.
+	if known, ok := l.cache.entries.GetEntryQuietly(identifier); ok && !l.cache.isDue(known) {
+		return known.Value, nil
+	}
+
+	if l.background {
+		l.cache.refreshes.Add(1)
+	}
 
 	return l.Load(ctx, identifier)
 }

@@ -341,6 +341,9 @@ func TestForgottenSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
 			assert.Equal(t, calls, w.calls.Load(), "%v: a call that failed is not made again at once", later)
 		}
 
+		stats := client.Stats().Cache
+		assert.Equal(t, kanuu.CacheStats{Hits: 3, Misses: 4, Failures: 3, Entries: 1}, stats, "nothing is refreshed in the background")
+
 		w.down.Store(false)
 		w.subscribed.Store(false)
 		time.Sleep(5 * time.Second)
@@ -372,6 +375,71 @@ func TestForgottenSubscriberStaysInForAnHour(t *testing.T) {
 		_, err := client.Subscription(t.Context(), "42")
 		require.ErrorIs(t, err, kanuu.ErrUnavailable, "the hour began with Kanuu's last answer")
 	})
+}
+
+// What Kanuu says while another call fails slowly is what it said last.
+func TestForgottenSubscriberIsNoneMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cache, err := kanuu.NewMemoryCache(nil)
+		require.NoError(t, err)
+
+		slowly := func(context.Context, string) (kanuu.Subscription, error) {
+			time.Sleep(10 * time.Second)
+
+			return kanuu.Subscription{}, kanuu.ErrUnavailable
+		}
+
+		get(t, cache, kanuu.Subscription{IsSubscribed: true})
+		require.NoError(t, cache.Forget(t.Context(), "42"))
+
+		var late kanuu.Subscription
+
+		failed := make(chan error, 1)
+
+		go func() {
+			var err error
+
+			late, err = cache.Get(t.Context(), "42", slowly)
+			failed <- err
+		}()
+
+		time.Sleep(6 * time.Second)
+		require.NoError(t, cache.Forget(t.Context(), "42"))
+		get(t, cache, kanuu.Subscription{})
+
+		require.NoError(t, <-failed)
+		assert.False(t, late.IsSubscribed)
+	})
+}
+
+// A call that fails slowly keeps nobody in for longer.
+func TestForgottenSubscriberIsOutAfterTheHour(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cache, err := kanuu.NewMemoryCache(nil)
+		require.NoError(t, err)
+
+		get(t, cache, kanuu.Subscription{IsSubscribed: true})
+		require.NoError(t, cache.Forget(t.Context(), "42"))
+		time.Sleep(time.Hour - time.Second)
+
+		_, err = cache.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) {
+			time.Sleep(2 * time.Second)
+
+			return kanuu.Subscription{}, kanuu.ErrUnavailable
+		})
+		require.ErrorIs(t, err, kanuu.ErrUnavailable)
+	})
+}
+
+// get has the cache hear an answer.
+func get(t *testing.T, cache kanuu.Cache, says kanuu.Subscription) {
+	t.Helper()
+
+	got, err := cache.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) { return says, nil })
+	require.NoError(t, err)
+	require.Equal(t, says, got)
 }
 
 // A visitor who leaves is not told what may be out of date.
@@ -413,6 +481,53 @@ func TestAThousandVisitorsMakeOneCall(t *testing.T) {
 		visitors.Wait()
 		assert.EqualValues(t, 1, w.calls.Load())
 	})
+}
+
+// The same on a real clock, with visitors who come just when the call is over.
+func TestVisitorsAtTheEndOfACallMakeNoOther(t *testing.T) {
+	t.Parallel()
+
+	for name, test := range map[string]struct {
+		known bool
+		err   error
+	}{
+		"unknown":                      {false, nil},
+		"forgotten":                    {true, nil},
+		"forgotten, and Kanuu is down": {true, kanuu.ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			for range 50 {
+				cache, err := kanuu.NewMemoryCache(nil)
+				require.NoError(t, err)
+
+				if test.known {
+					get(t, cache, kanuu.Subscription{IsSubscribed: true})
+					require.NoError(t, cache.Forget(t.Context(), "42"))
+				}
+
+				var (
+					calls    atomic.Int64
+					visitors sync.WaitGroup
+				)
+
+				for range 1000 {
+					visitors.Go(func() {
+						_, err := cache.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) {
+							calls.Add(1)
+
+							return kanuu.Subscription{IsSubscribed: true}, test.err
+						})
+						assert.NoError(t, err)
+					})
+				}
+
+				visitors.Wait()
+				require.EqualValues(t, 1, calls.Load())
+			}
+		})
+	}
 }
 
 func TestWaitersLeaveAndTheCallGoesOn(t *testing.T) {
