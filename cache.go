@@ -71,8 +71,8 @@ type CacheOptions struct {
 	// and Kanuu are at work.
 	SettlingWindow time.Duration
 
-	// RefreshPause is how long after a failed refresh the next one is tried,
-	// default [DefaultRefreshPause].
+	// RefreshPause is how long after a call that failed the next one is made,
+	// default [DefaultRefreshPause]. What is known is served meanwhile.
 	RefreshPause time.Duration
 }
 

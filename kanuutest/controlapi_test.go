@@ -196,6 +196,7 @@ func TestControlCallsGoWrong(t *testing.T) {
 		"large":            {"reset", strings.Repeat(" ", 64<<10+1), 413, "the body has more than 65536 bytes"},
 		"unknown alert":    {"trigger", `{"alert":"x","identifier":"42"}`, 422, `no alert is named "x": use one of subscription_created,`},
 		"about nobody":     {"trigger", `{"alert":"subscription_created"}`, 422, "the identifier is empty"},
+		"array of its own": {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"alert_id[]":"7"}}`, 422, "the field alert_id cannot be set"},
 		"field of its own": {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"alert_id":"7"}}`, 422, "the field alert_id cannot be set"},
 		"nameless field":   {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"":"7"}}`, 422, "a field has no name"},
 		"field, no text":   {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"quantity":7}}`, 400, "fields is a JSON number"},

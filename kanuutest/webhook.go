@@ -137,7 +137,7 @@ func encode(fields map[string]string) string {
 // that has them.
 func (s *Signer) check(webhook Webhook, chosen map[string]string) error {
 	for name := range chosen {
-		switch name {
+		switch name, _, _ := strings.Cut(name, "["); name { // PHP makes an array of alert_id[x]
 		case "":
 			return errors.New("a field has no name")
 		case "alert_id", "alert_name", "p_signature": // a delivery is known by them

@@ -131,7 +131,7 @@ func (s search) locked(ctx context.Context, token string, got taken, now time.Ti
 			return s.adopt(got, now, false).again(s.born, time.Now(), s.cache.options.RefreshPause), nil
 		}
 
-		return s.failed(err)
+		return s.failed(err, got.settling)
 	}
 
 	now = time.Now()
@@ -142,7 +142,7 @@ func (s search) locked(ctx context.Context, token string, got taken, now time.Ti
 	case err != nil:
 		s.cache.fail(ctx, err)
 	case happened == forgotten: // true for those who wait, and for nobody else
-		found := newEntry(subscription, s.born, now, life{keep: lifeOf(subscription, true, s.cache.options).keep})
+		found := newEntry(subscription, s.born, now, life{})
 		found.asked = true
 
 		return found, nil
@@ -158,7 +158,7 @@ func (s search) locked(ctx context.Context, token string, got taken, now time.Ti
 func (s search) alone(ctx context.Context, settling bool) (*entry, error) {
 	subscription, err := s.ask(ctx, func() {})
 	if err != nil {
-		return s.failed(err)
+		return s.failed(err, settling)
 	}
 
 	return s.made(subscription, time.Now(), settling), nil
@@ -189,13 +189,19 @@ func (s search) made(subscription kanuu.Subscription, now time.Time, settling bo
 }
 
 // failed goes on with what is known, also if it was forgotten: who is known gets
-// in while Kanuu is down.
-func (s search) failed(err error) (*entry, error) {
-	if s.known == nil {
+// in while Kanuu is down. While settling, which this machine may hear of only now,
+// Kanuu is asked first after each pause.
+func (s search) failed(err error, settling bool) (*entry, error) {
+	known := s.known
+	if known == nil {
 		return nil, err
 	}
 
-	known := s.known.again(s.born, time.Now(), s.cache.options.RefreshPause)
+	if settling {
+		known = known.doubted()
+	}
+
+	known = known.again(s.born, time.Now(), s.cache.options.RefreshPause)
 	known.asked = !s.background
 
 	return known, nil

@@ -6,8 +6,8 @@
 //	defer cache.Close()
 //	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, Cache: cache})
 //
-// Each machine answers from its own memory, and Redis itself tells it what to
-// drop (server-assisted client-side caching). Redis 6 or newer, Valkey, a
+// Each machine answers from its own memory, and Redis itself tells it what has
+// changed (server-assisted client-side caching). Redis 6 or newer, Valkey, a
 // cluster, or Sentinel will do.
 //
 // Identifiers are in the names of the keys in Redis, and with them stands what
@@ -255,9 +255,9 @@ func (e ear) forgotten(identifier string) {
 
 func (e ear) anything() { e.cache.local.doubtAll() }
 
-// Forget drops what is known of identifier on all machines, within
+// Forget has Kanuu asked before any machine says more about identifier, within
 // milliseconds, and opens its settling window. ctx ending does not keep it from
-// that.
+// that. While Kanuu is down, each machine goes by what was in its own memory.
 //
 // Its error is [ErrNotShared], with the cause, when Redis could not be told:
 // then identifier is forgotten on this machine now, and Redis is told as soon as

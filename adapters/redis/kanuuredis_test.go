@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -395,6 +396,42 @@ func TestForgottenSubscribersGetInWhileKanuuIsDown(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a load said that began before a Forget is for those who wait for it, also
+// where the machine has not heard of the Forget yet.
+func TestWhatIsForgottenElsewhereDuringALoadIsNotRemembered(t *testing.T) {
+	t.Parallel()
+
+	server := startRedis(t)
+	cache := newCache(t, server.option(), patient(kanuu.CacheOptions{RefreshPause: time.Millisecond}))
+	older := newHeld()
+
+	down := func(context.Context, string) (kanuu.Subscription, error) {
+		return kanuu.Subscription{}, kanuu.ErrUnavailable
+	}
+
+	var calls atomic.Int64
+
+	first := get(t.Context(), cache, "42", func(ctx context.Context, identifier string) (kanuu.Subscription, error) {
+		if calls.Add(1) > 1 {
+			return down(ctx, identifier)
+		}
+
+		return older.load(ctx, identifier)
+	})
+	receive(t, older.started, "the load")
+
+	// A Forget on another machine, whose message is still on its way.
+	require.NoError(t, server.do("SET", "kanuu:settling:{id:42}", "", "PX", "60000").Error())
+	require.NoError(t, server.do("DEL", "kanuu:entry:{id:42}", "kanuu:lock:{id:42}").Error())
+
+	older.say <- plan(1)
+
+	assert.Equal(t, got{subscription: plan(1)}, receive(t, first, "the answer"))
+
+	_, err := cache.Get(t.Context(), "42", down)
+	require.ErrorIs(t, err, kanuu.ErrUnavailable)
 }
 
 func TestForgottenSubscribersGetInForAsLongAsTheyAreKept(t *testing.T) {

@@ -247,11 +247,18 @@ func TestForgetBehindTheBackOfAMachine(t *testing.T) {
 	down.fail <- kanuu.ErrUnavailable
 
 	assert.Equal(t, got{subscription: plan(1)}, receive(t, answer, "an answer"))
+
 	eventually(t, func() bool {
-		subscription, err := b.Get(t.Context(), "42", says(plan(2)))
+		asked := make(chan struct{}, 1)
+
+		subscription, err := b.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) {
+			asked <- struct{}{}
+
+			return plan(2), nil
+		})
 		require.NoError(t, err)
 
-		return subscription == plan(2)
+		return subscription == plan(2) && assert.Len(t, asked, 1, "the first who comes after the pause waits for the answer")
 	}, "what Kanuu says")
 	requireKnown(t, b, "43", plan(1)) // … and what was not is where it was.
 	requireKnown(t, b, "44", plan(2)) // What it found out alone is what the others say.
