@@ -280,7 +280,7 @@ func (m *MemoryCache) ask(ctx context.Context, identifier string, load LoadFunc)
 func (m *MemoryCache) isDue(entry otter.Entry[string, record]) bool {
 	fresh, _ := m.lifetime(entry.Value)
 
-	return entry.SnapshotAtNano-entry.Value.said >= int64(fresh) && entry.RefreshableAfter() <= now
+	return entry.SnapshotAtNano-entry.Value.said >= int64(fresh) && entry.RefreshableAfter() <= atOnce
 }
 
 // lifetime of a record since Kanuu said so.
@@ -367,19 +367,19 @@ func (m *MemoryCache) Stats() CacheStats {
 func (m *MemoryCache) keep(entry otter.Entry[string, record]) time.Duration {
 	_, keep := m.lifetime(entry.Value)
 
-	return max(now, keep-time.Duration(entry.SnapshotAtNano-entry.Value.said))
+	return max(atOnce, keep-time.Duration(entry.SnapshotAtNano-entry.Value.said))
 }
 
-// now, as otter takes it: a duration of 0 changes nothing there.
-const now = time.Nanosecond
+// atOnce, as otter takes it: a duration of 0 changes nothing there.
+const atOnce = time.Nanosecond
 
 // pauses tell otter that an entry may be refreshed from the start, but for a while
 // after that failed. Whether it has to be, the cache knows.
 type pauses struct{ pause time.Duration }
 
-func (p pauses) RefreshAfterCreate(otter.Entry[string, record]) time.Duration { return now }
+func (p pauses) RefreshAfterCreate(otter.Entry[string, record]) time.Duration { return atOnce }
 
-func (p pauses) RefreshAfterUpdate(otter.Entry[string, record], record) time.Duration { return now }
+func (p pauses) RefreshAfterUpdate(otter.Entry[string, record], record) time.Duration { return atOnce }
 
 // RefreshAfterReload leaves it as it was: in the past, or in the pause if nobody was
 // asked (see loader). Who sees a later moment here, and still the value from

@@ -23,9 +23,10 @@ type GateOptions struct {
 	LoginURL string
 
 	// ReturnParam is the name of the parameter of LoginURL, such as "next", that
-	// tells it the path and query which a visitor came for by GET, so that the
-	// login can lead back there; none of over 2 KiB. The login must take local paths alone, as
-	// anybody can put anything there. Empty: LoginURL goes out as it is.
+	// tells it the path and query which a visitor came for by GET, of at most
+	// 2 KiB, so that the login can lead back there. The login must take paths of
+	// this application alone, as anybody can put anything there. Empty: LoginURL
+	// goes out as it is.
 	ReturnParam string
 
 	// Plans narrows whom to let in: the subscription must be on one of these of
