@@ -404,7 +404,7 @@ ok    base url      `+box.URL+` answers
 ok    certificate   none needed: plain http on this machine, as the emulator has it
 ok    clock         it agrees with the server's
 ok    key accepted  Kanuu answered about "kanuu-doctor", whom nobody is
-ok    public key    PADDLE_PUBLIC_KEY is a key to verify webhooks with
+ok    public key    PADDLE_PUBLIC_KEY is a key to verify webhooks with; whether it is the sender's, the first webhook shows
 `, got.stdout)
 	assert.Empty(t, got.stderr)
 

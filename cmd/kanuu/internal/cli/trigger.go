@@ -181,7 +181,8 @@ func (d delivery) remedy() string {
 	case d.Tries == 0:
 		return "an earlier alert about the same customer was not taken, and this one waits for it: look at the emulator's control page"
 	case d.Status == http.StatusUnauthorized:
-		return "the application has another public key: restart it with the " + kanuu.EnvPaddlePublicKey + " that the emulator printed"
+		return "look into the application's log: it has another public key, and has to be restarted with the " + kanuu.EnvPaddlePublicKey +
+			" that the emulator printed, or something reads or changes the body before its handler"
 	case d.Status == http.StatusNotFound, d.Status == http.StatusMethodNotAllowed:
 		return "check the path of the emulator's --webhook-url, and that the application takes POST there"
 	case d.Status != 0:

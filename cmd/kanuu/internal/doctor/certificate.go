@@ -174,7 +174,7 @@ func remedyOf(err error) string {
 
 	switch {
 	case isDNS && dns.IsNotFound:
-		return "check the spelling of " + kanuu.EnvBaseURL + "; if it is right, the machine's DNS does not know the name"
+		return "check the spelling of " + kanuu.EnvBaseURL + " if it is set; if it is right, the machine's DNS does not know the name, or only a proxy (HTTPS_PROXY) does"
 	case isDNS:
 		return "check the machine's DNS (/etc/resolv.conf): it gave no answer"
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -32,7 +32,7 @@ func (d *doctor) checkPublicKey() {
 		return
 	}
 
-	d.say(checkPublicKey, OK, kanuu.EnvPaddlePublicKey+" is a key to verify webhooks with", "")
+	d.say(checkPublicKey, OK, kanuu.EnvPaddlePublicKey+" is a key to verify webhooks with; whether it is the sender's, the first webhook shows", "")
 }
 
 // unsignedAlert is about nobody, and its name is none that an application
