@@ -102,7 +102,7 @@ var outcomes = []outcome{
 	},
 	{
 		err: ErrUnexpectedResponse, status: http.StatusBadGateway,
-		remedy: "check that BaseURL is Kanuu's (https://kanuu.io) and that no proxy answers in its place",
+		remedy: "check that BaseURL is Kanuu's (https://kanuu.io, without /api) and that no proxy answers in its place",
 	},
 	{
 		err: ErrUnavailable, status: http.StatusServiceUnavailable, retry: outageRetryAfter,

@@ -287,6 +287,7 @@ func TestRefusedOriginIsSaid(t *testing.T) {
 		assert.Equal(t, 1, strings.Count(log.String(), "\n"), log)
 		assert.Contains(t, log.String(), "level=WARN")
 		assert.Contains(t, log.String(), "trust its origin in RedirectOptions.CrossOriginProtection")
+		assert.Contains(t, log.String(), "origin=https://app.acme.com host=example.com")
 	})
 }
 

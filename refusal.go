@@ -118,6 +118,9 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, kind visit.Kind
 // its status would take the visitor for one who left.
 type cancelledError struct{ error }
 
+// maxOrigin is how many bytes of an Origin are logged: anybody can send one.
+const maxOrigin = 200
+
 // logLine writes the one line that an operator gets for a visit that failed.
 func (f *refusal) logLine(r *http.Request, err error, status int, left bool) {
 	remedy := outcomeOf(err).remedy
@@ -133,6 +136,11 @@ func (f *refusal) logLine(r *http.Request, err error, status int, left bool) {
 	attrs := []slog.Attr{slog.Int("status", status), slog.Any("error", err)}
 	if remedy != "" {
 		attrs = append(attrs, slog.String("remedy", remedy))
+	}
+
+	if errors.Is(err, ErrCrossOrigin) {
+		origin := r.Header.Get("Origin")
+		attrs = append(attrs, slog.String("origin", origin[:min(len(origin), maxOrigin)]), slog.String("host", r.Host))
 	}
 
 	f.log.LogAttrs(r.Context(), level, f.message, attrs...)
