@@ -2,6 +2,8 @@ package guide
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/kanuu-io/kanuu-go"
 )
@@ -18,5 +20,22 @@ func WithReturn(client *kanuu.Client, who kanuu.IdentifierResolver, pro http.Han
 	mux.Handle("/pro", gate.Handler(who, pro))
 	// snippet: end
 
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, localPath(r.FormValue("next")), http.StatusSeeOther)
+	})
+
 	return mux
 }
+
+// snippet: local path
+// localPath is next where it leads to a page of this application, else the start page.
+func localPath(next string) string {
+	u, err := url.Parse(next) // refuses what has a tab or a line end in it
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(next, "/") ||
+		strings.HasPrefix(next, "//") || strings.Contains(next, `\`) {
+		return "/"
+	}
+	return next
+}
+
+// snippet: end

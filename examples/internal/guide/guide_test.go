@@ -122,6 +122,19 @@ func TestReturn(t *testing.T) {
 
 	assert.Equal(t, "/login?next=%2Fpro%3Fpage%3D2", get(app, "/pro?page=2", nil).Header().Get("Location"))
 	assert.Equal(t, "/login?next=%2Fbilling", get(app, "/billing", nil).Header().Get("Location"))
+
+	for next, want := range map[string]string{
+		"/pro?page=2#top": "/pro?page=2#top", "/billing": "/billing", "": "/", "pro": "/",
+		"https://evil.example/": "/", "//evil.example": "/", "///evil.example": "/", `/\evil.example`: "/", `\\evil.example`: "/",
+		"/\t/evil.example": "/", "/\n/evil.example": "/", "javascript:alert(1)": "/", "https:/evil.example": "/",
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/login", strings.NewReader(url.Values{"next": {next}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, r)
+		assert.Equal(t, want, w.Header().Get("Location"), "%q", next)
+	}
 }
 
 func TestJWT(t *testing.T) {

@@ -41,7 +41,7 @@ func webhooks(mux *http.ServeMux, client *kanuu.Client) {
 	}
 
 	hook.On("subscription_*", func(ctx context.Context, e kanuu.Event) error {
-		log.Print(e.AlertName, e.Identifier, e.Status(), e.NextBillDate())
+		log.Println(e.AlertName, e.Identifier, e.Status(), e.NextBillDate())
 		return nil
 	})
 
@@ -65,7 +65,7 @@ func below(ctx context.Context, client *kanuu.Client) error {
 	if err != nil {
 		return err
 	}
-	log.Print(sub.IsSubscribed, sub.IsTrialing, sub.OnGracePeriod(), sub.Status, sub.PlanID)
+	log.Println(sub.IsSubscribed, sub.IsTrialing, sub.OnGracePeriod(), sub.Status, sub.PlanID)
 	// snippet: end
 	_ = nonce.URL
 

@@ -18,7 +18,7 @@ func shared() (*kanuu.Client, error) {
 		log.Fatal("REDIS_URL is not a Redis URL") // not err, which repeats the password
 	}
 
-	cache, err := kanuuredis.New(option, nil)
+	cache, err := kanuuredis.New(option, &kanuuredis.Options{Logger: slog.Default()})
 	if err != nil {
 		log.Fatal(err)
 	}
