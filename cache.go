@@ -2,6 +2,7 @@ package kanuu
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 	"unique"
@@ -21,8 +22,8 @@ type Cache interface {
 
 	// Forget makes the next Get call load, and opens the settling window of
 	// identifier. What a load that started before says is not remembered. A
-	// subscription that was known may still be returned while load fails, for as
-	// long as it would have been kept.
+	// subscription that was known may still be returned where load fails or takes
+	// seconds, for as long as it would have been kept.
 	Forget(ctx context.Context, identifier string) error
 }
 
@@ -63,7 +64,7 @@ type CacheOptions struct {
 
 	// Settling is how long an entry is served as it is within the settling
 	// window, default [DefaultSettling]. Then Kanuu is asked first, and the entry
-	// served only if that fails.
+	// served only if that fails or takes longer than 3 s.
 	Settling time.Duration
 
 	// SettlingWindow is how long after [Cache.Forget] things may still change,
@@ -112,7 +113,7 @@ func (o CacheOptions) withDefaults() (CacheOptions, []string) {
 // Lifetime is how long an entry is fresh, and how long it is kept, by what it
 // says and whether its identifier is in its settling window. What is kept and
 // not fresh is served while it is refreshed, or, if it is of the settling window,
-// only where that fails. It is for those who write a cache; call it on options
+// only where that fails or takes seconds. It is for those who write a cache; call it on options
 // that [MemoryCache.Options] returned.
 func (o CacheOptions) Lifetime(subscription Subscription, settling bool) (fresh, keep time.Duration) {
 	fresh, keep = o.Fresh, o.Keep
@@ -236,7 +237,7 @@ func (m *MemoryCache) Get(ctx context.Context, identifier string, load LoadFunc)
 	case !ok:
 		m.lookups.RecordMisses(1)
 
-		return m.load(ctx, identifier, load)
+		return m.load(ctx, identifier, load, nil)
 	case !m.isDue(known):
 		m.lookups.RecordHits(1)
 
@@ -259,9 +260,18 @@ func (m *MemoryCache) Get(ctx context.Context, identifier string, load LoadFunc)
 	}
 }
 
-// ask loads, and goes by what Kanuu said last if that fails.
+// patience of subscribers with a Kanuu that hangs. It answers in a tenth of that
+// when it is well.
+const patience = 3 * time.Second
+
+var errImpatient = fmt.Errorf("kanuu: fetch subscription: %w: no answer within %v", ErrUnavailable, patience)
+
+// ask loads, and goes by what Kanuu said last if that fails or takes too long.
 func (m *MemoryCache) ask(ctx context.Context, identifier string, load LoadFunc) (Subscription, error) {
-	found, err := m.load(ctx, identifier, load)
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
+
+	found, err := m.load(ctx, identifier, load, enough.C)
 	if err == nil || ctx.Err() != nil {
 		return found, err
 	}
@@ -296,8 +306,10 @@ func (m *MemoryCache) lifetime(r record) (fresh, keep time.Duration) {
 }
 
 // load runs in a goroutine of its own, which otter detaches from ctx, or joins
-// the one that does.
-func (m *MemoryCache) load(ctx context.Context, identifier string, load LoadFunc) (Subscription, error) {
+// the one that does. It goes on after ctx and after enough.
+func (m *MemoryCache) load(
+	ctx context.Context, identifier string, load LoadFunc, enough <-chan time.Time,
+) (Subscription, error) {
 	loaded := m.entries.Refresh(ctx, identifier, loader{cache: m, load: load})
 
 	select {
@@ -307,6 +319,8 @@ func (m *MemoryCache) load(ctx context.Context, identifier string, load LoadFunc
 		}
 
 		return result.Value.subscription(), nil
+	case <-enough:
+		return Subscription{}, errImpatient
 	case <-ctx.Done():
 		return Subscription{}, ctx.Err()
 	}

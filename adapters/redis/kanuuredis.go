@@ -198,11 +198,21 @@ func (c *Cache) Close() {
 // Errors are those of load, as they are, and ctx's own when it ends first; load
 // then goes on for the others. Redis' are none: without Redis, load is asked.
 func (c *Cache) Get(ctx context.Context, identifier string, load kanuu.LoadFunc) (kanuu.Subscription, error) {
-	if known, now, ok := c.local.get(identifier); ok && (c.local.isCurrent(identifier, known) || c.isDown()) {
+	known, now, ok := c.local.get(identifier)
+	if ok && (c.local.isCurrent(identifier, known) || c.isDown()) {
 		c.counts.RecordHits(1)
 		c.refreshIfStale(ctx, identifier, known, now, load)
 
 		return known.subscription, nil
+	}
+
+	var enough <-chan time.Time
+
+	if known != nil && known.subscription.IsSubscribed {
+		timer := time.NewTimer(subscriberPatience)
+		defer timer.Stop()
+
+		enough = timer.C
 	}
 
 	found := c.local.refresh(context.WithoutCancel(ctx), identifier, finder{cache: c, load: load})
@@ -224,11 +234,28 @@ func (c *Cache) Get(ctx context.Context, identifier string, load kanuu.LoadFunc)
 		c.refreshIfStale(ctx, identifier, result.Value, time.Now().UnixNano(), load)
 
 		return result.Value.subscription, nil
+	case <-enough:
+		c.counts.RecordMisses(1)
+
+		return c.last(identifier)
 	case <-ctx.Done():
 		c.counts.RecordMisses(1)
 
 		return kanuu.Subscription{}, ctx.Err()
 	}
+}
+
+// errImpatient is for a subscriber whose time was over while Kanuu did not answer.
+var errImpatient = fmt.Errorf("kanuuredis: %w: no answer within %v", kanuu.ErrUnavailable, subscriberPatience)
+
+// last is what is known by now.
+func (c *Cache) last(identifier string) (kanuu.Subscription, error) {
+	known, _, _ := c.local.get(identifier)
+	if known == nil {
+		return kanuu.Subscription{}, errImpatient
+	}
+
+	return known.subscription, nil
 }
 
 // refreshIfStale starts a refresh in the background, one at a time and after a
@@ -257,7 +284,8 @@ func (e ear) anything() { e.cache.local.doubtAll() }
 
 // Forget has Kanuu asked before any machine says more about identifier, within
 // milliseconds, and opens its settling window. ctx ending does not keep it from
-// that. While Kanuu is down, each machine goes by what was in its own memory.
+// that. Where Kanuu fails, or takes longer than 3 s, each machine goes by what was
+// in its own memory.
 //
 // Its error is [ErrNotShared], with the cause, when Redis could not be told:
 // then identifier is forgotten on this machine now, and Redis is told as soon as

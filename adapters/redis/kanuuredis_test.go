@@ -434,6 +434,34 @@ func TestWhatIsForgottenElsewhereDuringALoadIsNotRemembered(t *testing.T) {
 	require.ErrorIs(t, err, kanuu.ErrUnavailable)
 }
 
+func TestForgottenSubscribersDoNotWaitForLong(t *testing.T) {
+	t.Parallel()
+
+	_, a, b := twoMachines(t, kanuu.CacheOptions{})
+	stuck := newHeld()
+
+	requireLoad(t, a, "42", plan(1))
+	requireKnown(t, b, "42", plan(1))
+	require.NoError(t, a.Forget(t.Context(), "42"))
+
+	start := time.Now()
+
+	requireAnswer(t, a, "42", stuck.load, plan(1))
+	assert.Less(t, time.Since(start), soon)
+	receive(t, stuck.started, "the call goes on")
+
+	stuck.say <- plan(2)
+
+	for _, cache := range []*kanuuredis.Cache{a, b} {
+		eventually(t, func() bool {
+			subscription, err := cache.Get(t.Context(), "42", mustNotLoad)
+			require.NoError(t, err)
+
+			return subscription == plan(2)
+		}, "what the call said")
+	}
+}
+
 func TestForgottenSubscribersGetInForAsLongAsTheyAreKept(t *testing.T) {
 	t.Parallel()
 

@@ -116,7 +116,8 @@ func newLocal(options kanuu.CacheOptions) *local {
 	}
 }
 
-// get returns an entry that can be served and may be stale, and the time.
+// get returns an entry, the time, and whether it can be served as it is: it may be
+// stale.
 func (l *local) get(identifier string) (known *entry, now int64, ok bool) {
 	got, ok := l.entries.GetEntry(identifier)
 
