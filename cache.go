@@ -39,6 +39,7 @@ const (
 	DefaultSettling       = 5 * time.Second
 	DefaultSettlingWindow = 15 * time.Minute
 	DefaultRefreshPause   = 5 * time.Second
+	DefaultPatience       = 3 * time.Second
 )
 
 // CacheOptions are all numbers of a cache. 0 stands for the default.
@@ -64,7 +65,7 @@ type CacheOptions struct {
 
 	// Settling is how long an entry is served as it is within the settling
 	// window, default [DefaultSettling]. Then Kanuu is asked first, and the entry
-	// served only if that fails or takes longer than 3 s.
+	// served only if that fails or takes longer than Patience.
 	Settling time.Duration
 
 	// SettlingWindow is how long after [Cache.Forget] things may still change,
@@ -75,6 +76,11 @@ type CacheOptions struct {
 	// RefreshPause is how long after a call that failed the next one is made,
 	// default [DefaultRefreshPause]. What is known is served meanwhile.
 	RefreshPause time.Duration
+
+	// Patience is how long a subscriber waits for Kanuu where it is asked first,
+	// default [DefaultPatience]: then what it said last counts, and the call goes
+	// on. Kanuu answers in a tenth of that when it is well.
+	Patience time.Duration
 }
 
 // withDefaults is o with each 0 replaced, or every problem of it.
@@ -98,6 +104,7 @@ func (o CacheOptions) withDefaults() (CacheOptions, []string) {
 		{"Settling", &o.Settling, DefaultSettling},
 		{"SettlingWindow", &o.SettlingWindow, DefaultSettlingWindow},
 		{"RefreshPause", &o.RefreshPause, DefaultRefreshPause},
+		{"Patience", &o.Patience, DefaultPatience},
 	} {
 		value, problem := parseTimeout("CacheOptions."+field.name, *field.value, field.standard)
 		if problem != "" {
@@ -113,7 +120,7 @@ func (o CacheOptions) withDefaults() (CacheOptions, []string) {
 // Lifetime is how long an entry is fresh, and how long it is kept, by what it
 // says and whether its identifier is in its settling window. What is kept and
 // not fresh is served while it is refreshed, or, if it is of the settling window,
-// only where that fails or takes seconds. It is for those who write a cache; call it on options
+// only where that fails or takes longer than Patience. It is for those who write a cache; call it on options
 // that [MemoryCache.Options] returned.
 func (o CacheOptions) Lifetime(subscription Subscription, settling bool) (fresh, keep time.Duration) {
 	fresh, keep = o.Fresh, o.Keep
@@ -260,15 +267,12 @@ func (m *MemoryCache) Get(ctx context.Context, identifier string, load LoadFunc)
 	}
 }
 
-// patience of subscribers with a Kanuu that hangs. It answers in a tenth of that
-// when it is well.
-const patience = 3 * time.Second
-
-var errImpatient = fmt.Errorf("kanuu: fetch subscription: %w: no answer within %v", ErrUnavailable, patience)
+// errImpatient is for a subscriber whose entry went while they waited.
+var errImpatient = fmt.Errorf("kanuu: fetch subscription: %w: no answer within CacheOptions.Patience", ErrUnavailable)
 
 // ask loads, and goes by what Kanuu said last if that fails or takes too long.
 func (m *MemoryCache) ask(ctx context.Context, identifier string, load LoadFunc) (Subscription, error) {
-	enough := time.NewTimer(patience)
+	enough := time.NewTimer(m.options.Patience)
 	defer enough.Stop()
 
 	found, err := m.load(ctx, identifier, load, enough.C)

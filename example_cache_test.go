@@ -92,11 +92,13 @@ func ExampleCacheOptions_defaults() {
 	fmt.Println("not subscribed: kept for", kanuu.DefaultUnsubscribed)
 	fmt.Println("after a click or a webhook, for", kanuu.DefaultSettlingWindow, "fresh for", kanuu.DefaultSettling)
 	fmt.Println("after a failed refresh, for", kanuu.DefaultRefreshPause, "no other")
+	fmt.Println("for a subscriber, Kanuu has", kanuu.DefaultPatience, "to say otherwise")
 	// Output:
 	// subscribed: fresh for 5m0s and kept for 1h0m0s
 	// not subscribed: kept for 5s
 	// after a click or a webhook, for 15m0s fresh for 5s
 	// after a failed refresh, for 5s no other
+	// for a subscriber, Kanuu has 3s to say otherwise
 }
 
 func ExampleCacheStats() {

@@ -700,17 +700,17 @@ func TestCacheIsBounded(t *testing.T) {
 func TestCacheOptions(t *testing.T) {
 	t.Parallel()
 
-	_, err := kanuu.NewMemoryCache(&kanuu.CacheOptions{MaxEntries: -1, Fresh: -1, Keep: -1, Unsubscribed: -1, Settling: -1, SettlingWindow: -1, RefreshPause: -1})
+	_, err := kanuu.NewMemoryCache(&kanuu.CacheOptions{MaxEntries: -1, Fresh: -1, Keep: -1, Unsubscribed: -1, Settling: -1, SettlingWindow: -1, RefreshPause: -1, Patience: -1})
 
 	var configErr *kanuu.ConfigError
 	require.ErrorAs(t, err, &configErr)
-	assert.Len(t, configErr.Problems, 7)
+	assert.Len(t, configErr.Problems, 8)
 
 	cache, err := kanuu.NewMemoryCache(nil)
 	require.NoError(t, err)
 	assert.Equal(t, kanuu.CacheOptions{
 		MaxEntries: 100_000, Fresh: 5 * time.Minute, Keep: time.Hour, Unsubscribed: 5 * time.Second,
-		Settling: 5 * time.Second, SettlingWindow: 15 * time.Minute, RefreshPause: 5 * time.Second,
+		Settling: 5 * time.Second, SettlingWindow: 15 * time.Minute, RefreshPause: 5 * time.Second, Patience: 3 * time.Second,
 	}, cache.Options())
 }
 

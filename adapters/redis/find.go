@@ -21,10 +21,6 @@ const (
 	// patience is how long a machine waits for the call of another that lives.
 	patience = 5 * time.Second
 
-	// subscriberPatience is how long somebody waits who was a subscriber when Kanuu
-	// last answered. Then that counts, and the call goes on.
-	subscriberPatience = 3 * time.Second
-
 	// lookPause is how often it looks whether that call has failed. Its success
 	// is heard of at once.
 	lookPause = 100 * time.Millisecond

@@ -209,7 +209,7 @@ func (c *Cache) Get(ctx context.Context, identifier string, load kanuu.LoadFunc)
 	var enough <-chan time.Time
 
 	if known != nil && known.subscription.IsSubscribed {
-		timer := time.NewTimer(subscriberPatience)
+		timer := time.NewTimer(c.options.Patience)
 		defer timer.Stop()
 
 		enough = timer.C
@@ -245,8 +245,8 @@ func (c *Cache) Get(ctx context.Context, identifier string, load kanuu.LoadFunc)
 	}
 }
 
-// errImpatient is for a subscriber whose time was over while Kanuu did not answer.
-var errImpatient = fmt.Errorf("kanuuredis: %w: no answer within %v", kanuu.ErrUnavailable, subscriberPatience)
+// errImpatient is for a subscriber whose entry went while they waited.
+var errImpatient = fmt.Errorf("kanuuredis: %w: no answer within CacheOptions.Patience", kanuu.ErrUnavailable)
 
 // last is what is known by now.
 func (c *Cache) last(identifier string) (kanuu.Subscription, error) {
@@ -284,8 +284,8 @@ func (e ear) anything() { e.cache.local.doubtAll() }
 
 // Forget has Kanuu asked before any machine says more about identifier, within
 // milliseconds, and opens its settling window. ctx ending does not keep it from
-// that. Where Kanuu fails, or takes longer than 3 s, each machine goes by what was
-// in its own memory.
+// that. Where Kanuu fails, or takes longer than [kanuu.CacheOptions] say, each machine
+// goes by what was in its own memory.
 //
 // Its error is [ErrNotShared], with the cause, when Redis could not be told:
 // then identifier is forgotten on this machine now, and Redis is told as soon as

@@ -276,9 +276,7 @@ func TestAFailedRefreshShowsWhatRedisHas(t *testing.T) {
 	require.NoError(t, server.do("SET", "kanuu:entry:{id:42}", value, "PX", "3000000").Error())
 
 	eventually(t, func() bool {
-		subscription, err := cache.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) {
-			return kanuu.Subscription{}, kanuu.ErrUnavailable
-		})
+		subscription, err := cache.Get(t.Context(), "42", down)
 		require.NoError(t, err)
 
 		return subscription == plan(2)
@@ -356,15 +354,15 @@ func TestForgottenSubscribersGetInWhileKanuuIsDown(t *testing.T) {
 
 			for _, cache := range []*kanuuredis.Cache{a, b} {
 				for range 3 {
-					down := newHeld()
+					call := newHeld()
 
 					var answer <-chan got
 
 					eventually(t, func() bool { // once it has heard of it, and is not served as it is any more
-						answer = get(t.Context(), cache, "42", down.load)
+						answer = get(t.Context(), cache, "42", call.load)
 
 						select {
-						case <-down.started:
+						case <-call.started:
 							return true
 						case other := <-answer:
 							assert.Equal(t, got{subscription: plan(1)}, other)
@@ -373,7 +371,7 @@ func TestForgottenSubscribersGetInWhileKanuuIsDown(t *testing.T) {
 						}
 					}, "Kanuu is asked first")
 
-					down.fail <- kanuu.ErrUnavailable
+					call.fail <- kanuu.ErrUnavailable
 
 					assert.Equal(t, got{subscription: plan(1)}, receive(t, answer, "what it said last"))
 				}
@@ -387,9 +385,7 @@ func TestForgottenSubscribersGetInWhileKanuuIsDown(t *testing.T) {
 					return !subscription.IsSubscribed
 				}, "Kanuu can say it again")
 				eventually(t, func() bool {
-					_, err := cache.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) {
-						return kanuu.Subscription{}, kanuu.ErrUnavailable
-					})
+					_, err := cache.Get(t.Context(), "42", down)
 
 					return err != nil
 				}, "and who is none is not let in for who they were")
@@ -406,10 +402,6 @@ func TestWhatIsForgottenElsewhereDuringALoadIsNotRemembered(t *testing.T) {
 	server := startRedis(t)
 	cache := newCache(t, server.option(), patient(kanuu.CacheOptions{RefreshPause: time.Millisecond}))
 	older := newHeld()
-
-	down := func(context.Context, string) (kanuu.Subscription, error) {
-		return kanuu.Subscription{}, kanuu.ErrUnavailable
-	}
 
 	var calls atomic.Int64
 
@@ -437,7 +429,7 @@ func TestWhatIsForgottenElsewhereDuringALoadIsNotRemembered(t *testing.T) {
 func TestForgottenSubscribersDoNotWaitForLong(t *testing.T) {
 	t.Parallel()
 
-	_, a, b := twoMachines(t, kanuu.CacheOptions{})
+	_, a, b := twoMachines(t, kanuu.CacheOptions{Patience: 50 * time.Millisecond})
 	stuck := newHeld()
 
 	requireLoad(t, a, "42", plan(1))
@@ -473,9 +465,7 @@ func TestForgottenSubscribersGetInForAsLongAsTheyAreKept(t *testing.T) {
 
 	require.NoError(t, a.Forget(t.Context(), "42"))
 	eventually(t, func() bool {
-		_, err := a.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) {
-			return kanuu.Subscription{}, kanuu.ErrUnavailable
-		})
+		_, err := a.Get(t.Context(), "42", down)
 
 		return err != nil
 	}, "out")

@@ -240,11 +240,11 @@ func TestForgetBehindTheBackOfAMachine(t *testing.T) {
 	eventually(t, func() bool { return log.count(isBack) == 1 }, "recovery")
 
 	// What was forgotten is shown while Kanuu cannot say otherwise, and no longer …
-	down := newHeld()
-	answer := get(t.Context(), b, "42", down.load)
-	receive(t, down.started, "Kanuu is asked")
+	call := newHeld()
+	answer := get(t.Context(), b, "42", call.load)
+	receive(t, call.started, "Kanuu is asked")
 
-	down.fail <- kanuu.ErrUnavailable
+	call.fail <- kanuu.ErrUnavailable
 
 	assert.Equal(t, got{subscription: plan(1)}, receive(t, answer, "an answer"))
 
@@ -299,10 +299,6 @@ func TestKnownSubscribersGetInWhenRedisAndKanuuAreGone(t *testing.T) {
 	requireLoad(t, cache, "43", plan(1))
 	server.kill()
 
-	down := func(context.Context, string) (kanuu.Subscription, error) {
-		return kanuu.Subscription{}, kanuu.ErrUnavailable
-	}
-
 	for range 100 {
 		requireAnswer(t, cache, "42", down, plan(1))
 	}
@@ -333,10 +329,6 @@ func TestALostLockLosesNobody(t *testing.T) {
 	require.NoError(t, server.do("FLUSHALL").Error())
 
 	refresh.say <- plan(2)
-
-	down := func(context.Context, string) (kanuu.Subscription, error) {
-		return kanuu.Subscription{}, kanuu.ErrUnavailable
-	}
 
 	eventually(t, func() bool {
 		subscription, err := cache.Get(t.Context(), "42", down)

@@ -216,6 +216,11 @@ func mustNotLoad(context.Context, string) (kanuu.Subscription, error) {
 	return kanuu.Subscription{}, errMustNotLoad
 }
 
+// down is a load while Kanuu is.
+func down(context.Context, string) (kanuu.Subscription, error) {
+	return kanuu.Subscription{}, kanuu.ErrUnavailable
+}
+
 // held is a load that goes on until it is told what to say.
 type held struct {
 	started chan context.Context // of each load
