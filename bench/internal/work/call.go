@@ -251,7 +251,9 @@ func Subscriptions(base string) ([]Work, error) {
 		return nil, err
 	}
 
-	hand := &http.Client{Transport: NewTransport(), Timeout: 10 * time.Second}
+	// A busy machine takes its time for a thousand handshakes, and here calls are
+	// counted, not timed.
+	hand := &http.Client{Transport: NewTransport(), Timeout: time.Minute}
 	body := fmt.Appendf(nil, `{"identifier":%q}`, identifier)
 
 	return []Work{
