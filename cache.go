@@ -86,13 +86,11 @@ type CacheOptions struct {
 // withDefaults is o with each 0 replaced, or every problem of it.
 func (o CacheOptions) withDefaults() (CacheOptions, []string) {
 	var problems []string
-
 	if o.MaxEntries < 0 {
 		problems = append(problems, "CacheOptions.MaxEntries is negative: leave it 0 for the default")
 	} else if o.MaxEntries == 0 {
 		o.MaxEntries = DefaultMaxEntries
 	}
-
 	for _, field := range []struct {
 		name     string
 		value    *time.Duration
@@ -110,10 +108,8 @@ func (o CacheOptions) withDefaults() (CacheOptions, []string) {
 		if problem != "" {
 			problems = append(problems, problem)
 		}
-
 		*field.value = value
 	}
-
 	return o, problems
 }
 
@@ -124,19 +120,15 @@ func (o CacheOptions) withDefaults() (CacheOptions, []string) {
 // that [MemoryCache.Options] returned.
 func (o CacheOptions) Lifetime(subscription Subscription, settling bool) (fresh, keep time.Duration) {
 	fresh, keep = o.Fresh, o.Keep
-
 	if settling {
 		fresh = min(fresh, o.Settling)
 	}
-
 	if !subscription.IsSubscribed {
 		keep = min(keep, o.Unsubscribed)
 	}
-
 	if settling && !subscription.IsSubscribed {
 		keep = min(keep, o.Settling) // they may have paid meanwhile
 	}
-
 	return min(fresh, keep), keep
 }
 
@@ -191,7 +183,6 @@ func (r record) standing() standing { return r.terms.Value().standing }
 
 func (r record) subscription() Subscription {
 	terms := r.terms.Value()
-
 	return Subscription{
 		IsSubscribed:   terms.isSubscribed,
 		IsTrialing:     terms.isTrialing,
@@ -208,12 +199,10 @@ func NewMemoryCache(options *CacheOptions) (*MemoryCache, error) {
 	if options == nil {
 		options = new(CacheOptions)
 	}
-
 	set, problems := options.withDefaults()
 	if problems != nil {
 		return nil, &ConfigError{Problems: problems}
 	}
-
 	cache := &MemoryCache{options: set, clock: newClock(), lookups: stats.NewCounter()}
 	cache.entries = otter.Must(&otter.Options[string, record]{
 		MaximumSize:       set.MaxEntries,
@@ -229,7 +218,6 @@ func NewMemoryCache(options *CacheOptions) (*MemoryCache, error) {
 		Clock:            cache.clock,
 		Executor:         func(clean func()) { clean() }, // less work than to have another goroutine do it
 	})
-
 	return cache, nil
 }
 
@@ -239,15 +227,12 @@ func (m *MemoryCache) Options() CacheOptions { return m.options }
 // Get returns what is known of identifier, or what load says.
 func (m *MemoryCache) Get(ctx context.Context, identifier string, load LoadFunc) (Subscription, error) {
 	known, ok := m.entries.GetEntry(identifier)
-
 	switch {
 	case !ok:
 		m.lookups.RecordMisses(1)
-
 		return m.load(ctx, identifier, load, nil)
 	case !m.isDue(known):
 		m.lookups.RecordHits(1)
-
 		return known.Value.subscription(), nil
 	case known.Value.standing() == settled:
 		m.lookups.RecordHits(1)
@@ -258,11 +243,9 @@ func (m *MemoryCache) Get(ctx context.Context, identifier string, load LoadFunc)
 		if err != nil {
 			return Subscription{}, err
 		}
-
 		return stale.subscription(), nil
 	default:
 		m.lookups.RecordMisses(1)
-
 		return m.ask(ctx, identifier, load)
 	}
 }
@@ -285,7 +268,6 @@ func (m *MemoryCache) ask(ctx context.Context, identifier string, load LoadFunc)
 	if !ok {
 		return Subscription{}, err
 	}
-
 	return last.Value.subscription(), nil
 }
 
@@ -293,7 +275,6 @@ func (m *MemoryCache) ask(ctx context.Context, identifier string, load LoadFunc)
 // has failed a moment ago.
 func (m *MemoryCache) isDue(entry otter.Entry[string, record]) bool {
 	fresh, _ := m.lifetime(entry.Value)
-
 	return entry.SnapshotAtNano-entry.Value.said >= int64(fresh) && entry.RefreshableAfter() <= atOnce
 }
 
@@ -301,11 +282,9 @@ func (m *MemoryCache) isDue(entry otter.Entry[string, record]) bool {
 func (m *MemoryCache) lifetime(r record) (fresh, keep time.Duration) {
 	terms := r.terms.Value()
 	fresh, keep = m.options.Lifetime(Subscription{IsSubscribed: terms.isSubscribed}, terms.standing != settled)
-
 	if terms.standing == forgotten {
 		fresh = 0
 	}
-
 	return fresh, keep
 }
 
@@ -315,13 +294,11 @@ func (m *MemoryCache) load(
 	ctx context.Context, identifier string, load LoadFunc, enough <-chan time.Time,
 ) (Subscription, error) {
 	loaded := m.entries.Refresh(ctx, identifier, loader{cache: m, load: load})
-
 	select {
 	case result := <-loaded:
 		if result.Err != nil {
 			return Subscription{}, result.Err
 		}
-
 		return result.Value.subscription(), nil
 	case <-enough:
 		return Subscription{}, errImpatient
@@ -340,10 +317,8 @@ func (m *MemoryCache) Forget(_ context.Context, identifier string) error {
 		if !found || !known.terms.Value().isSubscribed {
 			return known, otter.InvalidateOp
 		}
-
 		return newRecord(known.subscription(), forgotten, known.said), otter.WriteOp
 	})
-
 	return nil
 }
 
@@ -371,7 +346,6 @@ type CacheStats struct {
 // Stats of the cache so far.
 func (m *MemoryCache) Stats() CacheStats {
 	counted := m.lookups.Snapshot()
-
 	return CacheStats{
 		Hits:      counted.Hits,
 		Misses:    counted.Misses,
@@ -384,7 +358,6 @@ func (m *MemoryCache) Stats() CacheStats {
 // keep tells otter when an entry is dropped.
 func (m *MemoryCache) keep(entry otter.Entry[string, record]) time.Duration {
 	_, keep := m.lifetime(entry.Value)
-
 	return max(atOnce, keep-time.Duration(entry.SnapshotAtNano-entry.Value.said))
 }
 
@@ -419,7 +392,6 @@ type clock struct {
 
 func newClock() clock {
 	now := time.Now()
-
 	return clock{now, now.UnixNano()}
 }
 
@@ -438,15 +410,12 @@ func (l loader) Load(ctx context.Context, identifier string) (record, error) {
 	subscription, err := l.load(ctx, identifier)
 	if err != nil {
 		l.cache.failures.Add(1)
-
 		return record{}, err
 	}
-
 	standing := settled
 	if _, ok := l.cache.settling.GetIfPresent(identifier); ok {
 		standing = settling
 	}
-
 	return newRecord(subscription, standing, l.cache.clock.NowNano()), nil
 }
 
@@ -455,10 +424,8 @@ func (l loader) Reload(ctx context.Context, identifier string, _ record) (record
 	if known, ok := l.cache.entries.GetEntryQuietly(identifier); ok && !l.cache.isDue(known) {
 		return known.Value, nil
 	}
-
 	if l.background {
 		l.cache.refreshes.Add(1)
 	}
-
 	return l.Load(ctx, identifier)
 }

@@ -44,27 +44,22 @@ func (c *Client) post(ctx context.Context, to *endpoint, body []byte) (answer, e
 	c.count.calls.Add(1)
 	c.count.inFlight.Add(1)
 	defer c.count.inFlight.Add(-1)
-
 	deadline := time.Now().Add(c.timeout)
 	waits := backoff.ExponentialBackOff{
 		InitialInterval: firstBackoff, RandomizationFactor: 0.5, Multiplier: 3, MaxInterval: c.timeout,
 	}
-
 	for attempt := 1; ; attempt++ {
 		got, err := c.breaker.Execute(func() (answer, error) {
 			if attempt > 1 {
 				c.count.retries.Add(1)
 			}
-
 			return c.try(ctx, deadline, to, body)
 		})
-
 		switch {
 		case err == nil:
 			return got, nil
 		case isBreakerOpen(err):
 			c.count.shortCircuited.Add(1)
-
 			return answer{}, fmt.Errorf("kanuu: %s: %w: %w", to.operation, ErrUnavailable, errBreakerOpen)
 		}
 
@@ -75,13 +70,11 @@ func (c *Client) post(ctx context.Context, to *endpoint, body []byte) (answer, e
 
 		if attempt == maxAttempts || !isTransient(err) || time.Until(deadline) <= wait {
 			c.count.failures.Add(1)
-
 			return answer{}, err
 		}
 
 		c.log.LogAttrs(ctx, slog.LevelDebug, "kanuu: trying again",
 			slog.String("operation", to.operation), slog.Duration("wait", wait), slog.Any("error", err))
-
 		if err := sleep(ctx, wait); err != nil {
 			return answer{}, fmt.Errorf("kanuu: %s: %w", to.operation, err)
 		}
@@ -94,14 +87,12 @@ func (c *Client) try(ctx context.Context, deadline time.Time, to *endpoint, body
 	if deadline.Before(limit) {
 		limit = deadline
 	}
-
 	tryCtx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
 
 	c.count.attempts.Add(1)
 
 	got, err := c.wire.roundTrip(tryCtx, to, body)
-
 	switch {
 	case err == nil:
 		return got, c.checkAnswer(to.operation, got)
@@ -135,7 +126,6 @@ func (c *Client) newAPIError(operation string, got answer) *APIError {
 	apiErr := &APIError{
 		Operation: operation, Status: got.status, RetryAfter: parseRetryAfter(got.header.Get("Retry-After")),
 	}
-
 	switch {
 	case got.status < http.StatusBadRequest:
 		apiErr.Message = "only 200 and 201 are success, and redirects are not followed"
@@ -147,13 +137,11 @@ func (c *Client) newAPIError(operation string, got answer) *APIError {
 
 		// A gateway in between may say the key that it refused.
 		body := bytes.ReplaceAll(got.bytes(), []byte(c.key.reveal()), []byte(redacted))
-
 		if json.Unmarshal(body, &said) == nil {
 			apiErr.Message = cleanMessage(said.Message)
 			apiErr.Fields = cleanFields(said.Errors)
 		}
 	}
-
 	return apiErr
 }
 
@@ -161,16 +149,13 @@ func cleanFields(said map[string][]string) map[string][]string {
 	if len(said) == 0 {
 		return nil
 	}
-
 	fields := make(map[string][]string, len(said))
-
 	for field, messages := range said {
 		field = cleanMessage(field)
 		for _, message := range messages {
 			fields[field] = append(fields[field], cleanMessage(message))
 		}
 	}
-
 	return fields
 }
 
@@ -183,22 +168,18 @@ func cleanMessage(s string) string {
 			words[i] = "[url]"
 		}
 	}
-
 	clean := []rune(strings.Join(words, " "))
-
 	return string(clean[:min(len(clean), maxMessage)])
 }
 
 // parseRetryAfter takes both forms of RFC 9110: seconds, and a date.
 func parseRetryAfter(header string) time.Duration {
 	var wait time.Duration
-
 	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
 		wait = time.Duration(seconds) * time.Second
 	} else if date, err := http.ParseTime(header); err == nil {
 		wait = time.Until(date)
 	}
-
 	return min(max(wait, 0), maxRetryAfter)
 }
 
@@ -207,7 +188,6 @@ func isTransient(err error) bool {
 	if apiErr, ok := errors.AsType[*APIError](err); ok {
 		return errors.Is(apiErr, ErrRateLimited) || errors.Is(apiErr, ErrUnavailable)
 	}
-
 	return errors.Is(err, ErrUnavailable)
 }
 
@@ -215,7 +195,6 @@ func isTransient(err error) bool {
 func sleep(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-
 	select {
 	case <-timer.C:
 		return nil

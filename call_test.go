@@ -36,7 +36,6 @@ const success = `{"nonce": "x", "url": "https://kanuu.io/manage/acme/x"}`
 // hang answers nothing until the caller has had enough.
 func hang(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
-
 	return nil, r.Context().Err()
 }
 
@@ -50,16 +49,13 @@ func down(*http.Request) (*http.Response, error) { return nil, errors.New("conne
 // time stands still until everybody waits.
 func inBubble(t *testing.T, play roundTripper, test func(t *testing.T, client *kanuu.Client, log *bytes.Buffer)) {
 	t.Helper()
-
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-
 		client, err := kanuu.NewClient(kanuu.Config{
 			APIKey: key, HTTPClient: &http.Client{Transport: play},
 			Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		})
 		require.NoError(t, err)
-
 		test(t, client, &log)
 		assert.NotContains(t, log.String(), key)
 	})
@@ -69,26 +65,26 @@ var ann = kanuu.Identity{Identifier: "42"} //nolint:gochecknoglobals // a consta
 
 func TestRetries(t *testing.T) {
 	t.Parallel()
-
 	const low, high = 100 * time.Millisecond, 300 * time.Millisecond // of the first wait, half of it up or down
-
 	for name, tc := range map[string]struct {
 		play     []roundTripper // one after the other, the last one for ever
 		attempts int
 		min, max time.Duration
 		want     error
 	}{
-		"success":                 {[]roundTripper{answering(201)}, 1, 0, 0, nil},
-		"one failure":             {[]roundTripper{down, answering(201)}, 2, low, high, nil},
-		"one 500":                 {[]roundTripper{answering(500), answering(200)}, 2, low, high, nil},
-		"one 429":                 {[]roundTripper{answering(429), answering(201)}, 2, low, high, nil},
-		"two failures":            {[]roundTripper{down, answering(503), answering(201)}, 3, 4 * low, 4 * high, nil},
-		"down":                    {[]roundTripper{down}, 3, 4 * low, 4 * high, kanuu.ErrUnavailable},
-		"hangs":                   {[]roundTripper{hang}, 2, 10 * time.Second, 10 * time.Second, kanuu.ErrUnavailable},
-		"hangs once":              {[]roundTripper{hang, answering(201)}, 2, 5*time.Second + low, 5*time.Second + high, nil},
-		"breaks off":              {[]roundTripper{breakOff, answering(201)}, 2, low, high, nil},
-		"Retry-After in time":     {[]roundTripper{answering(429, "Retry-After", "7"), answering(201)}, 2, 7 * time.Second, 7 * time.Second, nil},
-		"Retry-After of 503":      {[]roundTripper{answering(503, "Retry-After", "2"), answering(201)}, 2, 2 * time.Second, 2 * time.Second, nil},
+		"success":      {[]roundTripper{answering(201)}, 1, 0, 0, nil},
+		"one failure":  {[]roundTripper{down, answering(201)}, 2, low, high, nil},
+		"one 500":      {[]roundTripper{answering(500), answering(200)}, 2, low, high, nil},
+		"one 429":      {[]roundTripper{answering(429), answering(201)}, 2, low, high, nil},
+		"two failures": {[]roundTripper{down, answering(503), answering(201)}, 3, 4 * low, 4 * high, nil},
+		"down":         {[]roundTripper{down}, 3, 4 * low, 4 * high, kanuu.ErrUnavailable},
+		"hangs":        {[]roundTripper{hang}, 2, 10 * time.Second, 10 * time.Second, kanuu.ErrUnavailable},
+		"hangs once":   {[]roundTripper{hang, answering(201)}, 2, 5*time.Second + low, 5*time.Second + high, nil},
+		"breaks off":   {[]roundTripper{breakOff, answering(201)}, 2, low, high, nil},
+		"Retry-After in time": {[]roundTripper{answering(429, "Retry-After", "7"), answering(201)}, 2, 7 * time.Second,
+			7 * time.Second, nil},
+		"Retry-After of 503": {[]roundTripper{answering(503, "Retry-After", "2"), answering(201)}, 2, 2 * time.Second,
+			2 * time.Second, nil},
 		"Retry-After is too late": {[]roundTripper{answering(429, "Retry-After", "10")}, 1, 0, 0, kanuu.ErrRateLimited},
 		"401":                     {[]roundTripper{answering(401)}, 1, 0, 0, kanuu.ErrInvalidAPIKey},
 		"402":                     {[]roundTripper{answering(402)}, 1, 0, 0, kanuu.ErrPaymentRequired},
@@ -98,19 +94,14 @@ func TestRetries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			var attempts int
-
 			play := func(r *http.Request) (*http.Response, error) {
 				attempts++
-
 				body, err := io.ReadAll(r.Body)
 				require.NoError(t, err)
 				assert.JSONEq(t, `{"identifier": "42"}`, string(body), "each attempt has the body")
-
 				return tc.play[min(attempts, len(tc.play))-1](r)
 			}
-
 			inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 				t.Helper()
 
@@ -139,7 +130,6 @@ func answering(status int, header ...string) roundTripper {
 		for i := 0; i < len(header); i += 2 {
 			res.Header.Set(header[i], header[i+1])
 		}
-
 		return res, nil
 	}
 }
@@ -147,7 +137,6 @@ func answering(status int, header ...string) roundTripper {
 func breakOff(*http.Request) (*http.Response, error) {
 	res := response(201, "")
 	res.Body = io.NopCloser(io.MultiReader(strings.NewReader(success[:20]), failingReader{}))
-
 	return res, nil
 }
 
@@ -157,7 +146,6 @@ func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestTimeoutsAreTheConfigs(t *testing.T) {
 	t.Parallel()
-
 	synctest.Test(t, func(t *testing.T) {
 		client, err := kanuu.NewClient(kanuu.Config{
 			APIKey: key, HTTPClient: &http.Client{Transport: roundTripper(hang)},
@@ -175,7 +163,6 @@ func TestTimeoutsAreTheConfigs(t *testing.T) {
 
 func TestCallEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-
 	for name, tc := range map[string]struct {
 		play roundTripper
 		ctx  func(context.Context) (context.Context, context.CancelFunc)
@@ -208,7 +195,6 @@ func TestCallEndsWithItsContext(t *testing.T) {
 func cancelAfter(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	time.AfterFunc(time.Second, cancel)
-
 	return ctx, cancel
 }
 
@@ -218,28 +204,21 @@ func deadlineAfter(ctx context.Context) (context.Context, context.CancelFunc) {
 
 func TestBreaker(t *testing.T) {
 	t.Parallel()
-
 	var isDown atomic.Bool
-
 	isDown.Store(true)
-
 	play := func(r *http.Request) (*http.Response, error) {
 		if isDown.Load() {
 			return down(r)
 		}
-
 		return answering(201)(r)
 	}
-
 	inBubble(t, play, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
 		t.Helper()
 
 		mint := func() error {
 			_, err := client.CreateNonce(t.Context(), ann)
-
 			return err
 		}
-
 		for range 4 { // of up to three attempts
 			require.ErrorIs(t, mint(), kanuu.ErrUnavailable)
 		}
@@ -280,7 +259,6 @@ func TestBreaker(t *testing.T) {
 
 func TestWhatDoesNotTripTheBreaker(t *testing.T) {
 	t.Parallel()
-
 	for name, play := range map[string]roundTripper{
 		"402": answering(402), "401": answering(401), "422": answering(422), "429": answering(429, "Retry-After", "60"),
 		"visitors who leave": hang,
@@ -289,15 +267,12 @@ func TestWhatDoesNotTripTheBreaker(t *testing.T) {
 			t.Parallel()
 			inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 				t.Helper()
-
 				for range 30 {
 					ctx, cancel := deadlineAfter(t.Context())
 					_, err := client.CreateNonce(ctx, ann)
-
 					cancel()
 					require.Error(t, err)
 				}
-
 				assert.Equal(t, "closed", client.Stats().Breaker)
 				assert.EqualValues(t, 30, client.Stats().Attempts)
 			})
@@ -308,17 +283,13 @@ func TestWhatDoesNotTripTheBreaker(t *testing.T) {
 // A visitor who leaves a Kanuu that is down does not show that it is up.
 func TestVisitorWhoLeavesDoesNotResetTheBreaker(t *testing.T) {
 	t.Parallel()
-
 	var hangs atomic.Bool
-
 	play := func(r *http.Request) (*http.Response, error) {
 		if hangs.Load() {
 			return hang(r)
 		}
-
 		return down(r)
 	}
-
 	inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 		t.Helper()
 
@@ -329,14 +300,11 @@ func TestVisitorWhoLeavesDoesNotResetTheBreaker(t *testing.T) {
 		leave := func() {
 			hangs.Store(true)
 			defer hangs.Store(false)
-
 			ctx, cancel := deadlineAfter(t.Context())
 			defer cancel()
-
 			_, err := client.CreateNonce(ctx, ann)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
-
 		for range 3 { // of three attempts
 			mint()
 			leave()
@@ -361,7 +329,6 @@ func TestKeyGoesToNoOtherHost(t *testing.T) {
 	t.Cleanup(other.Close)
 
 	own := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
-
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		_, box := setup(t)
 		box.Inject(kanuutest.Fault{Status: status, Header: http.Header{"Location": {other.URL}}})
@@ -381,16 +348,12 @@ func TestKeyGoesToNoOtherHost(t *testing.T) {
 
 func TestOwnTransportIsAsked(t *testing.T) {
 	t.Parallel()
-
 	var asked int
-
 	inBubble(t, func(r *http.Request) (*http.Response, error) {
 		asked++
-
 		return answering(201)(r)
 	}, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 		t.Helper()
-
 		_, err := client.CreateNonce(t.Context(), ann)
 		require.NoError(t, err)
 		assert.Equal(t, 1, asked)
@@ -410,7 +373,6 @@ func countConnections(t *testing.T, handler http.Handler) (server *httptest.Serv
 	}
 	server.Start()
 	t.Cleanup(server.Close)
-
 	return server, dialed
 }
 
@@ -432,7 +394,6 @@ func TestConnectionsAreKept(t *testing.T) {
 			first.Done()
 			first.Wait()
 		}
-
 		fake.ServeHTTP(w, r)
 	}))
 
@@ -446,24 +407,20 @@ func TestConnectionsAreKept(t *testing.T) {
 
 	click := func(times int) {
 		var clicks sync.WaitGroup
-
 		for range callers {
 			clicks.Go(func() {
 				for range times {
 					nonce, err := client.CreateNonce(t.Context(), ann)
 					if err != nil {
 						t.Error(err)
-
 						return
 					}
-
 					if _, twice := nonces.LoadOrStore(nonce.Value, true); !twice {
 						minted.Add(1)
 					}
 				}
 			})
 		}
-
 		clicks.Wait()
 	}
 
@@ -482,10 +439,8 @@ func TestConnectionsAreKeptAfterErrors(t *testing.T) {
 	server, dialed := countConnections(t, fake)
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: server.URL})
 	require.NoError(t, err)
-
 	for _, status := range []int{402, 401, 422, 418, 200} {
 		fake.Inject(kanuutest.Fault{Times: 1, Status: status, Body: strings.Repeat("x", 900<<10)})
-
 		_, err := client.CreateNonce(t.Context(), ann)
 		require.Error(t, err)
 	}
@@ -517,30 +472,25 @@ func newForgetfulRouter(t *testing.T, backend string) *forgetfulRouter {
 			if err != nil {
 				return
 			}
-
 			out, err := new(net.Dialer).DialContext(t.Context(), "tcp", backend)
 			if err != nil {
 				return
 			}
-
 			n := router.opened.Add(1)
 			go router.carry(n, in, out)
 			go router.carry(n, out, in)
 		}
 	}()
-
 	return router
 }
 
 func (r *forgetfulRouter) carry(n int64, to, from net.Conn) {
 	defer func() { _ = to.Close() }()
-
 	for chunk := make([]byte, 32<<10); ; {
 		read, err := from.Read(chunk)
 		if err != nil {
 			return
 		}
-
 		if n > r.forgotten.Load() {
 			_, _ = to.Write(chunk[:read])
 		}
@@ -549,7 +499,6 @@ func (r *forgetfulRouter) carry(n int64, to, from net.Conn) {
 
 func TestDeadConnectionIsGivenUp(t *testing.T) {
 	t.Parallel()
-
 	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -586,7 +535,6 @@ func TestEndlessAnswerIsCutOff(t *testing.T) {
 		for chunk := make([]byte, 1<<16); ; {
 			n, err := w.Write(chunk)
 			written.Add(int64(n))
-
 			if err != nil {
 				return
 			}

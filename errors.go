@@ -106,7 +106,8 @@ var outcomes = []outcome{
 	},
 	{
 		err: ErrUnavailable, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
-		remedy: "wait for Kanuu to come back, or start it where BaseURL is an emulator's; if it is up, check the network and DNS from here to BaseURL",
+		remedy: "wait for Kanuu to come back, or start it where BaseURL is an emulator's; if it is up, check the network and " +
+			"DNS from here to BaseURL",
 	},
 	{
 		err: context.DeadlineExceeded, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
@@ -127,7 +128,6 @@ func outcomeOf(err error) outcome {
 			return o
 		}
 	}
-
 	return unknown
 }
 
@@ -149,7 +149,6 @@ func HTTPStatus(err error) int {
 	if err == nil {
 		return http.StatusOK
 	}
-
 	return outcomeOf(err).status
 }
 
@@ -182,17 +181,13 @@ type APIError struct {
 // Error names the operation, the status, and what Kanuu said.
 func (e *APIError) Error() string {
 	var b strings.Builder
-
 	fmt.Fprintf(&b, "kanuu: %s: %v (Kanuu answered %d)", e.Operation, e.kind(), e.Status)
-
 	if e.Message != "" {
 		b.WriteString(": " + e.Message)
 	}
-
 	for _, field := range slices.Sorted(maps.Keys(e.Fields)) {
 		fmt.Fprintf(&b, "; %s: %s", field, strings.Join(e.Fields[field], " "))
 	}
-
 	return b.String()
 }
 
@@ -225,11 +220,9 @@ func retryAfter(err error) time.Duration {
 	if wait == 0 {
 		return 0
 	}
-
 	if apiErr, ok := errors.AsType[*APIError](err); ok {
 		wait = cmp.Or(apiErr.RetryAfter, wait)
 	}
-
 	return wait
 }
 

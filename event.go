@@ -48,7 +48,6 @@ func newEvent(form *phpform.Array) Event {
 	e.AlertID = e.Fields.Get("alert_id")
 	e.Time = e.time("event_time", time.DateTime)
 	e.Identifier, e.Supplemental = parsePassthrough(e.Fields.Get("passthrough"))
-
 	return e
 }
 
@@ -59,15 +58,12 @@ func parsePassthrough(text string) (identifier string, supplemental map[string]s
 	if ok {
 		return identifier, supplemental
 	}
-
 	entries := parseEntries(text)
 	identifier = entries[passthroughKey]
 	delete(entries, passthroughKey)
-
 	if len(entries) == 0 {
 		return identifier, nil
 	}
-
 	return identifier, entries
 }
 
@@ -76,22 +72,17 @@ func parsePassthrough(text string) (identifier string, supplemental map[string]s
 func parsePlain(text string) (identifier string, supplemental map[string]string, ok bool) {
 	rest, starts := strings.CutPrefix(text, `{"`)
 	rest, ends := strings.CutSuffix(rest, `"}`)
-
 	if !starts || !ends || !utf8.ValidString(rest) ||
 		strings.ContainsFunc(rest, func(r rune) bool { return r < ' ' || r == '\\' }) {
 		return "", nil, false
 	}
-
 	for more := true; more; {
 		var entry string
-
 		entry, rest, more = strings.Cut(rest, `","`)
-
 		key, value, ok := strings.Cut(entry, `":"`)
 		if !ok || strings.Contains(key, `"`) || strings.Contains(value, `"`) {
 			return "", nil, false
 		}
-
 		switch {
 		case key == passthroughKey:
 			identifier = value
@@ -101,23 +92,18 @@ func parsePlain(text string) (identifier string, supplemental map[string]string,
 			supplemental[key] = value
 		}
 	}
-
 	return identifier, supplemental, true
 }
 
 // parseEntries reads the texts of any object, and a number for an identifier.
 func parseEntries(text string) map[string]string {
 	var raw map[string]json.RawMessage
-
 	if json.Unmarshal([]byte(text), &raw) != nil {
 		return nil
 	}
-
 	entries := make(map[string]string, len(raw))
-
 	for key, value := range raw {
 		var text string
-
 		switch {
 		case value[0] == '"' && json.Unmarshal(value, &text) == nil:
 			entries[key] = text
@@ -125,7 +111,6 @@ func parseEntries(text string) map[string]string {
 			entries[key] = string(value) // digit by digit: a float64 would round it
 		}
 	}
-
 	return entries
 }
 
@@ -219,7 +204,6 @@ func (a Amount) String() string {
 	if a == (Amount{}) {
 		return ""
 	}
-
 	return a.Value + " " + a.Currency
 }
 
@@ -228,7 +212,6 @@ func (e Event) either(first, second string) string {
 	if _, ok := e.Fields.Lookup(first); ok {
 		return first
 	}
-
 	return second
 }
 
@@ -237,7 +220,6 @@ func (e Event) integer(field string) int64 {
 	if err != nil {
 		return 0
 	}
-
 	return value
 }
 
@@ -246,7 +228,6 @@ func (e Event) amount(field string) Amount {
 	if value == "" {
 		return Amount{}
 	}
-
 	return Amount{Value: value, Currency: e.Fields.Get("currency")}
 }
 
@@ -255,7 +236,6 @@ func (e Event) time(field, layout string) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-
 	return value
 }
 
@@ -266,7 +246,6 @@ type Fields struct{ form *phpform.Array }
 // Get returns a field's text; empty where there is none.
 func (f Fields) Get(name string) string {
 	value, _ := f.Lookup(name)
-
 	return value
 }
 
@@ -276,17 +255,13 @@ func (f Fields) Lookup(name string, subscripts ...string) (string, bool) {
 	if f.form == nil {
 		return "", false
 	}
-
 	item, ok := f.form.Get(name)
-
 	for _, subscript := range subscripts {
 		if item.Array == nil {
 			return "", false
 		}
-
 		item, ok = item.Array.Get(subscript)
 	}
-
 	return item.Text, ok && item.Array == nil
 }
 
@@ -306,11 +281,9 @@ func yieldTexts(array string, form *phpform.Array, yield func(string, string) bo
 		if array != "" {
 			name = array + "[" + item.Key + "]"
 		}
-
 		if item.Array == nil && !yield(name, item.Text) || item.Array != nil && !yieldTexts(name, item.Array, yield) {
 			return false
 		}
 	}
-
 	return true
 }

@@ -22,29 +22,22 @@ import (
 // eventOf is what a function gets of a body.
 func eventOf(t *testing.T, publicKey, body string) kanuu.Event {
 	t.Helper()
-
 	s := newStation(t, publicKey, nil)
-
 	var event kanuu.Event
-
 	s.On("*", func(_ context.Context, e kanuu.Event) error {
 		event = e
-
 		return nil
 	})
 	require.Equal(t, http.StatusOK, s.post(body), s.log.String())
-
 	return event
 }
 
 // eventOfPHP is the event of a body that PHP signed.
 func eventOfPHP(t *testing.T, name string) kanuu.Event {
 	t.Helper()
-
 	cases := phpCases(t)
 	i := slices.IndexFunc(cases, func(c phpCase) bool { return c.Name == "signed/"+name })
 	require.GreaterOrEqual(t, i, 0)
-
 	return eventOf(t, cases[i].publicKey, cases[i].Body)
 }
 
@@ -69,14 +62,15 @@ type reading struct {
 
 func read(e kanuu.Event) reading {
 	return reading{
-		e.Status(), e.SubscriptionID(), e.PlanID(), e.UserID(), e.Quantity(), e.CheckoutID(), e.Email(), e.CancelURL(), e.UpdateURL(),
-		e.UnitPrice(), e.Price(), e.SaleGross(), e.Amount(), e.GrossRefund(), e.NextBillDate(), e.CancellationEffectiveDate(), e.Previous(),
+		e.Status(), e.SubscriptionID(), e.PlanID(), e.UserID(), e.Quantity(), e.CheckoutID(), e.Email(), e.CancelURL(),
+		e.UpdateURL(),
+		e.UnitPrice(), e.Price(), e.SaleGross(), e.Amount(), e.GrossRefund(), e.NextBillDate(), e.CancellationEffectiveDate(),
+		e.Previous(),
 	}
 }
 
 func TestEveryAlertOfASubscription(t *testing.T) {
 	t.Parallel()
-
 	for name, change := range map[string]func(*reading){
 		"subscription_created": func(r *reading) {
 			r.Quantity, r.UnitPrice, r.NextBillDate = 73, euro("12.00"), day(2026, 12, 20)
@@ -85,7 +79,8 @@ func TestEveryAlertOfASubscription(t *testing.T) {
 			r.Status, r.Quantity, r.UnitPrice, r.Price = kanuu.StatusPastDue, 2, euro("12.00"), euro("24.00")
 			r.NextBillDate = day(2027, 1, 1)
 			r.Previous = kanuu.Previous{
-				Status: kanuu.StatusTrialing, PlanID: 11111, Quantity: 1, UnitPrice: euro("9.95"), Price: euro("9.95"), NextBillDate: day(2026, 12, 1),
+				Status: kanuu.StatusTrialing, PlanID: 11111, Quantity: 1, UnitPrice: euro("9.95"), Price: euro("9.95"),
+				NextBillDate: day(2026, 12, 1),
 			}
 		},
 		"subscription_cancelled": func(r *reading) {
@@ -113,10 +108,10 @@ func TestEveryAlertOfASubscription(t *testing.T) {
 			assert.Equal(t, map[string]string{"campaign": "spring"}, e.Supplemental)
 
 			want := reading{
-				Status: kanuu.StatusActive, SubscriptionID: 67890, PlanID: 12345, UserID: 9, CheckoutID: "5-96c6e4f06e31b16-42", Email: "ann+1@example.com",
+				Status: kanuu.StatusActive, SubscriptionID: 67890, PlanID: 12345, UserID: 9, CheckoutID: "5-96c6e4f06e31b16-42",
+				Email: "ann+1@example.com",
 			}
 			change(&want)
-
 			if name == "subscription_created" || name == "subscription_updated" || name == "subscription_payment_failed" {
 				want.CancelURL = "https://checkout.paddle.com/subscription/cancel?user=9&subscription=67890&hash=3f1e42"
 				want.UpdateURL = "https://checkout.paddle.com/subscription/update?user=9&subscription=67890&hash=a1b2c3"
@@ -129,16 +124,16 @@ func TestEveryAlertOfASubscription(t *testing.T) {
 
 func TestEventWithoutFields(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
-
 	for name, e := range map[string]kanuu.Event{
 		"zero value": {},
 		"empty form": eventOf(t, signer.PublicKey(), signer.Sign("")),
 		"no values": eventOf(t, signer.PublicKey(), signer.Sign(
-			"alert_name=&event_time=&passthrough=&status=&quantity=&unit_price=&currency=EUR&next_bill_date=&old_price=&user_id=")),
+			"alert_name=&event_time=&passthrough=&status=&quantity=&"+
+				"unit_price=&currency=EUR&next_bill_date=&old_price=&user_id=")),
 		"other values": eventOf(t, signer.PublicKey(), signer.Sign(
-			"event_time=tomorrow&passthrough=me&quantity=many&unit_price[]=1&next_bill_date=0000-00-00&user_id=1.5&email[a]=b&subscription_id=99999999999999999999")),
+			"event_time=tomorrow&passthrough=me&quantity=many&unit_price[]=1&"+
+				"next_bill_date=0000-00-00&user_id=1.5&email[a]=b&subscription_id=99999999999999999999")),
 	} {
 		assert.Equal(t, reading{}, read(e), name)
 		assert.Zero(t, e.Time, name)
@@ -149,9 +144,7 @@ func TestEventWithoutFields(t *testing.T) {
 
 func TestPassthrough(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
-
 	for text, want := range map[string]struct {
 		identifier   string
 		supplemental map[string]string
@@ -201,19 +194,17 @@ func TestPassthrough(t *testing.T) {
 // space makes necessary.
 func FuzzPassthrough(f *testing.F) {
 	for _, seed := range []string{
-		`{"kanuu":"42","campaign":"spring"}`, `{"a":",","b":":"}`, `{"":"","":""}`, `{"a":"","b"}`, `{"a":"b":"c"}`, `{"a":"\u0041"}`, "{\"a\":\"\xff\"}",
+		`{"kanuu":"42","campaign":"spring"}`, `{"a":",","b":":"}`, `{"":"","":""}`, `{"a":"","b"}`, `{"a":"b":"c"}`,
+		`{"a":"\u0041"}`, "{\"a\":\"\xff\"}",
 	} {
 		f.Add(seed)
 	}
-
 	signer := kanuutest.NewSigner()
-
 	f.Fuzz(func(t *testing.T, text string) {
 		var want map[string]any
 
 		decoder := json.NewDecoder(strings.NewReader(text))
 		decoder.UseNumber()
-
 		if json.Valid([]byte(text)) {
 			_ = decoder.Decode(&want) // what is no object has no entries
 		}
@@ -225,14 +216,12 @@ func FuzzPassthrough(f *testing.F) {
 
 		maps.DeleteFunc(want, func(key string, value any) bool {
 			_, isText := value.(string)
-
 			return key == "kanuu" || !isText
 		})
 
 		e := eventOf(t, signer.PublicKey(), signer.Body(kanuutest.Webhook{Fields: map[string]string{"passthrough": text}}))
 		assert.Equal(t, identifier, e.Identifier)
 		assert.Len(t, e.Supplemental, len(want))
-
 		for key, value := range want {
 			assert.Equal(t, value, e.Supplemental[key])
 		}
@@ -244,7 +233,6 @@ func TestFields(t *testing.T) {
 
 	signer := kanuutest.NewSigner()
 	e := eventOf(t, signer.PublicKey(), signer.Sign("z=last&tags[]=red&tags[]=blue&a[x][y]=1&a[w]=&b.c=+2%20&empty="))
-
 	for _, tc := range []struct {
 		path []string
 		want string
@@ -269,7 +257,6 @@ func TestFields(t *testing.T) {
 		value, ok := e.Fields.Lookup(tc.path[0], tc.path[1:]...)
 		assert.Equal(t, tc.want, value, tc.path)
 		assert.Equal(t, tc.ok, ok, tc.path)
-
 		if len(tc.path) == 1 {
 			assert.Equal(t, tc.want, e.Fields.Get(tc.path[0]), tc.path)
 		}
@@ -282,16 +269,13 @@ func TestFields(t *testing.T) {
 
 	want := []string{"a[x][y]=1", "a[w]=", "b_c= 2 ", "empty=", "tags[0]=red", "tags[1]=blue", "z=last"}
 	assert.Equal(t, want, all)
-
 	for n := range want {
 		var some []string
-
 		for name, value := range e.Fields.All() {
 			if some = append(some, name+"="+value); len(some) == n+1 {
 				break
 			}
 		}
-
 		assert.Equal(t, want[:n+1], some)
 	}
 
@@ -303,7 +287,6 @@ func TestFields(t *testing.T) {
 
 func TestAmountString(t *testing.T) {
 	t.Parallel()
-
 	assert.Equal(t, "12.00 EUR", euro("12.00").String())
 	assert.Empty(t, kanuu.Amount{}.String())
 }
@@ -322,7 +305,6 @@ func TestPrintedEventShowsNothingPersonal(t *testing.T) {
 
 	marshalled, err := json.Marshal(e)
 	require.NoError(t, err)
-
 	for _, printed := range []string{
 		fmt.Sprint(e), fmt.Sprintf("%+v", e), fmt.Sprintf("%#v", e), fmt.Sprintf("%+v", &e),
 		fmt.Sprintf("%+v", e.Fields), fmt.Sprintf("%#v", e.Fields), string(marshalled), logged.String(),

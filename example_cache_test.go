@@ -22,18 +22,15 @@ func (noCache) Forget(context.Context, string) error { return nil }
 func ExampleCache() {
 	box := kanuutest.NewServer(nil)
 	defer box.Close()
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL, Cache: noCache{}})
 	if err != nil {
 		panic(err)
 	}
-
 	for range 3 {
 		if _, err := client.Subscription(context.Background(), "42"); err != nil {
 			panic(err)
 		}
 	}
-
 	fmt.Println(len(box.Requests()))
 	// Output: 3
 }
@@ -43,7 +40,6 @@ func ExampleLoadFunc() {
 	var load kanuu.LoadFunc = func(context.Context, string) (kanuu.Subscription, error) {
 		return kanuu.Subscription{IsSubscribed: true}, nil
 	}
-
 	subscription, err := load(context.Background(), "42")
 	fmt.Println(subscription.IsSubscribed, err)
 	// Output: true <nil>
@@ -55,10 +51,8 @@ func ExampleCacheOptions() {
 	if err != nil {
 		panic(err)
 	}
-
 	options := cache.Options()
 	fmt.Println(options.Fresh, options.Keep == kanuu.DefaultKeep, options.MaxEntries == kanuu.DefaultMaxEntries)
-
 	_, err = kanuu.NewMemoryCache(&kanuu.CacheOptions{Keep: -1})
 	fmt.Println(err)
 	// Output:
@@ -73,7 +67,6 @@ func ExampleCacheOptions_Lifetime() {
 	if err != nil {
 		panic(err)
 	}
-
 	options := cache.Options()
 	subscriber := kanuu.Subscription{IsSubscribed: true}
 
@@ -104,13 +97,11 @@ func ExampleCacheOptions_defaults() {
 func ExampleCacheStats() {
 	box, client := fakeKanuu()
 	defer box.Close()
-
 	for range 3 {
 		if _, err := client.Subscription(context.Background(), "42"); err != nil {
 			panic(err)
 		}
 	}
-
 	fmt.Printf("%+v\n", client.Stats().Cache)
 	// Output: {Hits:2 Misses:1 Refreshes:0 Failures:0 Entries:1}
 }
@@ -118,7 +109,6 @@ func ExampleCacheStats() {
 // subscribed is what Kanuu says, in the examples of a cache.
 func subscribed(context.Context, string) (kanuu.Subscription, error) {
 	fmt.Println("Kanuu is asked") //nolint:forbidigo // the output of the examples
-
 	return kanuu.Subscription{IsSubscribed: true}, nil
 }
 
@@ -128,7 +118,6 @@ func ExampleMemoryCache() {
 	if err != nil {
 		panic(err)
 	}
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: "your-key", Cache: cache})
 	fmt.Println(client.Stats().Cache == cache.Stats(), err)
 	// Output: true <nil>
@@ -140,7 +129,6 @@ func ExampleMemoryCache_Get() {
 	if err != nil {
 		panic(err)
 	}
-
 	for range 1000 {
 		if _, err := cache.Get(context.Background(), "42", subscribed); err != nil {
 			panic(err)
@@ -154,12 +142,10 @@ func ExampleMemoryCache_Forget() {
 	if err != nil {
 		panic(err)
 	}
-
 	for range 2 {
 		if _, err := cache.Get(context.Background(), "42", subscribed); err != nil {
 			panic(err)
 		}
-
 		if err := cache.Forget(context.Background(), "42"); err != nil {
 			panic(err)
 		}
@@ -176,9 +162,7 @@ func ExampleMemoryCache_Settle() {
 	if err != nil {
 		panic(err)
 	}
-
 	cache.Settle("42")
-
 	for range 2 {
 		if _, err := cache.Get(context.Background(), "42", subscribed); err != nil {
 			panic(err)
@@ -194,7 +178,6 @@ func ExampleMemoryCache_Options() {
 	if err != nil {
 		panic(err)
 	}
-
 	fmt.Println(cache.Options().Fresh, cache.Options().Keep)
 	// Output: 5m0s 24h0m0s
 }
@@ -204,13 +187,11 @@ func ExampleMemoryCache_Stats() {
 	if err != nil {
 		panic(err)
 	}
-
 	for range 2 {
 		if _, err := cache.Get(context.Background(), "42", subscribed); err != nil {
 			panic(err)
 		}
 	}
-
 	fmt.Println(cache.Stats().Hits, cache.Stats().Misses)
 	// Output:
 	// Kanuu is asked

@@ -18,12 +18,10 @@ import (
 // fakeKanuu is a fake Kanuu and a client of it, for the examples.
 func fakeKanuu() (*kanuutest.Server, *kanuu.Client) {
 	box := kanuutest.NewServer(nil)
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
 	if err != nil {
 		panic(err)
 	}
-
 	return box, client
 }
 
@@ -91,10 +89,8 @@ func ExampleClient() {
 func ExampleClient_CloseIdleConnections() {
 	box, client := fakeKanuu()
 	defer box.Close()
-
 	_, err := client.FetchSubscription(context.Background(), "42")
 	client.CloseIdleConnections()
-
 	fmt.Println(client.Stats().Attempts, err)
 	// Output: 1 <nil>
 }
@@ -103,10 +99,8 @@ func ExampleClient_CloseIdleConnections() {
 func ExampleClient_FetchSubscription() {
 	box, client := fakeKanuu()
 	defer box.Close()
-
 	for _, status := range []string{kanuutest.StatusTrialing, kanuutest.StatusActive} {
 		box.SetSubscription("42", kanuutest.Subscription{Status: status})
-
 		subscription, err := client.FetchSubscription(context.Background(), "42")
 		fmt.Println(subscription.Status, err)
 	}
@@ -132,11 +126,9 @@ func ExampleClient_ForgetSubscription() {
 	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 2}) // the job
 
 	show()
-
 	if err := client.ForgetSubscription(context.Background(), "42"); err != nil {
 		panic(err)
 	}
-
 	show()
 	// Output:
 	// plan 1 <nil>
@@ -147,9 +139,7 @@ func ExampleClient_ForgetSubscription() {
 func ExampleClient_Stats() {
 	box, client := fakeKanuu()
 	defer box.Close()
-
 	box.Inject(kanuutest.Fault{Times: 1, Status: http.StatusServiceUnavailable})
-
 	_, err := client.CreateNonce(context.Background(), kanuu.Identity{Identifier: "42"})
 	stats := client.Stats()
 	fmt.Println(err, stats.Nonces, stats.Attempts, stats.Retries, stats.Failures, stats.Breaker)
@@ -160,7 +150,6 @@ func ExampleClient_Stats() {
 func ExampleStats() {
 	box, client := fakeKanuu()
 	defer box.Close()
-
 	page, err := json.MarshalIndent(client.Stats().Cache, "", "  ")
 	fmt.Println(string(page), err)
 	// Output:
@@ -178,7 +167,6 @@ type tracer struct{ http.RoundTripper }
 
 func (t tracer) RoundTrip(r *http.Request) (*http.Response, error) {
 	fmt.Println(r.Method, r.URL.Path) //nolint:forbidigo // the output of the example
-
 	return t.RoundTripper.RoundTrip(r)
 }
 
@@ -186,7 +174,6 @@ func (t tracer) RoundTrip(r *http.Request) (*http.Response, error) {
 func ExampleNewTransport() {
 	box := kanuutest.NewServer(nil)
 	defer box.Close()
-
 	client, err := kanuu.NewClient(kanuu.Config{
 		APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL,
 		HTTPClient: &http.Client{Transport: tracer{kanuu.NewTransport()}},
@@ -194,7 +181,6 @@ func ExampleNewTransport() {
 	if err != nil {
 		panic(err)
 	}
-
 	_, err = client.FetchSubscription(context.Background(), "42")
 	fmt.Println(err)
 	// Output:
@@ -227,9 +213,7 @@ func ExampleConfig() {
 		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Timeout: 3 * time.Second,
 	}
-
 	fmt.Printf("%+v\n", config)
-
 	_, err := kanuu.NewClient(config)
 	fmt.Println(err)
 	// Output:
@@ -240,7 +224,6 @@ func ExampleConfig() {
 // Every problem comes at once, each with its remedy.
 func ExampleConfigError() {
 	_, err := kanuu.NewClient(kanuu.Config{APIKey: "Bearer your-key", BaseURL: "kanuu.io", Timeout: -time.Second})
-
 	if invalid, ok := errors.AsType[*kanuu.ConfigError](err); ok {
 		for _, problem := range invalid.Problems {
 			fmt.Println(problem)
@@ -262,7 +245,6 @@ func ExampleNonce() {
 	if err != nil {
 		panic(err)
 	}
-
 	answer, err := json.Marshal(nonce)
 	fmt.Println(string(answer), err)
 	fmt.Println(strings.HasPrefix(nonce.URL, box.URL+"/manage/acme/"), strings.HasSuffix(nonce.URL, nonce.Value))
@@ -278,7 +260,6 @@ func ExampleIdentity() {
 		Email:        "owner@example.com",
 		Supplemental: map[string]string{"campaign": "spring"},
 	}
-
 	fmt.Println(identity.Validate())
 	// Output: <nil>
 }
@@ -288,7 +269,6 @@ func ExampleIdentityError() {
 		Identifier:   " ",
 		Supplemental: map[string]string{"kanuu": "42", "note": strings.Repeat("x", kanuu.MaxSupplementalValue+1)},
 	}.Validate()
-
 	if invalid, ok := errors.AsType[*kanuu.IdentityError](err); ok {
 		fmt.Println(strings.Join(invalid.Problems, "\n"))
 	}
@@ -311,7 +291,6 @@ func ExampleSubscription() {
 	if err != nil {
 		panic(err)
 	}
-
 	fmt.Println(subscription.IsSubscribed, subscription.IsTrialing)
 	fmt.Println(subscription.Status, subscription.StatusText, subscription.PlanID, subscription.SubscriptionID)
 	// Output:
@@ -352,7 +331,6 @@ func ExampleStatus() {
 			return "No subscription"
 		}
 	}
-
 	fmt.Println(label(kanuu.ParseStatus("past_due")), label(kanuu.ParseStatus("deleted")), label(""))
 	// Output: Payment overdue Canceled No subscription
 }

@@ -17,27 +17,21 @@ func newWebhook(options *kanuu.WebhookOptions) (*kanuu.WebhookHandler, *kanuutes
 	if err != nil {
 		panic(err)
 	}
-
 	paddle := kanuutest.NewSigner()
-
 	hook, err := kanuu.NewWebhookHandler(client, paddle.PublicKey(), options)
 	if err != nil {
 		panic(err)
 	}
-
 	return hook, paddle
 }
 
 // show prints something of an alert as Paddle's reference has it.
 func show(alertName string, something func(e kanuu.Event) any) {
 	hook, paddle := newWebhook(nil)
-
 	hook.On("*", func(_ context.Context, e kanuu.Event) error {
 		fmt.Println(something(e)) //nolint:forbidigo // the output of the examples
-
 		return nil
 	})
-
 	paddle.Post(hook, kanuutest.Webhook{AlertName: alertName, Identifier: "42"})
 }
 
@@ -158,14 +152,11 @@ func ExampleFields_Get() {
 // A field that is an array, as PHP reads it.
 func ExampleFields_Lookup() {
 	hook, paddle := newWebhook(nil)
-
 	hook.On("*", func(_ context.Context, e kanuu.Event) error {
 		fmt.Println(e.Fields.Lookup("tags", "0"))
 		fmt.Println(e.Fields.Lookup("tags", "1"))
-
 		return nil
 	})
-
 	paddle.Post(hook, kanuutest.Webhook{Fields: map[string]string{"tags[]": "red"}})
 	// Output:
 	// red true
@@ -174,17 +165,14 @@ func ExampleFields_Lookup() {
 
 func ExampleFields_All() {
 	hook, paddle := newWebhook(nil)
-
 	hook.On("*", func(_ context.Context, e kanuu.Event) error {
 		for name, value := range e.Fields.All() {
 			if name == "alert_name" || name == "passthrough" {
 				fmt.Println(name, value)
 			}
 		}
-
 		return nil
 	})
-
 	paddle.Post(hook, kanuutest.Webhook{AlertName: "subscription_created", Identifier: "42"})
 	// Output:
 	// alert_name subscription_created
@@ -194,12 +182,10 @@ func ExampleFields_All() {
 // The old key while Paddle's dashboard has a new one.
 func ExampleWebhookOptions() {
 	old := kanuutest.NewSigner() // in place of Paddle
-
 	hook, _ := newWebhook(&kanuu.WebhookOptions{
 		ExtraPublicKeys: []string{old.PublicKey()},
 		Timeout:         2 * time.Second, // of all functions for one webhook
 	})
-
 	fmt.Println(old.Post(hook, kanuutest.Webhook{}).StatusCode)
 	// Output: 200
 }
@@ -213,41 +199,33 @@ type table struct {
 func (t *table) Begin(_ context.Context, alertID string, _ time.Duration) (fresh bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-
 	if handled, known := t.alerts[alertID]; known && !handled {
 		return false, fmt.Errorf("alert %s is being handled", alertID) // Paddle comes again
 	} else if known {
 		return false, nil
 	}
-
 	t.alerts[alertID] = false // in a database, until the lease is over
-
 	return true, nil
 }
 
 func (t *table) End(_ context.Context, alertID string, handled bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-
 	if handled {
 		t.alerts[alertID] = true
 	} else {
 		delete(t.alerts, alertID)
 	}
-
 	return nil
 }
 
 // Alerts that come twice are handled once, on whichever machine they arrive.
 func ExampleDeduplicator() {
 	hook, paddle := newWebhook(&kanuu.WebhookOptions{Deduplicator: &table{alerts: make(map[string]bool)}})
-
 	hook.On("*", func(_ context.Context, e kanuu.Event) error {
 		fmt.Println("handled", e.AlertID)
-
 		return nil
 	})
-
 	for range 2 {
 		fmt.Println(paddle.Post(hook, kanuutest.Webhook{AlertID: "7"}).StatusCode)
 	}
@@ -263,14 +241,12 @@ func ExampleWebhookStats() {
 	if err != nil {
 		panic(err)
 	}
-
 	paddle := kanuutest.NewSigner()
 
 	hook, err := kanuu.NewWebhookHandler(client, paddle.PublicKey(), nil)
 	if err != nil {
 		panic(err)
 	}
-
 	hook.On("subscription_created", func(context.Context, kanuu.Event) error { return nil })
 
 	paddle.Post(hook, kanuutest.Webhook{AlertName: "subscription_created", AlertID: "1"})

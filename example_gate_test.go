@@ -16,14 +16,11 @@ var pro = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fp
 func ExampleNewGate() {
 	box, client := fakeKanuu()
 	defer box.Close()
-
 	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusTrialing, PlanID: 12345})
-
 	gate := kanuu.NewGate(client, &kanuu.GateOptions{
 		Plans: []int64{12345, 67},
 		Allow: func(subscription kanuu.Subscription) bool { return !subscription.IsTrialing },
 	})
-
 	_, err := gate.Check(context.Background(), "42")
 	fmt.Println(err)
 	// Output: not subscribed
@@ -33,11 +30,8 @@ func ExampleNewGate() {
 func ExampleGate_Check() {
 	box, client := fakeKanuu()
 	defer box.Close()
-
 	box.SetSubscription("team:7", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 12345})
-
 	gate := kanuu.NewGate(client, nil)
-
 	for _, identifier := range []string{"team:7", "team:8"} {
 		subscription, err := gate.Check(context.Background(), identifier)
 		fmt.Println(identifier, subscription.PlanID, err)
@@ -84,25 +78,19 @@ func ExampleGateOptions() {
 func ExamplePassGate() {
 	box, client := fakeKanuu()
 	defer box.Close()
-
 	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
-
 	gate := kanuu.NewGate(client, nil)
-
 	middleware := func(next func(*frameworkContext)) func(*frameworkContext) {
 		return func(c *frameworkContext) {
 			admitted, err := kanuu.PassGate(gate, c.response, c.request, (*frameworkContext).identity, c)
 			if admitted == nil {
 				fmt.Println("answered already:", err)
-
 				return
 			}
-
 			c.request = admitted // its context has the subscription
 			next(c)
 		}
 	}
-
 	for _, user := range []string{"42", "43"} {
 		c := &frameworkContext{httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/pro", nil), user}
 		middleware(func(*frameworkContext) { fmt.Println("Welcome to Pro.") })(c)
@@ -115,14 +103,11 @@ func ExamplePassGate() {
 func ExampleSubscriptionFromContext() {
 	box, client := fakeKanuu()
 	defer box.Close()
-
 	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 67})
-
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		subscription, ok := kanuu.SubscriptionFromContext(r.Context())
 		fmt.Fprint(w, subscription.PlanID, ok)
 	})
-
 	fmt.Println(visit(kanuu.NewGate(client, nil).Handler(onlyAnn{}, page), http.MethodGet, nil).Body)
 	fmt.Println(visit(page, http.MethodGet, nil).Body) // no gate
 	// Output:
@@ -134,9 +119,7 @@ func ExampleSubscriptionFromContext() {
 func ExampleGateStats() {
 	box, client := fakeKanuu()
 	defer box.Close()
-
 	visit(kanuu.NewGate(client, nil).Handler(onlyAnn{}, pro), http.MethodGet, nil) // she has not paid
-
 	fmt.Printf("%+v\n", client.Stats().Gate)
 	// Output: {NotSubscribed:1 Unauthenticated:0 Forbidden:0 Failed:0 Unchecked:0}
 }

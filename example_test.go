@@ -28,7 +28,6 @@ func Example() {
 		if user == "" {
 			return kanuu.Identity{}, kanuu.ErrUnauthenticated
 		}
-
 		return kanuu.Identity{Identifier: user}, nil
 	})
 
@@ -51,23 +50,13 @@ func Example() {
 	// 302 true
 }
 
-// Every problem of a config comes at once.
-func ExampleNewClient() {
-	_, err := kanuu.NewClient(kanuu.Config{BaseURL: "http://kanuu.io"})
-	fmt.Println(err)
-	// Output: kanuu: APIKey is empty: set KANUU_API_KEY or Config.APIKey; BaseURL is plain http to another machine, which would show the key to the network: use https
-}
-
 func ExampleNewClientFromEnv() {
 	_ = os.Unsetenv(kanuu.EnvAPIKey)
-
 	client, err := kanuu.NewClientFromEnv() // KANUU_API_KEY, KANUU_BASE_URL
 	if err != nil {
 		fmt.Println(err)
-
 		return
 	}
-
 	fmt.Println(client.Stats().Nonces)
 	// Output: kanuu: APIKey is empty: set KANUU_API_KEY or Config.APIKey
 }
@@ -80,12 +69,10 @@ func ExampleClient_CreateNonce() {
 	if err != nil {
 		panic(err)
 	}
-
 	nonce, err := client.CreateNonce(context.Background(), kanuu.Identity{Identifier: "team:7", Email: "ann@example.com"})
 	if err != nil {
 		panic(err)
 	}
-
 	fmt.Println(len(nonce.Value), nonce)
 	// Output: 32 kanuu.Nonce{Value: [redacted], URL: [redacted]}
 }
@@ -98,7 +85,6 @@ func ExampleAPIError() {
 	if err != nil {
 		panic(err)
 	}
-
 	_, err = client.CreateNonce(context.Background(), kanuu.Identity{Identifier: "42"})
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, kanuu.ErrInvalidAPIKey), kanuu.HTTPStatus(err))
@@ -119,7 +105,6 @@ func ExampleRedirectOptions() {
 	if err != nil {
 		panic(err)
 	}
-
 	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
 		return kanuu.Identity{}, kanuu.ErrForbidden // a member of a team that its owner pays for
 	})
@@ -147,12 +132,10 @@ func ExampleClient_Subscription() {
 	if err != nil {
 		panic(err)
 	}
-
 	subscription, err := client.Subscription(context.Background(), "42") // from the cache, from now on
 	if err != nil {
 		panic(err)
 	}
-
 	fmt.Println(subscription.IsSubscribed, subscription.Status, subscription.PlanID, subscription.OnGracePeriod())
 	// Output: true active 12345 false
 }
@@ -167,7 +150,6 @@ func ExampleGate() {
 	if err != nil {
 		panic(err)
 	}
-
 	who := kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
 		return kanuu.Identity{Identifier: r.Header.Get("Test-User")}, nil // your session
 	})
@@ -179,11 +161,9 @@ func ExampleGate() {
 
 	mux := http.NewServeMux()
 	mux.Handle("/pro", kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"}).Handler(who, pro))
-
 	for _, user := range []string{"42", "43"} {
 		visit := httptest.NewRequest(http.MethodGet, "/pro", nil)
 		visit.Header.Set("Test-User", user)
-
 		answer := httptest.NewRecorder()
 		mux.ServeHTTP(answer, visit)
 		fmt.Println(answer.Code, answer.Header().Get("Location"), answer.Body)
@@ -199,12 +179,10 @@ func ExampleNewMemoryCache() {
 	if err != nil {
 		panic(err)
 	}
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: "your-key", Cache: cache})
 	if err != nil {
 		panic(err)
 	}
-
 	fmt.Println(cache.Options().Keep, client.Stats().Cache.Entries)
 	// Output: 1h0m0s 0
 }

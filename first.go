@@ -36,12 +36,9 @@ func newFirst(transport *http.Transport) *first {
 		if err != nil {
 			return nil, err
 		}
-
 		f.open.Add(1)
-
 		return &countedConn{Conn: conn, closed: sync.OnceFunc(func() { f.open.Add(-1) })}, nil
 	}
-
 	return f
 }
 
@@ -53,7 +50,6 @@ type countedConn struct {
 
 func (c *countedConn) Close() error {
 	c.closed()
-
 	return c.Conn.Close()
 }
 
@@ -62,11 +58,9 @@ func (f *first) RoundTrip(req *http.Request) (*http.Response, error) {
 	if f.http1.Load() || req.URL.Scheme != "https" || f.open.Load() > 0 && f.answer.Load() == nil {
 		return f.transport.RoundTrip(req)
 	}
-
 	over, others := f.lead()
 	if others != nil {
 		wait(req.Context(), others)
-
 		return f.transport.RoundTrip(req) // which sees to it if the context is done
 	}
 	defer over()
@@ -75,7 +69,6 @@ func (f *first) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil && res.ProtoMajor == 1 {
 		f.http1.Store(true)
 	}
-
 	return res, err
 }
 
@@ -84,14 +77,11 @@ func (f *first) RoundTrip(req *http.Request) (*http.Response, error) {
 func (f *first) lead() (over func(), others <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-
 	if answer := f.answer.Load(); answer != nil {
 		return nil, *answer
 	}
-
 	answer := make(chan struct{})
 	f.answer.Store(&answer)
-
 	return func() {
 		f.answer.Store(nil)
 		close(answer)
@@ -101,7 +91,6 @@ func (f *first) lead() (over func(), others <-chan struct{}) {
 func wait(ctx context.Context, others <-chan struct{}) {
 	timer := time.NewTimer(maxFirst)
 	defer timer.Stop()
-
 	select {
 	case <-others:
 	case <-timer.C:

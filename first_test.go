@@ -46,22 +46,18 @@ func newTLS(t *testing.T, http2 bool, before func()) (client *kanuu.Client, open
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
 	trust(client, server)
-
 	return client, opened
 }
 
 func clickTogether(t *testing.T, client *kanuu.Client, callers int) {
 	t.Helper()
-
 	var clicks sync.WaitGroup
-
 	for range callers {
 		clicks.Go(func() {
 			_, err := client.CreateNonce(t.Context(), ann)
 			assert.NoError(t, err)
 		})
 	}
-
 	clicks.Wait()
 }
 
@@ -115,11 +111,8 @@ func TestHTTP1IsNotSerialized(t *testing.T) {
 // A first call that is not answered holds up the others for a moment only.
 func TestSlowFirstCallHoldsUpNobody(t *testing.T) {
 	t.Parallel()
-
 	var calls atomic.Int32
-
 	second := make(chan struct{})
-
 	client, _ := newTLS(t, true, func() {
 		switch calls.Add(1) {
 		case 1:
@@ -128,25 +121,20 @@ func TestSlowFirstCallHoldsUpNobody(t *testing.T) {
 			close(second)
 		}
 	})
-
 	clickTogether(t, client, 2)
 	assert.EqualValues(t, 2, calls.Load())
 }
 
 func TestFirstCallsFailTogether(t *testing.T) {
 	t.Parallel()
-
 	client, opened := newTLS(t, true, func() { panic(http.ErrAbortHandler) })
-
 	var clicks sync.WaitGroup
-
 	for range 8 {
 		clicks.Go(func() {
 			_, err := client.CreateNonce(t.Context(), ann)
 			assert.ErrorIs(t, err, kanuu.ErrUnavailable)
 		})
 	}
-
 	clicks.Wait()
 	assert.Positive(t, opened.Load())
 }

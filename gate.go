@@ -65,18 +65,14 @@ func NewGate(client *Client, options *GateOptions) *Gate {
 	if client == nil {
 		panic("kanuu: the client of a gate is nil: did NewClient return an error?")
 	}
-
 	if options == nil {
 		options = new(GateOptions)
 	}
-
 	mustBeLocal("GateOptions.BillingURL", options.BillingURL)
 	mustBeLocal("GateOptions.LoginURL", options.LoginURL)
-
 	if options.ReturnParam != "" && options.LoginURL == "" {
 		panic("kanuu: GateOptions.ReturnParam is a parameter of GateOptions.LoginURL, which is empty: set both, or none")
 	}
-
 	return &Gate{
 		client:  client,
 		plans:   slices.Clone(options.Plans),
@@ -96,7 +92,6 @@ func NewGate(client *Client, options *GateOptions) *Gate {
 // [GateOptions.LetAnybodyInDuringOutages].
 func (g *Gate) Check(ctx context.Context, identifier string) (Subscription, error) {
 	subscription, err := g.client.Subscription(ctx, identifier)
-
 	switch {
 	case err != nil:
 		return Subscription{}, err
@@ -117,9 +112,7 @@ func (g *Gate) Handler(who IdentifierResolver, next http.Handler) http.Handler {
 	if who == nil || next == nil {
 		panic("kanuu: Gate.Handler: the resolver or the next handler is nil")
 	}
-
 	resolve := who.ResolveIdentifier
-
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The error is answered and logged already; net/http has no use for it.
 		if admitted, _ := PassGate(g, w, r, resolve, r); admitted != nil {
@@ -140,16 +133,13 @@ func PassGate[C any](
 	if err != nil {
 		return nil, g.refuse(w, r, err)
 	}
-
 	subscription, err := g.Check(r.Context(), identity.Identifier)
-
 	switch {
 	case err == nil:
 		return r.WithContext(context.WithValue(r.Context(), subscriptionKey{}, subscription)), nil
 	case g.lenient && isOutage(err):
 		g.client.count.gate.unchecked.Add(1)
 		g.client.log.LogAttrs(r.Context(), slog.LevelWarn, "kanuu: let in unchecked", slog.Any("error", err))
-
 		return r, nil
 	default:
 		return nil, g.refuse(w, r, err)
@@ -163,18 +153,15 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, err error) error {
 	if method == http.MethodHead {
 		method = http.MethodGet // the same answer, without its body
 	}
-
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", visit.Vary)
-
 	return g.refusal.answer(w, r, visit.Classify(method, r.Header), err)
 }
 
 // tally counts a visit that was not let in.
 func (g *Gate) tally(err error) {
 	count := &g.client.count.gate
-
 	switch {
 	case errors.Is(err, ErrNotSubscribed):
 		count.notSubscribed.Add(1)
@@ -201,6 +188,5 @@ type subscriptionKey struct{}
 // and for visitors whom [GateOptions.LetAnybodyInDuringOutages] let in.
 func SubscriptionFromContext(ctx context.Context) (subscription Subscription, ok bool) {
 	subscription, ok = ctx.Value(subscriptionKey{}).(Subscription)
-
 	return subscription, ok
 }

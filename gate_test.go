@@ -14,11 +14,9 @@ import (
 
 func TestGateConforms(t *testing.T) {
 	t.Parallel()
-
 	conformance.TestGate(t, func(gate *kanuu.Gate, who conformance.Who, page http.HandlerFunc) http.Handler {
 		mux := http.NewServeMux()
 		mux.Handle(conformance.GatedPath, gate.Handler(kanuu.IdentifierResolverFunc(who), page))
-
 		return mux
 	})
 }
@@ -29,11 +27,15 @@ func TestNewGatePanics(t *testing.T) {
 	client, _ := setup(t)
 	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return ann, nil })
 
-	assert.PanicsWithValue(t, "kanuu: the client of a gate is nil: did NewClient return an error?", func() { kanuu.NewGate(nil, nil) })
-	assert.PanicsWithValue(t, `kanuu: GateOptions.BillingURL "https://kanuu.io" is not a path of this application: start it with one slash, such as "/billing"`,
+	assert.PanicsWithValue(t, "kanuu: the client of a gate is nil: did NewClient return an error?",
+		func() { kanuu.NewGate(nil, nil) })
+	assert.PanicsWithValue(t,
+		`kanuu: GateOptions.BillingURL "https://kanuu.io" is not a path of this application: `+
+			`start it with one slash, such as "/billing"`,
 		func() { kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "https://kanuu.io"}) })
 	assert.Panics(t, func() { kanuu.NewGate(client, &kanuu.GateOptions{LoginURL: "//evil.example"}) })
-	assert.PanicsWithValue(t, "kanuu: GateOptions.ReturnParam is a parameter of GateOptions.LoginURL, which is empty: set both, or none",
+	assert.PanicsWithValue(t,
+		"kanuu: GateOptions.ReturnParam is a parameter of GateOptions.LoginURL, which is empty: set both, or none",
 		func() { kanuu.NewGate(client, &kanuu.GateOptions{ReturnParam: "next"}) })
 	assert.Panics(t, func() { kanuu.NewGate(client, nil).Handler(nil, http.NotFoundHandler()) })
 	assert.Panics(t, func() { kanuu.NewGate(client, nil).Handler(who, nil) })
@@ -42,10 +44,11 @@ func TestNewGatePanics(t *testing.T) {
 // What the login is told is a path of this application, whatever the request has.
 func TestReturnParam(t *testing.T) {
 	t.Parallel()
-
 	client, _ := setup(t)
-	nobody := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return kanuu.Identity{}, kanuu.ErrUnauthenticated })
-
+	nobody := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
+		return kanuu.Identity{},
+			kanuu.ErrUnauthenticated
+	})
 	for name, tc := range map[string]struct{ login, target, want string }{
 		"path":              {"/login", "/pro", "/login?next=%2Fpro"},
 		"query":             {"/login", "/pro?a=b&next=c", "/login?next=%2Fpro%3Fa%3Db%26next%3Dc"},

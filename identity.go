@@ -64,7 +64,6 @@ func (id Identity) Validate() error {
 	problem := func(format string, args ...any) {
 		problems = append(problems, fmt.Sprintf(format, args...))
 	}
-
 	switch {
 	case !utf8.ValidString(id.Identifier):
 		problem("Identifier is not valid UTF-8")
@@ -85,14 +84,12 @@ func (id Identity) Validate() error {
 
 	for _, key := range id.supplementalKeys() {
 		value := id.Supplemental[key]
-
 		switch {
 		case !utf8.ValidString(key):
 			problem("a key of Supplemental is not valid UTF-8: %q", key)
 		case key == passthroughKey:
 			problem("Supplemental[%q] is taken: Kanuu keeps the identifier under it", key)
 		}
-
 		if !utf8.ValidString(value) {
 			problem("Supplemental[%q] is not valid UTF-8", key)
 		} else if n := utf8.RuneCountInString(value); n > MaxSupplementalValue {
@@ -103,7 +100,6 @@ func (id Identity) Validate() error {
 	if problems != nil {
 		return &IdentityError{Problems: problems}
 	}
-
 	return nil
 }
 
@@ -113,14 +109,11 @@ func (id Identity) supplementalKeys() []string {
 	if len(id.Supplemental) == 0 {
 		return nil
 	}
-
 	keys := make([]string, 0, len(id.Supplemental))
 	for key := range id.Supplemental {
 		keys = append(keys, key)
 	}
-
 	slices.Sort(keys)
-
 	return keys
 }
 
@@ -128,26 +121,21 @@ func (id Identity) supplementalKeys() []string {
 func (id Identity) appendJSON(b []byte) []byte {
 	b = slices.Grow(b, len(`{"identifier":"","email":""}`)+len(id.Identifier)+len(id.Email))
 	b = flatjson.AppendText(append(b, `{"identifier":`...), id.Identifier)
-
 	if id.Email != "" {
 		b = flatjson.AppendText(append(b, `,"email":`...), id.Email)
 	}
-
 	for i, key := range id.supplementalKeys() {
 		if i == 0 {
 			b = append(b, `,"supplemental":{`...)
 		} else {
 			b = append(b, ',')
 		}
-
 		b = flatjson.AppendText(b, key)
 		b = flatjson.AppendText(append(b, ':'), id.Supplemental[key])
 	}
-
 	if len(id.Supplemental) > 0 {
 		b = append(b, '}')
 	}
-
 	return append(b, '}')
 }
 
@@ -158,9 +146,7 @@ func isEmail(s string) bool {
 	if isDotAtom(local) && isDotAtom(domain) {
 		return true
 	}
-
 	address, err := mail.ParseAddress(s)
-
 	return err == nil && address.Address == s
 }
 
@@ -168,7 +154,6 @@ func isEmail(s string) bool {
 // 3.2.3), as far as it is letters, digits and the marks that people use.
 func isDotAtom(s string) bool {
 	after := byte('.')
-
 	for i := range len(s) {
 		switch c := s[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '+', c == '-', c == '_':
@@ -176,10 +161,8 @@ func isDotAtom(s string) bool {
 		default:
 			return false
 		}
-
 		after = s[i]
 	}
-
 	return after != '.'
 }
 

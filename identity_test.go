@@ -17,13 +17,11 @@ func entries(n int) map[string]string {
 	for i := range n {
 		m[fmt.Sprintf("k%02d", i)] = "v"
 	}
-
 	return m
 }
 
 func TestIdentityTakes(t *testing.T) {
 	t.Parallel()
-
 	for name, identity := range map[string]kanuu.Identity{
 		"identifier alone":         {Identifier: "42"},
 		"prefixed":                 {Identifier: "team:7"},
@@ -38,9 +36,7 @@ func TestIdentityTakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			require.NoError(t, identity.Validate())
-
 			client, box := setup(t)
 			_, err := client.CreateNonce(t.Context(), identity)
 			require.NoError(t, err, "Kanuu takes it, too")
@@ -51,10 +47,8 @@ func TestIdentityTakes(t *testing.T) {
 
 func TestIdentityRefuses(t *testing.T) {
 	t.Parallel()
-
 	broken := entries(16)
 	maps.Copy(broken, map[string]string{"long": strings.Repeat("x", 65), "bad\xff": "v", "badvalue": "\xff", "kanuu": "7"})
-
 	for name, tc := range map[string]struct {
 		identity kanuu.Identity
 		want     []string
@@ -66,11 +60,15 @@ func TestIdentityRefuses(t *testing.T) {
 		"email without a host": {kanuu.Identity{Identifier: "42", Email: "ann@"}, []string{"Email is not an email address"}},
 		"email with two dots":  {kanuu.Identity{Identifier: "42", Email: "a..n@b.c"}, []string{"Email is not an email address"}},
 		"email ends in a dot":  {kanuu.Identity{Identifier: "42", Email: "ann@b."}, []string{"Email is not an email address"}},
-		"email with a name":    {kanuu.Identity{Identifier: "42", Email: "A <secret@b.c>"}, []string{"Email is not an email address"}},
-		"two emails":           {kanuu.Identity{Identifier: "42", Email: "secret@b.c, d@e.f"}, []string{"Email is not an email address"}},
-		"email with a newline": {kanuu.Identity{Identifier: "42", Email: "secret@b.c\n"}, []string{"Email is not an email address"}},
-		"email in bytes":       {kanuu.Identity{Identifier: "42", Email: "\xff@b.c"}, []string{"Email is not valid UTF-8"}},
-		"17 entries":           {kanuu.Identity{Identifier: "42", Supplemental: entries(17)}, []string{"Supplemental has 17 entries, at most 16 are allowed"}},
+		"email with a name": {kanuu.Identity{Identifier: "42", Email: "A <secret@b.c>"},
+			[]string{"Email is not an email address"}},
+		"two emails": {kanuu.Identity{Identifier: "42", Email: "secret@b.c, d@e.f"},
+			[]string{"Email is not an email address"}},
+		"email with a newline": {kanuu.Identity{Identifier: "42", Email: "secret@b.c\n"},
+			[]string{"Email is not an email address"}},
+		"email in bytes": {kanuu.Identity{Identifier: "42", Email: "\xff@b.c"}, []string{"Email is not valid UTF-8"}},
+		"17 entries": {kanuu.Identity{Identifier: "42", Supplemental: entries(17)},
+			[]string{"Supplemental has 17 entries, at most 16 are allowed"}},
 		"65 characters": {
 			kanuu.Identity{Identifier: "42", Supplemental: map[string]string{"k": strings.Repeat("é", 65)}},
 			[]string{`Supplemental["k"] has 65 characters, at most 64 are allowed`},

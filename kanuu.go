@@ -96,7 +96,6 @@ type Client struct {
 // the config at once. It does not call Kanuu.
 func NewClient(config Config) (*Client, error) {
 	var problems []string
-
 	if problem := checkAPIKey(config.APIKey); problem != "" {
 		problems = append(problems, problem)
 	}
@@ -141,16 +140,13 @@ func NewClient(config Config) (*Client, error) {
 		cache:             config.Cache,
 	}
 	client.load = client.FetchSubscription
-
 	if client.cache == nil {
 		memory, err := NewMemoryCache(nil)
 		if err != nil { // defaults are valid
 			return nil, err
 		}
-
 		client.cache = memory
 	}
-
 	return client, nil
 }
 
@@ -191,9 +187,7 @@ func parseBaseURL(raw string) (*url.URL, string) {
 	if raw == "" {
 		raw = DefaultBaseURL
 	}
-
 	base, err := url.Parse(raw)
-
 	switch {
 	case err != nil || base.Opaque != "" || base.Hostname() == "" || !validPort(base):
 		return nil, "BaseURL is not an absolute URL: write it like " + DefaultBaseURL
@@ -214,9 +208,7 @@ func validPort(u *url.URL) bool {
 	if u.Port() == "" {
 		return !strings.HasSuffix(u.Host, ":")
 	}
-
 	_, err := strconv.ParseUint(u.Port(), 10, 16)
-
 	return err == nil
 }
 
@@ -224,9 +216,7 @@ func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}
-
 	address, err := netip.ParseAddr(host)
-
 	return err == nil && address.Unmap().IsLoopback()
 }
 
@@ -266,24 +256,19 @@ func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
 	if err := id.Validate(); err != nil {
 		return Nonce{}, err
 	}
-
 	answer, err := c.post(ctx, c.createNonce, id.appendJSON(nil))
 	if err != nil {
 		return Nonce{}, err
 	}
-
 	nonce, err := decodeNonce(answer.bytes(), c.insecureURLs)
 	answer.release()
-
 	if err != nil {
 		c.count.failures.Add(1)
-
 		return Nonce{}, &APIError{Operation: c.createNonce.operation, Status: answer.status, Message: err.Error()}
 	}
 
 	c.count.nonces.Add(1)
 	c.forget(ctx, id.Identifier)
-
 	return nonce, nil
 }
 
@@ -294,20 +279,16 @@ func decodeNonce(body []byte, insecure bool) (Nonce, error) {
 		nonce Nonce
 		wrong bool // a field is of another type than the API page shows
 	)
-
 	isObject := flatjson.Members(body, func(name, value []byte) {
 		ok := true
-
 		switch string(name) {
 		case "nonce":
 			nonce.Value, ok = flatjson.Text(value)
 		case "url":
 			nonce.URL, ok = flatjson.Text(value)
 		}
-
 		wrong = wrong || !ok && !isNull(value)
 	})
-
 	switch {
 	case !isObject || wrong:
 		return Nonce{}, errors.New("the answer is not the JSON that the API page shows")
@@ -329,11 +310,9 @@ func isPortalURL(raw string, insecure bool) bool {
 	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
 		return false
 	}
-
 	u, err := url.Parse(raw)
 	if err != nil || u.Opaque != "" || u.Hostname() == "" || u.User != nil || !validPort(u) {
 		return false
 	}
-
 	return u.Scheme == "https" || insecure && u.Scheme == "http"
 }

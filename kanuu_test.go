@@ -25,19 +25,15 @@ const key = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
 // setup is a client of a fake Kanuu of its own.
 func setup(t *testing.T) (*kanuu.Client, *kanuutest.Server) {
 	t.Helper()
-
 	box := kanuutest.NewServer(&kanuutest.Options{APIKey: key})
 	t.Cleanup(box.Close)
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: box.URL})
 	require.NoError(t, err)
-
 	return client, box
 }
 
 func TestNewClientTakes(t *testing.T) {
 	t.Parallel()
-
 	for name, config := range map[string]kanuu.Config{
 		"defaults":       {APIKey: key},
 		"path":           {APIKey: key, BaseURL: "https://billing.acme.com/kanuu/"},
@@ -49,7 +45,6 @@ func TestNewClientTakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			client, err := kanuu.NewClient(config)
 			require.NoError(t, err)
 			assert.NotNil(t, client)
@@ -59,32 +54,32 @@ func TestNewClientTakes(t *testing.T) {
 
 func TestNewClientRefuses(t *testing.T) {
 	t.Parallel()
-
 	const ok = "https://kanuu.io"
-
 	for name, tc := range map[string]struct {
 		config kanuu.Config
 		want   []string // a part of each problem
 	}{
-		"no key":           {kanuu.Config{}, []string{"APIKey is empty: set KANUU_API_KEY"}},
-		"newline in key":   {kanuu.Config{APIKey: key + "\n"}, []string{"APIKey has white space around it"}},
-		"key in quotes":    {kanuu.Config{APIKey: `"` + key + `"`}, []string{"APIKey is in quotes"}},
-		"key in ' quotes":  {kanuu.Config{APIKey: "'" + key + "'"}, []string{"APIKey is in quotes"}},
-		"Bearer in key":    {kanuu.Config{APIKey: "Bearer " + key}, []string{`APIKey starts with "Bearer "`}},
-		"control in key":   {kanuu.Config{APIKey: key[:9] + "\r\nX: y"}, []string{"APIKey has a character"}},
-		"umlaut in key":    {kanuu.Config{APIKey: key + "ü"}, []string{"APIKey has a character"}},
-		"no scheme":        {kanuu.Config{APIKey: key, BaseURL: "kanuu.io"}, []string{"BaseURL is not an absolute URL"}},
-		"opaque":           {kanuu.Config{APIKey: key, BaseURL: "https:kanuu.io"}, []string{"BaseURL is not an absolute URL"}},
-		"no host":          {kanuu.Config{APIKey: key, BaseURL: "https:///api"}, []string{"BaseURL is not an absolute URL"}},
-		"port alone":       {kanuu.Config{APIKey: key, BaseURL: "https://:443"}, []string{"BaseURL is not an absolute URL"}},
-		"port too high":    {kanuu.Config{APIKey: key, BaseURL: ok + ":65536"}, []string{"BaseURL is not an absolute URL"}},
-		"empty port":       {kanuu.Config{APIKey: key, BaseURL: ok + ":"}, []string{"BaseURL is not an absolute URL"}},
-		"control":          {kanuu.Config{APIKey: key, BaseURL: ok + "/\n"}, []string{"BaseURL is not an absolute URL"}},
-		"ftp":              {kanuu.Config{APIKey: key, BaseURL: "ftp://kanuu.io"}, []string{"BaseURL is neither https nor http"}},
-		"http":             {kanuu.Config{APIKey: key, BaseURL: "http://kanuu.io"}, []string{"BaseURL is plain http"}},
-		"http like local":  {kanuu.Config{APIKey: key, BaseURL: "http://localhost.evil.example"}, []string{"BaseURL is plain http"}},
-		"http private":     {kanuu.Config{APIKey: key, BaseURL: "http://192.0.2.7"}, []string{"BaseURL is plain http"}},
-		"user":             {kanuu.Config{APIKey: key, BaseURL: "https://me:" + key + "@kanuu.io"}, []string{"BaseURL has a user"}},
+		"no key":          {kanuu.Config{}, []string{"APIKey is empty: set KANUU_API_KEY"}},
+		"newline in key":  {kanuu.Config{APIKey: key + "\n"}, []string{"APIKey has white space around it"}},
+		"key in quotes":   {kanuu.Config{APIKey: `"` + key + `"`}, []string{"APIKey is in quotes"}},
+		"key in ' quotes": {kanuu.Config{APIKey: "'" + key + "'"}, []string{"APIKey is in quotes"}},
+		"Bearer in key":   {kanuu.Config{APIKey: "Bearer " + key}, []string{`APIKey starts with "Bearer "`}},
+		"control in key":  {kanuu.Config{APIKey: key[:9] + "\r\nX: y"}, []string{"APIKey has a character"}},
+		"umlaut in key":   {kanuu.Config{APIKey: key + "ü"}, []string{"APIKey has a character"}},
+		"no scheme":       {kanuu.Config{APIKey: key, BaseURL: "kanuu.io"}, []string{"BaseURL is not an absolute URL"}},
+		"opaque":          {kanuu.Config{APIKey: key, BaseURL: "https:kanuu.io"}, []string{"BaseURL is not an absolute URL"}},
+		"no host":         {kanuu.Config{APIKey: key, BaseURL: "https:///api"}, []string{"BaseURL is not an absolute URL"}},
+		"port alone":      {kanuu.Config{APIKey: key, BaseURL: "https://:443"}, []string{"BaseURL is not an absolute URL"}},
+		"port too high":   {kanuu.Config{APIKey: key, BaseURL: ok + ":65536"}, []string{"BaseURL is not an absolute URL"}},
+		"empty port":      {kanuu.Config{APIKey: key, BaseURL: ok + ":"}, []string{"BaseURL is not an absolute URL"}},
+		"control":         {kanuu.Config{APIKey: key, BaseURL: ok + "/\n"}, []string{"BaseURL is not an absolute URL"}},
+		"ftp":             {kanuu.Config{APIKey: key, BaseURL: "ftp://kanuu.io"}, []string{"BaseURL is neither https nor http"}},
+		"http":            {kanuu.Config{APIKey: key, BaseURL: "http://kanuu.io"}, []string{"BaseURL is plain http"}},
+		"http like local": {kanuu.Config{APIKey: key, BaseURL: "http://localhost.evil.example"},
+			[]string{"BaseURL is plain http"}},
+		"http private": {kanuu.Config{APIKey: key, BaseURL: "http://192.0.2.7"}, []string{"BaseURL is plain http"}},
+		"user": {kanuu.Config{APIKey: key, BaseURL: "https://me:" + key + "@kanuu.io"},
+			[]string{"BaseURL has a user"}},
 		"query":            {kanuu.Config{APIKey: key, BaseURL: ok + "?a=b"}, []string{"BaseURL has a query"}},
 		"fragment":         {kanuu.Config{APIKey: key, BaseURL: ok + "#a"}, []string{"BaseURL has a query or a fragment"}},
 		"negative timeout": {kanuu.Config{APIKey: key, Timeout: -1}, []string{"Timeout is negative"}},
@@ -102,7 +97,6 @@ func TestNewClientRefuses(t *testing.T) {
 			var configErr *kanuu.ConfigError
 			require.ErrorAs(t, err, &configErr)
 			require.Len(t, configErr.Problems, len(tc.want))
-
 			for i, want := range tc.want {
 				assert.Contains(t, configErr.Problems[i], want)
 				assert.Contains(t, err.Error(), want)
@@ -166,14 +160,14 @@ func TestNewClientFromEnvLogs(t *testing.T) {
 
 func TestCreateNonceSendsWhatTheAPIPageShows(t *testing.T) {
 	t.Parallel()
-
 	for name, tc := range map[string]struct {
 		identity kanuu.Identity
 		want     string
 	}{
 		"identifier alone": {kanuu.Identity{Identifier: "42"}, `{"identifier": "42"}`},
-		"email":            {kanuu.Identity{Identifier: "42", Email: "ann@example.com"}, `{"identifier": "42", "email": "ann@example.com"}`},
-		"empty map":        {kanuu.Identity{Identifier: "42", Supplemental: map[string]string{}}, `{"identifier": "42"}`},
+		"email": {kanuu.Identity{Identifier: "42", Email: "ann@example.com"},
+			`{"identifier": "42", "email": "ann@example.com"}`},
+		"empty map": {kanuu.Identity{Identifier: "42", Supplemental: map[string]string{}}, `{"identifier": "42"}`},
 		"all": {
 			kanuu.Identity{Identifier: "team:7", Email: "a@b.c", Supplemental: map[string]string{"k": "", "<é>": "\u2028&\"\\"}},
 			`{"identifier": "team:7", "email": "a@b.c", "supplemental": {"k": "", "<é>": "\u2028&\"\\"}}`,
@@ -203,16 +197,13 @@ func TestCreateNonceSendsWhatTheAPIPageShows(t *testing.T) {
 
 func TestCreateNonceUnderABasePath(t *testing.T) {
 	t.Parallel()
-
 	mux := http.NewServeMux()
 	mux.Handle("/some/where/", http.StripPrefix("/some/where", kanuutest.New(nil)))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-
 	for _, base := range []string{"/some/where", "/some/where/"} {
 		client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: server.URL + base})
 		require.NoError(t, err)
-
 		nonce, err := client.CreateNonce(t.Context(), kanuu.Identity{Identifier: "42"})
 		require.NoError(t, err)
 		assert.Equal(t, server.URL+"/some/where/manage/acme/"+nonce.Value, nonce.URL)
@@ -221,20 +212,20 @@ func TestCreateNonceUnderABasePath(t *testing.T) {
 
 func TestCreateNonceReadsAnswers(t *testing.T) {
 	t.Parallel()
-
 	const value = "d3e2c48bb1fb4badfa27fe9a03924207"
-
 	large := `{"nonce": "` + value + `", "url": "https://kanuu.io/x", "pad": "` + strings.Repeat("x", 1<<20) + `"}`
-
 	for name, tc := range map[string]struct {
 		status int
 		body   string
 		want   string // the URL; empty: an error
 		says   string // a part of the error
 	}{
-		"201":              {201, `{"nonce": "` + value + `", "url": "https://kanuu.io/manage/acme/` + value + `"}`, "https://kanuu.io/manage/acme/" + value, ""},
-		"200":              {200, `{"nonce": "` + value + `", "url": "https://acme.kanuu.io/` + value + `"}`, "https://acme.kanuu.io/" + value, ""},
-		"unknown fields":   {201, `{"url": "https://billing.acme.com:8443/x?y#z", "nonce": "x", "ttl": [60]}`, "https://billing.acme.com:8443/x?y#z", ""},
+		"201": {201, `{"nonce": "` + value + `", "url": "https://kanuu.io/manage/acme/` + value + `"}`,
+			"https://kanuu.io/manage/acme/" + value, ""},
+		"200": {200, `{"nonce": "` + value + `", "url": "https://acme.kanuu.io/` + value + `"}`,
+			"https://acme.kanuu.io/" + value, ""},
+		"unknown fields": {201, `{"url": "https://billing.acme.com:8443/x?y#z", "nonce": "x", "ttl": [60]}`,
+			"https://billing.acme.com:8443/x?y#z", ""},
 		"http on loopback": {201, `{"nonce": "x", "url": "http://127.0.0.1/x"}`, "http://127.0.0.1/x", ""},
 		"202":              {202, `{"nonce": "x", "url": "https://kanuu.io/x"}`, "", "only 200 and 201"},
 		"empty":            {201, ``, "", "not the JSON"},
@@ -253,14 +244,13 @@ func TestCreateNonceReadsAnswers(t *testing.T) {
 			t.Parallel()
 
 			client, box := setup(t)
-			box.Inject(kanuutest.Fault{Status: tc.status, Body: or(tc.body, " "), Header: http.Header{"Location": {"https://evil.example/"}}})
+			box.Inject(kanuutest.Fault{Status: tc.status, Body: or(tc.body, " "),
+				Header: http.Header{"Location": {"https://evil.example/"}}})
 
 			nonce, err := client.CreateNonce(t.Context(), kanuu.Identity{Identifier: "42"})
-
 			if tc.want != "" {
 				require.NoError(t, err)
 				assert.Equal(t, tc.want, nonce.URL)
-
 				return
 			}
 
@@ -279,7 +269,6 @@ func TestCreateNonceReadsAnswers(t *testing.T) {
 
 func TestCreateNonceRefusesURLs(t *testing.T) {
 	t.Parallel()
-
 	for _, unsafe := range []string{
 		"/manage/acme/x", "//kanuu.io/x", "kanuu.io/x", "x", "https:", "https:x", "https:///x", "https:/x",
 		"javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", "ftp://kanuu.io/x",
@@ -307,23 +296,20 @@ func TestCreateNonceRefusesURLs(t *testing.T) {
 
 func TestPlainHTTPPortalOnlyFromLoopback(t *testing.T) {
 	t.Parallel()
-
 	answer := roundTripper(func(*http.Request) (*http.Response, error) {
 		return response(201, `{"nonce": "x", "url": "http://127.0.0.1/x"}`), nil
 	})
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, HTTPClient: &http.Client{Transport: answer}})
 	require.NoError(t, err)
-
 	_, err = client.CreateNonce(t.Context(), kanuu.Identity{Identifier: "42"})
 	require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)
 }
 
 func TestAPIErrors(t *testing.T) {
 	t.Parallel()
-
 	seconds := func(s string) http.Header { return http.Header{"Retry-After": {s}} }
-	fields := `{"message": "The given data was invalid.", "errors": {"identifier": ["The identifier field is required."], "email": ["A.", "B."]}}`
-
+	fields := `{"message": "The given data was invalid.", "errors": {"identifier": ["The identifier field is required."], ` +
+		`"email": ["A.", "B."]}}`
 	for name, tc := range map[string]struct {
 		fault  kanuutest.Fault
 		want   error
@@ -353,7 +339,8 @@ func TestAPIErrors(t *testing.T) {
 				"; email: A. B.; identifier: The identifier field is required.",
 			func(t *testing.T, e *kanuu.APIError) {
 				t.Helper()
-				assert.Equal(t, map[string][]string{"identifier": {"The identifier field is required."}, "email": {"A.", "B."}}, e.Fields)
+				assert.Equal(t, map[string][]string{"identifier": {"The identifier field is required."}, "email": {"A.", "B."}},
+					e.Fields)
 			},
 		},
 		"429": {
@@ -402,7 +389,8 @@ func TestAPIErrors(t *testing.T) {
 		"endless message": {
 			kanuutest.Fault{Status: 402, Body: `{"message": "` + strings.Repeat("é", 1000) + `"}`},
 			kanuu.ErrPaymentRequired, 503,
-			"kanuu: create nonce: the seller's Kanuu account needs a subscription (Kanuu answered 402): " + strings.Repeat("é", 200), nil,
+			"kanuu: create nonce: the seller's Kanuu account needs a subscription (Kanuu answered 402): " +
+				strings.Repeat("é", 200), nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -419,7 +407,6 @@ func TestAPIErrors(t *testing.T) {
 			var apiErr *kanuu.APIError
 			require.ErrorAs(t, err, &apiErr)
 			assert.Equal(t, tc.fault.Status, apiErr.Status)
-
 			if tc.text != "" {
 				assert.Equal(t, tc.text, err.Error())
 			}
@@ -434,16 +421,13 @@ func TestAPIErrors(t *testing.T) {
 // Frameworks look for such a method on errors, and would answer with it.
 func TestAPIErrorHasNoStatusCodeMethod(t *testing.T) {
 	t.Parallel()
-
 	_, ok := any(&kanuu.APIError{}).(interface{ StatusCode() int })
 	assert.False(t, ok)
 }
 
 func TestHTTPStatus(t *testing.T) {
 	t.Parallel()
-
 	wrap := func(err error) error { return fmt.Errorf("while testing: %w", err) }
-
 	for name, tc := range map[string]struct {
 		err  error
 		want int
@@ -486,7 +470,6 @@ func TestSecretsNeverPrint(t *testing.T) {
 		Config  kanuu.Config
 		Nonce   *kanuu.Nonce
 	}
-
 	for name, value := range map[string]any{
 		"config": config, "config pointer": &config, "nonce": nonce, "nonce pointer": &nonce,
 		"client": client, "client value": *client, "handler": handler, "handler value": *handler,
@@ -497,14 +480,11 @@ func TestSecretsNeverPrint(t *testing.T) {
 			t.Parallel()
 
 			var out strings.Builder
-
 			for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T"} {
 				fmt.Fprintf(&out, format+"\n", value)
 			}
-
 			slog.New(slog.NewTextHandler(&out, nil)).Info("text", "value", value)
 			slog.New(slog.NewJSONHandler(&out, nil)).Info("JSON", "value", value)
-
 			if encoded, err := json.Marshal(value); err == nil {
 				out.Write(encoded)
 			}
@@ -512,14 +492,14 @@ func TestSecretsNeverPrint(t *testing.T) {
 			if encoded, err := xml.Marshal(value); err == nil {
 				out.Write(encoded)
 			}
-
 			assert.NotContains(t, out.String(), key)
 			assert.NotContains(t, out.String(), fmt.Sprintf("%x", key))
 			assert.NotEmpty(t, out.String())
 		})
 	}
 
-	assert.Equal(t, `kanuu.Config{APIKey: "", BaseURL: "https://kanuu.io", Timeout: 0s, AttemptTimeout: 0s}`, kanuu.Config{}.String())
+	assert.Equal(t, `kanuu.Config{APIKey: "", BaseURL: "https://kanuu.io", Timeout: 0s, AttemptTimeout: 0s}`,
+		kanuu.Config{}.String())
 	assert.Equal(t, `kanuu.Nonce{Value: [redacted], URL: [redacted]}`, nonce.String())
 }
 
@@ -527,6 +507,5 @@ func or(s, fallback string) string {
 	if s == "" {
 		return fallback
 	}
-
 	return s
 }

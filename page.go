@@ -41,14 +41,12 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, value any)
 	if err != nil { // strings and numbers: cannot happen
 		panic("kanuu: " + err.Error())
 	}
-
 	writeBody(w, status, contentType, string(body)+"\n")
 }
 
 // writePage answers a person. The page needs nothing but itself.
 func writePage(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-
 	writeBody(w, status, "text/html; charset=utf-8", fmt.Sprintf(page, http.StatusText(status), sentence(status)))
 }
 

@@ -59,7 +59,6 @@ func NewRedirectHandler(client *Client, resolver IdentifierResolver, options *Re
 	if resolver == nil {
 		panic("kanuu: NewRedirectHandler: resolver is nil")
 	}
-
 	return &RedirectHandler{
 		redirector: NewRedirector(client, options),
 		resolve:    resolver.ResolveIdentifier,
@@ -91,9 +90,7 @@ func NewRedirector(client *Client, options *RedirectOptions) *Redirector {
 	if options == nil {
 		options = new(RedirectOptions)
 	}
-
 	mustBeLocal("RedirectOptions.LoginURL", options.LoginURL)
-
 	for _, host := range options.AllowedHosts {
 		if u, err := url.Parse("https://" + host); err != nil || u.Host != host || host == "" {
 			panic(fmt.Sprintf("kanuu: RedirectOptions.AllowedHosts: %q is not a host: write it like \"kanuu.io\"", host))
@@ -104,7 +101,6 @@ func NewRedirector(client *Client, options *RedirectOptions) *Redirector {
 	if crossOrigin == nil {
 		crossOrigin = http.NewCrossOriginProtection()
 	}
-
 	return &Redirector{
 		client: client,
 		refusal: refusal{
@@ -127,14 +123,11 @@ func ServeRedirect[C any](
 	if err != nil || !kind.Mints() {
 		return rd.answer(w, r, kind, Nonce{}, err)
 	}
-
 	identity, err := who(c)
 	if err != nil {
 		return rd.answer(w, r, kind, Nonce{}, err)
 	}
-
 	nonce, err := rd.mint(r.Context(), identity)
-
 	return rd.answer(w, r, kind, nonce, err)
 }
 
@@ -144,11 +137,9 @@ func (rd *Redirector) admit(r *http.Request) (visit.Kind, error) {
 	if kind == visit.Other {
 		return kind, ErrMethodNotAllowed
 	}
-
 	if err := rd.crossOrigin.Check(r); err != nil {
 		return kind, fmt.Errorf("%w: %w", ErrCrossOrigin, err)
 	}
-
 	return kind, nil
 }
 
@@ -157,7 +148,6 @@ func (rd *Redirector) mint(ctx context.Context, identity Identity) (Nonce, error
 	if err != nil || len(rd.allowedHosts) == 0 {
 		return nonce, err
 	}
-
 	u, err := url.Parse(nonce.URL) // CreateNonce has seen that it is one
 	if err != nil || !slices.ContainsFunc(rd.allowedHosts, func(host string) bool { return strings.EqualFold(host, u.Host) }) {
 		return Nonce{}, &APIError{
@@ -165,25 +155,20 @@ func (rd *Redirector) mint(ctx context.Context, identity Identity) (Nonce, error
 			Message: "the answer's url is on none of RedirectOptions.AllowedHosts",
 		}
 	}
-
 	return nonce, nil
 }
 
 // answer renders what was decided: an error, a refusal, or the nonce.
 func (rd *Redirector) answer(w http.ResponseWriter, r *http.Request, kind visit.Kind, nonce Nonce, err error) error {
 	rd.tally(kind, err)
-
 	h := w.Header()
 	location := setHeader(h, nonce.URL)
-
 	if err != nil {
 		if kind == visit.Other {
 			h.Set("Allow", "GET, HEAD, POST")
 		}
-
 		return rd.refusal.answer(w, r, kind, err)
 	}
-
 	switch kind {
 	case visit.Click, visit.Form:
 		h["Location"] = location
@@ -202,7 +187,6 @@ func (rd *Redirector) answer(w http.ResponseWriter, r *http.Request, kind visit.
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case visit.Other: // came with an error
 	}
-
 	return nil
 }
 
@@ -214,13 +198,11 @@ func setHeader(h http.Header, location string) []string {
 	// The third index keeps whoever appends to one from writing into the next.
 	h["Cache-Control"] = values[0:1:1]
 	h["Referrer-Policy"] = values[1:2:2]
-
 	if vary := h["Vary"]; vary != nil {
 		h["Vary"] = append(vary, visit.Vary)
 	} else {
 		h["Vary"] = values[2:3:3]
 	}
-
 	return values[3:4:4]
 }
 
@@ -229,14 +211,12 @@ func redirectStatus(kind visit.Kind) int {
 	if kind == visit.Form {
 		return http.StatusSeeOther
 	}
-
 	return http.StatusFound
 }
 
 // tally counts a visit that mints nothing.
 func (rd *Redirector) tally(kind visit.Kind, err error) {
 	refused := &rd.client.count.refused
-
 	switch {
 	case err == nil && kind.Mints():
 	case errors.Is(err, ErrCrossOrigin):

@@ -24,11 +24,9 @@ import (
 
 func TestRedirectHandlerConforms(t *testing.T) {
 	t.Parallel()
-
 	conformance.TestRedirect(t, func(client *kanuu.Client, who conformance.Who, options *kanuu.RedirectOptions) http.Handler {
 		mux := http.NewServeMux()
 		mux.Handle(conformance.Path, kanuu.NewRedirectHandler(client, kanuu.IdentifierResolverFunc(who), options))
-
 		return mux
 	})
 }
@@ -38,7 +36,6 @@ func handler(client *kanuu.Client, options *kanuu.RedirectOptions) http.Handler 
 		if err := r.Context().Value(errorKey{}); err != nil {
 			return kanuu.Identity{}, err.(error)
 		}
-
 		return kanuu.Identity{Identifier: r.Header.Get("Test-User")}, nil
 	}), options)
 }
@@ -49,33 +46,26 @@ type errorKey struct{}
 func visitAs(h http.Handler, user string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, "/billing?identifier=1", nil)
 	r.Header.Set("Test-User", user)
-
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-
 	return w
 }
 
 func TestEachClickHasItsOwnNonceAndUser(t *testing.T) {
 	t.Parallel()
-
 	client, box := setup(t)
 	h := handler(client, nil)
 	seen := make(map[string]bool)
-
 	for _, user := range []string{"42", "43", "42", "42"} {
 		w := visitAs(h, user)
 		require.Equal(t, http.StatusFound, w.Code)
 		seen[w.Header().Get("Location")] = true
-
 		requests := box.Requests()
 		assert.Equal(t, user, requests[len(requests)-1].Identifier(), "never the one in the URL")
 	}
-
 	assert.Len(t, seen, 4)
 }
 
@@ -85,7 +75,6 @@ func TestRefusedVisitsMintNothingAndAreCounted(t *testing.T) {
 	client, box := setup(t)
 	server := httptest.NewServer(handler(client, nil))
 	t.Cleanup(server.Close)
-
 	for _, tc := range []struct {
 		method string
 		header []string
@@ -101,11 +90,9 @@ func TestRefusedVisitsMintNothingAndAreCounted(t *testing.T) {
 			req, err := http.NewRequestWithContext(t.Context(), tc.method, server.URL, nil)
 			require.NoError(t, err)
 			req.Header.Set("Test-User", "42")
-
 			for i := 0; i < len(tc.header); i += 2 {
 				req.Header.Set(tc.header[i], tc.header[i+1])
 			}
-
 			res, err := server.Client().Do(req)
 			require.NoError(t, err)
 			require.NoError(t, res.Body.Close())
@@ -122,16 +109,17 @@ func TestRefusedVisitsMintNothingAndAreCounted(t *testing.T) {
 
 func TestResolverErrors(t *testing.T) {
 	t.Parallel()
-
 	for name, tc := range map[string]struct {
 		err    error
 		status int
 		logged string
 		count  kanuu.Refused
 	}{
-		"unauthenticated": {fmt.Errorf("session: %w", kanuu.ErrUnauthenticated), 401, "level=DEBUG", kanuu.Refused{Unauthenticated: 1}},
-		"forbidden":       {fmt.Errorf("team: %w", kanuu.ErrForbidden), 403, "level=DEBUG", kanuu.Refused{Forbidden: 1}},
-		"database":        {errors.New("no such table: users"), 500, `remedy="the IdentifierResolver failed; look at the error"`, kanuu.Refused{}},
+		"unauthenticated": {fmt.Errorf("session: %w", kanuu.ErrUnauthenticated), 401, "level=DEBUG",
+			kanuu.Refused{Unauthenticated: 1}},
+		"forbidden": {fmt.Errorf("team: %w", kanuu.ErrForbidden), 403, "level=DEBUG", kanuu.Refused{Forbidden: 1}},
+		"database": {errors.New("no such table: users"), 500, `remedy="the IdentifierResolver failed; look at the error"`,
+			kanuu.Refused{}},
 		"its own timeout": {fmt.Errorf("query: %w", context.DeadlineExceeded), 503, "level=ERROR", kanuu.Refused{}},
 		"its own cancel":  {fmt.Errorf("query: %w", context.Canceled), 500, "level=ERROR", kanuu.Refused{}},
 	} {
@@ -162,14 +150,11 @@ func debug(w io.Writer) *slog.Logger {
 
 func TestVisitorWhoLeavesEndsTheCall(t *testing.T) {
 	t.Parallel()
-
 	arrived := make(chan struct{})
 	play := func(r *http.Request) (*http.Response, error) {
 		close(arrived)
-
 		return hang(r)
 	}
-
 	inBubble(t, play, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
 		t.Helper()
 
@@ -198,7 +183,6 @@ func TestVisitorWhoLeavesEndsTheCall(t *testing.T) {
 
 func TestHangingKanuuIsA503InTime(t *testing.T) {
 	t.Parallel()
-
 	inBubble(t, hang, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
 		t.Helper()
 
@@ -213,7 +197,6 @@ func TestHangingKanuuIsA503InTime(t *testing.T) {
 
 func TestNilLoggerIsSilent(t *testing.T) {
 	t.Parallel()
-
 	client, box := setup(t)
 	box.Inject(kanuutest.Fault{Status: 402})
 	assert.Equal(t, http.StatusServiceUnavailable, visitAs(handler(client, nil), "42").Code)
@@ -232,7 +215,6 @@ func TestVaryOfOthersIsKept(t *testing.T) {
 
 func TestAllowedHosts(t *testing.T) {
 	t.Parallel()
-
 	for name, tc := range map[string]struct {
 		hosts  []string
 		status int
@@ -244,7 +226,6 @@ func TestAllowedHosts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			client, box := setup(t)
 			box.Inject(kanuutest.Fault{Status: 201, Body: `{"nonce": "x", "url": "https://billing.acme.com:8443/x"}`})
 			assert.Equal(t, tc.status, visitAs(handler(client, &kanuu.RedirectOptions{AllowedHosts: tc.hosts}), "42").Code)
@@ -254,18 +235,14 @@ func TestAllowedHosts(t *testing.T) {
 
 func TestTrustedOriginMayPost(t *testing.T) {
 	t.Parallel()
-
 	trusting := http.NewCrossOriginProtection()
 	require.NoError(t, trusting.AddTrustedOrigin("https://app.acme.com"))
-
 	client, _ := setup(t)
 	h := handler(client, &kanuu.RedirectOptions{CrossOriginProtection: trusting})
-
 	for origin, want := range map[string]int{"https://app.acme.com": 303, "https://evil.example": 403} {
 		r := httptest.NewRequest(http.MethodPost, "/billing", nil)
 		r.Header.Set("Test-User", "42")
 		r.Header.Set("Origin", origin)
-
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		assert.Equal(t, want, w.Code, origin)
@@ -293,31 +270,29 @@ func TestRefusedOriginIsSaid(t *testing.T) {
 
 func TestNewRedirectHandlerPanics(t *testing.T) {
 	t.Parallel()
-
 	client, _ := setup(t)
 	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return ann, nil })
-
 	for name, tc := range map[string]struct {
 		client   *kanuu.Client
 		resolver kanuu.IdentifierResolver
 		options  *kanuu.RedirectOptions
 		want     string
 	}{
-		"no client":        {nil, who, nil, "did NewClient return an error?"},
-		"no resolver":      {client, nil, nil, "resolver is nil"},
-		"login elsewhere":  {client, who, &kanuu.RedirectOptions{LoginURL: "//evil.example"}, `LoginURL "//evil.example" leads to another host`},
-		"login relative":   {client, who, &kanuu.RedirectOptions{LoginURL: "login"}, "is not a path of this application"},
-		"host with a path": {client, who, &kanuu.RedirectOptions{AllowedHosts: []string{"kanuu.io/"}}, `"kanuu.io/" is not a host`},
+		"no client":   {nil, who, nil, "did NewClient return an error?"},
+		"no resolver": {client, nil, nil, "resolver is nil"},
+		"login elsewhere": {client, who, &kanuu.RedirectOptions{LoginURL: "//evil.example"},
+			`LoginURL "//evil.example" leads to another host`},
+		"login relative": {client, who, &kanuu.RedirectOptions{LoginURL: "login"}, "is not a path of this application"},
+		"host with a path": {client, who, &kanuu.RedirectOptions{AllowedHosts: []string{"kanuu.io/"}},
+			`"kanuu.io/" is not a host`},
 		"host with scheme": {client, who, &kanuu.RedirectOptions{AllowedHosts: []string{"https://kanuu.io"}}, "is not a host"},
 		"empty host":       {client, who, &kanuu.RedirectOptions{AllowedHosts: []string{""}}, "is not a host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			defer func() {
 				assert.Contains(t, recover(), tc.want)
 			}()
-
 			kanuu.NewRedirectHandler(tc.client, tc.resolver, tc.options)
 		})
 	}
@@ -325,17 +300,17 @@ func TestNewRedirectHandlerPanics(t *testing.T) {
 
 func TestOneLineSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-
 	for name, tc := range map[string]struct {
 		play   roundTripper
 		remedy string
 	}{
-		"401":     {answering(401), "set the API key"},
-		"402":     {answering(402), "subscribe to Kanuu"},
-		"422":     {answering(422), "correct the fields"},
-		"429":     {answering(429, "Retry-After", "60"), "slow down"},
-		"503":     {answering(503), "wait for Kanuu to come back"},
-		"garbage": {func(*http.Request) (*http.Response, error) { return response(200, "<html>"), nil }, "check that BaseURL is Kanuu's"},
+		"401": {answering(401), "set the API key"},
+		"402": {answering(402), "subscribe to Kanuu"},
+		"422": {answering(422), "correct the fields"},
+		"429": {answering(429, "Retry-After", "60"), "slow down"},
+		"503": {answering(503), "wait for Kanuu to come back"},
+		"garbage": {func(*http.Request) (*http.Response, error) { return response(200, "<html>"), nil },
+			"check that BaseURL is Kanuu's"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -344,7 +319,6 @@ func TestOneLineSaysWhatToDo(t *testing.T) {
 				visitAs(handler(client, nil), "42")
 
 				var lines []string
-
 				for line := range strings.Lines(log.String()) {
 					if !strings.Contains(line, "level=DEBUG") {
 						lines = append(lines, line)
@@ -362,26 +336,24 @@ func TestOneLineSaysWhatToDo(t *testing.T) {
 
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range []string{
-		success, `{"nonce": "x", "url": "javascript:alert(1)"}`, `{"nonce": "x", "url": "https://a@b/"}`, `{}`, `null`, ``, `[`, "\xff",
-		`{"nonce": "x", "url": "https:\\\\evil"}`, `{"nonce": "x", "url": "https://kanuu.io/\u0000"}`, `{"Nonce": "x", "URL": "https://x"}`,
+		success, `{"nonce": "x", "url": "javascript:alert(1)"}`, `{"nonce": "x", "url": "https://a@b/"}`, `{}`, `null`, ``, `[`,
+		"\xff",
+		`{"nonce": "x", "url": "https:\\\\evil"}`, `{"nonce": "x", "url": "https://kanuu.io/\u0000"}`,
+		`{"Nonce": "x", "URL": "https://x"}`,
 	} {
 		f.Add(seed)
 	}
-
 	var body string
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, HTTPClient: &http.Client{
 		Transport: roundTripper(func(*http.Request) (*http.Response, error) { return response(201, body), nil }),
 	}})
 	require.NoError(f, err)
-
 	f.Fuzz(func(t *testing.T, answer string) {
 		body = answer
 
 		nonce, err := client.CreateNonce(t.Context(), ann)
 		if err != nil {
 			require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)
-
 			return
 		}
 

@@ -54,7 +54,6 @@ func (f *refusal) login(r *http.Request) string {
 	if f.returnParam == "" || r.Method == http.MethodPost || len(cameFor) > maxReturn || localurl.Check(cameFor) != nil {
 		return f.loginURL
 	}
-
 	login, err := url.Parse(f.loginURL)
 	if err != nil { // was checked: cannot happen
 		return f.loginURL
@@ -63,9 +62,7 @@ func (f *refusal) login(r *http.Request) string {
 	if login.RawQuery != "" {
 		login.RawQuery += "&"
 	}
-
 	login.RawQuery += url.Values{f.returnParam: {cameFor}}.Encode()
-
 	return login.String()
 }
 
@@ -74,33 +71,26 @@ func (f *refusal) login(r *http.Request) string {
 func (f *refusal) answer(w http.ResponseWriter, r *http.Request, kind visit.Kind, err error) error {
 	left := errors.Is(r.Context().Err(), context.Canceled)
 	status := HTTPStatus(err)
-
 	if !left && status == statusClientClosedRequest {
 		err = cancelledError{err}
 		status = HTTPStatus(err)
 	}
 
 	f.logLine(r, err, status, left)
-
 	if left {
 		w.WriteHeader(statusClientClosedRequest)
-
 		return err
 	}
 
 	h := w.Header()
-
 	if wait := retryAfter(err); wait > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 	}
-
 	to, how := f.elsewhere(r, kind, err)
-
 	switch {
 	case to != "":
 		h.Set("Location", to)
 		w.WriteHeader(how)
-
 		return nil // showing the way is the answer
 	case f.onError != nil:
 		f.onError(w, r, err)
@@ -109,7 +99,6 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, kind visit.Kind
 	default:
 		writeProblem(w, status)
 	}
-
 	return err
 }
 
@@ -125,7 +114,6 @@ const maxOrigin = 200
 func (f *refusal) logLine(r *http.Request, err error, status int, left bool) {
 	remedy := outcomeOf(err).remedy
 	level := slog.LevelError
-
 	switch {
 	case left || remedy == "" || errors.Is(err, errBreakerOpen):
 		level = slog.LevelDebug // nothing is wrong on this side, or it has been said
@@ -151,7 +139,6 @@ func mustBeLocal(option, raw string) {
 	if raw == "" {
 		return
 	}
-
 	if err := localurl.Check(raw); err != nil {
 		panic(fmt.Sprintf("kanuu: %s %q %v", option, raw, err))
 	}

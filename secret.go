@@ -50,7 +50,6 @@ func redact(s string) string {
 	if s == "" {
 		return `""`
 	}
-
 	return redacted
 }
 
@@ -60,6 +59,5 @@ func redactedURL(raw string) string {
 	if base, problem := parseBaseURL(raw); problem == "" {
 		return base.String()
 	}
-
 	return redacted
 }

@@ -135,12 +135,10 @@ type counters struct {
 // the same moment.
 func (c *Client) Stats() Stats {
 	count := c.count
-
 	var cache CacheStats
 	if counting, ok := c.cache.(interface{ Stats() CacheStats }); ok {
 		cache = counting.Stats()
 	}
-
 	return Stats{
 		Nonces:         count.nonces.Load(),
 		Calls:          count.calls.Load(),

@@ -31,13 +31,11 @@ func TestCallsInFlight(t *testing.T) {
 	require.NoError(t, err)
 
 	fetched := make(chan error)
-
 	for range 2 {
 		go func() {
 			_, err := client.FetchSubscription(t.Context(), "42")
 			fetched <- err
 		}()
-
 		<-arrived
 	}
 
@@ -105,7 +103,6 @@ func TestWebhookStats(t *testing.T) {
 		if e.AlertID == "2" {
 			return errors.New("the database is gone")
 		}
-
 		return nil
 	})
 

@@ -98,21 +98,16 @@ func (c *Client) FetchSubscription(ctx context.Context, identifier string) (Subs
 	if err := id.Validate(); err != nil {
 		return Subscription{}, err
 	}
-
 	got, err := c.post(ctx, c.fetchSubscription, id.appendJSON(nil))
 	if err != nil {
 		return Subscription{}, err
 	}
-
 	subscription, err := decodeSubscription(got.bytes())
 	got.release()
-
 	if err != nil {
 		c.count.failures.Add(1)
-
 		return Subscription{}, &APIError{Operation: c.fetchSubscription.operation, Status: got.status, Message: err.Error()}
 	}
-
 	return subscription, nil
 }
 
@@ -124,7 +119,6 @@ func (c *Client) ForgetSubscription(ctx context.Context, identifier string) erro
 	if err := c.cache.Forget(ctx, identifier); err != nil {
 		return fmt.Errorf("kanuu: forget subscription: %w", err)
 	}
-
 	return nil
 }
 
@@ -144,10 +138,8 @@ func decodeSubscription(body []byte) (Subscription, error) {
 		isSubscribed []byte
 		wrong        bool // a field is of another type than the API page shows
 	)
-
 	isObject := flatjson.Members(body, func(name, value []byte) {
 		ok := true
-
 		switch string(name) {
 		case "is_subscribed":
 			isSubscribed = value
@@ -163,7 +155,6 @@ func decodeSubscription(body []byte) (Subscription, error) {
 		case "subscription_id":
 			subscription.SubscriptionID, ok = parseID(value)
 		}
-
 		wrong = wrong || !ok
 	})
 	if !isObject || wrong {
@@ -174,7 +165,6 @@ func decodeSubscription(body []byte) (Subscription, error) {
 	if string(subscription.Status) == subscription.StatusText {
 		subscription.StatusText = string(subscription.Status)
 	}
-
 	switch string(isSubscribed) {
 	case "true":
 		subscription.IsSubscribed = true
@@ -184,7 +174,6 @@ func decodeSubscription(body []byte) (Subscription, error) {
 	default:
 		return Subscription{}, errors.New("the answer's is_subscribed is neither true, false nor null")
 	}
-
 	return subscription, nil
 }
 
@@ -197,8 +186,6 @@ func parseID(value []byte) (id int64, ok bool) {
 	if number == "null" || number == "" {
 		return 0, true
 	}
-
 	id, err := strconv.ParseInt(number, 10, 64)
-
 	return id, err == nil
 }

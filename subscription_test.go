@@ -22,7 +22,6 @@ import (
 
 func TestParseStatus(t *testing.T) {
 	t.Parallel()
-
 	for text, want := range map[string]kanuu.Status{
 		"trialing": kanuu.StatusTrialing, "active": kanuu.StatusActive, " Active ": kanuu.StatusActive,
 		"past-due": kanuu.StatusPastDue, "past_due": kanuu.StatusPastDue, "paused": kanuu.StatusPaused,
@@ -35,7 +34,6 @@ func TestParseStatus(t *testing.T) {
 
 func TestOnGracePeriod(t *testing.T) {
 	t.Parallel()
-
 	for status, want := range map[kanuu.Status]bool{
 		kanuu.StatusTrialing: false, kanuu.StatusActive: false, "": false, "new": false,
 		kanuu.StatusPastDue: true, kanuu.StatusPaused: true, kanuu.StatusCanceled: true,
@@ -47,22 +45,31 @@ func TestOnGracePeriod(t *testing.T) {
 
 func TestFetchSubscription(t *testing.T) {
 	t.Parallel()
-
 	active := kanuu.Subscription{IsSubscribed: true, Status: "active", StatusText: "active", PlanID: 12345, SubscriptionID: 67890}
-
 	for name, tc := range map[string]struct {
 		body string
 		want kanuu.Subscription
 		says string // a part of the error
 	}{
-		"the API page's": {`{"is_trialing": false, "is_subscribed": true, "status": "active", "plan_id": 12345, "subscription_id": 67890}`, active, ""},
-		"ids in quotes":  {`{"is_subscribed": true, "status": "active", "plan_id": "12345", "subscription_id": "67890"}`, active, ""},
-		"unknown fields": {`{"is_subscribed": true, "status": "active", "plan_id": 12345, "subscription_id": 67890, "seats": [1]}`, active, ""},
-		"never":          {`{"is_trialing": false, "is_subscribed": false, "status": null, "plan_id": null, "subscription_id": null}`, kanuu.Subscription{}, ""},
-		"nulls":          {`{"is_trialing": null, "is_subscribed": null, "status": null, "plan_id": null, "subscription_id": null}`, kanuu.Subscription{}, ""},
-		"trial":          {`{"is_trialing": true, "is_subscribed": true, "status": "trialing"}`, kanuu.Subscription{IsSubscribed: true, IsTrialing: true, Status: "trialing", StatusText: "trialing"}, ""},
-		"other spelling": {`{"is_subscribed": true, "status": "cancelled"}`, kanuu.Subscription{IsSubscribed: true, Status: kanuu.StatusCanceled, StatusText: "cancelled"}, ""},
-		"new status":     {`{"is_subscribed": true, "status": "On Hold"}`, kanuu.Subscription{IsSubscribed: true, Status: "On Hold", StatusText: "On Hold"}, ""},
+		"the API page's": {
+			`{"is_trialing": false, "is_subscribed": true, "status": "active", "plan_id": 12345, "subscription_id": 67890}`,
+			active, ""},
+		"ids in quotes": {`{"is_subscribed": true, "status": "active", "plan_id": "12345", "subscription_id": "67890"}`, active,
+			""},
+		"unknown fields": {
+			`{"is_subscribed": true, "status": "active", "plan_id": 12345, "subscription_id": 67890, "seats": [1]}`, active, ""},
+		"never": {
+			`{"is_trialing": false, "is_subscribed": false, "status": null, "plan_id": null, "subscription_id": null}`,
+			kanuu.Subscription{}, ""},
+		"nulls": {
+			`{"is_trialing": null, "is_subscribed": null, "status": null, "plan_id": null, "subscription_id": null}`,
+			kanuu.Subscription{}, ""},
+		"trial": {`{"is_trialing": true, "is_subscribed": true, "status": "trialing"}`,
+			kanuu.Subscription{IsSubscribed: true, IsTrialing: true, Status: "trialing", StatusText: "trialing"}, ""},
+		"other spelling": {`{"is_subscribed": true, "status": "cancelled"}`,
+			kanuu.Subscription{IsSubscribed: true, Status: kanuu.StatusCanceled, StatusText: "cancelled"}, ""},
+		"new status": {`{"is_subscribed": true, "status": "On Hold"}`,
+			kanuu.Subscription{IsSubscribed: true, Status: "On Hold", StatusText: "On Hold"}, ""},
 
 		"nothing":           {`{}`, kanuu.Subscription{}, "has no is_subscribed"},
 		"HTML":              {`<html>`, kanuu.Subscription{}, "not the JSON"},
@@ -81,7 +88,6 @@ func TestFetchSubscription(t *testing.T) {
 
 			got, err := client.FetchSubscription(t.Context(), "42")
 			assert.Equal(t, tc.want, got)
-
 			if tc.says != "" {
 				require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)
 				require.ErrorContains(t, err, tc.says)
@@ -100,14 +106,11 @@ func TestFetchSubscription(t *testing.T) {
 
 func TestSubscriptionRefusesIdentifiers(t *testing.T) {
 	t.Parallel()
-
 	client, box := setup(t)
-
 	for _, identifier := range []string{"", " ", "\xff"} {
 		_, err := client.Subscription(t.Context(), identifier)
 		require.ErrorIs(t, err, kanuu.ErrInvalidIdentity)
 	}
-
 	assert.Empty(t, box.Requests())
 }
 
@@ -123,19 +126,14 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Path == "/api/nonce" {
 		return response(201, success), nil
 	}
-
 	w.calls.Add(1)
-
 	said := w.subscribed.Load() // when the question arrives, not when the answer leaves
-
 	if err := wait(r.Context(), w.delay); err != nil {
 		return nil, err
 	}
-
 	if w.down.Load() {
 		return response(503, ""), nil
 	}
-
 	return response(200, fmt.Sprintf(`{"is_subscribed": %t, "status": "active", "plan_id": 1}`, said)), nil
 }
 
@@ -151,14 +149,11 @@ func wait(ctx context.Context, d time.Duration) error {
 // inWorld runs test in a bubble where a minute is short.
 func inWorld(t *testing.T, test func(t *testing.T, w *world, client *kanuu.Client)) {
 	t.Helper()
-
 	synctest.Test(t, func(t *testing.T) {
 		w := new(world)
 		w.subscribed.Store(true)
-
 		client, err := kanuu.NewClient(kanuu.Config{APIKey: key, HTTPClient: &http.Client{Transport: w}})
 		require.NoError(t, err)
-
 		test(t, w, client)
 		synctest.Wait()
 	})
@@ -166,11 +161,9 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world, client *kanuu.Clien
 
 func isSubscribed(t *testing.T, client *kanuu.Client) bool {
 	t.Helper()
-
 	subscription, err := client.Subscription(t.Context(), "42")
 	require.NoError(t, err)
 	synctest.Wait() // for a refresh in the background
-
 	return subscription.IsSubscribed
 }
 
@@ -223,7 +216,6 @@ func TestSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
 
 		assert.True(t, isSubscribed(t, client))
 		w.down.Store(true)
-
 		for range 11 { // one a visit in five minutes
 			time.Sleep(5 * time.Minute)
 			assert.True(t, isSubscribed(t, client))
@@ -272,11 +264,9 @@ func TestFailedRefreshIsNotTriedAgainAtOnce(t *testing.T) {
 
 func TestSettlingWindow(t *testing.T) {
 	t.Parallel()
-
 	for name, begin := range map[string]func(*testing.T, *kanuu.Client){
 		"after a nonce": func(t *testing.T, client *kanuu.Client) {
 			t.Helper()
-
 			_, err := client.CreateNonce(t.Context(), ann)
 			require.NoError(t, err)
 		},
@@ -328,7 +318,6 @@ func TestForgottenSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
 		time.Sleep(time.Minute)
 		w.down.Store(true)
 		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
-
 		for _, later := range []time.Duration{0, 30 * time.Second, 20 * time.Minute} {
 			time.Sleep(later)
 
@@ -342,7 +331,8 @@ func TestForgottenSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
 		}
 
 		stats := client.Stats().Cache
-		assert.Equal(t, kanuu.CacheStats{Hits: 3, Misses: 4, Failures: 3, Entries: 1}, stats, "nothing is refreshed in the background")
+		assert.Equal(t, kanuu.CacheStats{Hits: 3, Misses: 4, Failures: 3, Entries: 1}, stats,
+			"nothing is refreshed in the background")
 
 		w.down.Store(false)
 		w.subscribed.Store(false)
@@ -420,7 +410,6 @@ func TestForgottenSubscriberIsNoneMeanwhile(t *testing.T) {
 
 		slowly := func(context.Context, string) (kanuu.Subscription, error) {
 			time.Sleep(2 * time.Second)
-
 			return kanuu.Subscription{}, kanuu.ErrUnavailable
 		}
 
@@ -433,7 +422,6 @@ func TestForgottenSubscriberIsNoneMeanwhile(t *testing.T) {
 
 		go func() {
 			var err error
-
 			late, err = cache.Get(t.Context(), "42", slowly)
 			failed <- err
 		}()
@@ -460,7 +448,6 @@ func TestForgottenSubscriberIsOutAfterTheHour(t *testing.T) {
 
 		_, err = cache.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) {
 			time.Sleep(2 * time.Second)
-
 			return kanuu.Subscription{}, kanuu.ErrUnavailable
 		})
 		require.ErrorIs(t, err, kanuu.ErrUnavailable)
@@ -470,7 +457,6 @@ func TestForgottenSubscriberIsOutAfterTheHour(t *testing.T) {
 // get has the cache hear an answer.
 func get(t *testing.T, cache kanuu.Cache, says kanuu.Subscription) {
 	t.Helper()
-
 	got, err := cache.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) { return says, nil })
 	require.NoError(t, err)
 	require.Equal(t, says, got)
@@ -500,18 +486,14 @@ func TestAThousandVisitorsMakeOneCall(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
 		t.Helper()
-
 		w.delay = 100 * time.Millisecond
-
 		var visitors sync.WaitGroup
-
 		for range 1000 {
 			visitors.Go(func() {
 				subscription, err := client.Subscription(t.Context(), "42")
 				assert.True(t, err == nil && subscription.IsSubscribed, err)
 			})
 		}
-
 		visitors.Wait()
 		assert.EqualValues(t, 1, w.calls.Load())
 	})
@@ -520,7 +502,6 @@ func TestAThousandVisitorsMakeOneCall(t *testing.T) {
 // The same on a real clock, with visitors who come just when the call is over.
 func TestVisitorsAtTheEndOfACallMakeNoOther(t *testing.T) {
 	t.Parallel()
-
 	for name, test := range map[string]struct {
 		known bool
 		err   error
@@ -531,11 +512,9 @@ func TestVisitorsAtTheEndOfACallMakeNoOther(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			for range 50 {
 				cache, err := kanuu.NewMemoryCache(nil)
 				require.NoError(t, err)
-
 				if test.known {
 					get(t, cache, kanuu.Subscription{IsSubscribed: true})
 					require.NoError(t, cache.Forget(t.Context(), "42"))
@@ -545,12 +524,10 @@ func TestVisitorsAtTheEndOfACallMakeNoOther(t *testing.T) {
 					calls    atomic.Int64
 					visitors sync.WaitGroup
 				)
-
 				for range 1000 {
 					visitors.Go(func() {
 						_, err := cache.Get(t.Context(), "42", func(context.Context, string) (kanuu.Subscription, error) {
 							calls.Add(1)
-
 							return kanuu.Subscription{IsSubscribed: true}, test.err
 						})
 						assert.NoError(t, err)
@@ -657,10 +634,8 @@ func TestErrorsAreNotRemembered(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
 		t.Helper()
 		w.down.Store(true)
-
 		_, err := client.Subscription(t.Context(), "42")
 		require.ErrorIs(t, err, kanuu.ErrUnavailable)
-
 		w.down.Store(false)
 		assert.True(t, isSubscribed(t, client))
 	})
@@ -682,10 +657,8 @@ func TestHitAllocatesNothing(t *testing.T) {
 
 func TestCacheIsBounded(t *testing.T) {
 	t.Parallel()
-
 	cache, err := kanuu.NewMemoryCache(&kanuu.CacheOptions{MaxEntries: 100})
 	require.NoError(t, err)
-
 	load := func(context.Context, string) (kanuu.Subscription, error) {
 		return kanuu.Subscription{IsSubscribed: true}, nil
 	}
@@ -693,14 +666,14 @@ func TestCacheIsBounded(t *testing.T) {
 		_, err := cache.Get(t.Context(), strconv.Itoa(i), load)
 		require.NoError(t, err)
 	}
-
 	assert.Eventually(t, func() bool { return cache.Stats().Entries <= 100 }, 5*time.Second, time.Millisecond)
 }
 
 func TestCacheOptions(t *testing.T) {
 	t.Parallel()
 
-	_, err := kanuu.NewMemoryCache(&kanuu.CacheOptions{MaxEntries: -1, Fresh: -1, Keep: -1, Unsubscribed: -1, Settling: -1, SettlingWindow: -1, RefreshPause: -1, Patience: -1})
+	_, err := kanuu.NewMemoryCache(&kanuu.CacheOptions{MaxEntries: -1, Fresh: -1, Keep: -1, Unsubscribed: -1, Settling: -1,
+		SettlingWindow: -1, RefreshPause: -1, Patience: -1})
 
 	var configErr *kanuu.ConfigError
 	require.ErrorAs(t, err, &configErr)
@@ -739,7 +712,6 @@ func TestNonceOutlivesABrokenCache(t *testing.T) {
 
 func TestSubscriptionFromContextWithoutAGate(t *testing.T) {
 	t.Parallel()
-
 	_, ok := kanuu.SubscriptionFromContext(t.Context())
 	assert.False(t, ok)
 }

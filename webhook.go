@@ -143,7 +143,6 @@ func NewWebhookHandler(client *Client, publicKey string, options *WebhookOptions
 	h := &WebhookHandler{client: client, dedup: options.Deduplicator}
 
 	var problems []string
-
 	if client == nil {
 		problems = append(problems, "client is nil: did NewClient return an error?")
 	}
@@ -152,15 +151,12 @@ func NewWebhookHandler(client *Client, publicKey string, options *WebhookOptions
 		key, problem := parsePublicKey(text)
 		if problem != "" {
 			problems = append(problems, name+" "+problem)
-
 			return
 		}
-
 		h.keys = append(h.keys, key)
 	}
 
 	addKey("publicKey", publicKey)
-
 	for i, text := range options.ExtraPublicKeys {
 		addKey(fmt.Sprintf("ExtraPublicKeys[%d]", i), text)
 	}
@@ -179,7 +175,6 @@ func NewWebhookHandler(client *Client, publicKey string, options *WebhookOptions
 	}
 
 	h.timeout = timeout
-
 	if shared, ok := client.cache.(Deduplicator); ok && h.dedup == nil {
 		h.dedup = shared
 	}
@@ -187,7 +182,6 @@ func NewWebhookHandler(client *Client, publicKey string, options *WebhookOptions
 	if h.dedup == nil {
 		h.dedup = newAlertMemory(cmp.Or(options.RememberedAlerts, DefaultRememberedAlerts))
 	}
-
 	return h, nil
 }
 
@@ -204,14 +198,11 @@ func (h *WebhookHandler) On(pattern string, handler func(ctx context.Context, e 
 	if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
 		panic(fmt.Sprintf("kanuu: WebhookHandler.On: %q is not a pattern: write it like \"subscription_*\"", pattern))
 	}
-
 	if handler == nil {
 		panic(fmt.Sprintf("kanuu: WebhookHandler.On: the function for %q is nil", pattern))
 	}
-
 	h.mu.Lock()
 	defer h.mu.Unlock()
-
 	h.routes = append(h.routes, route{pattern, handler})
 }
 
@@ -219,20 +210,17 @@ func (h *WebhookHandler) On(pattern string, handler func(ctx context.Context, e 
 func (h *WebhookHandler) appendRoutes(routes []route, alertName string) []route {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-
 	for _, route := range h.routes {
 		if ok, err := path.Match(route.pattern, alertName); ok && err == nil {
 			routes = append(routes, route)
 		}
 	}
-
 	return routes
 }
 
 // ServeHTTP answers one webhook.
 func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var status int
-
 	if form, rejected := h.receive(r); rejected != nil {
 		status = rejected.status
 		h.client.count.countRejected(status)
@@ -240,11 +228,9 @@ func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		status = h.deliver(r.Context(), newEvent(form))
 	}
-
 	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
 	}
-
 	writeBody(w, status, "text/plain; charset=utf-8", http.StatusText(status))
 }
 
@@ -260,7 +246,6 @@ func (h *WebhookHandler) logRejection(ctx context.Context, rejected *rejection) 
 	if rejected.status == http.StatusMethodNotAllowed {
 		level = slog.LevelDebug // a browser or a scanner
 	}
-
 	h.client.log.LogAttrs(ctx, level, "kanuu: webhook rejected", slog.Int("status", rejected.status),
 		slog.String("cause", rejected.cause), slog.String("remedy", rejected.remedy))
 }
@@ -275,9 +260,11 @@ func (c *counters) countRejected(status int) {
 
 // What can be told about a request that is rejected.
 var (
-	notPost   = &rejection{http.StatusMethodNotAllowed, "the request is no POST", remedyNotPaddle}
-	notForm   = &rejection{http.StatusUnsupportedMediaType, "the Content-Type is not application/x-www-form-urlencoded", remedyNotPaddle}
-	tooLarge  = &rejection{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", maxWebhook), remedyNotPaddle}
+	notPost = &rejection{http.StatusMethodNotAllowed, "the request is no POST", remedyNotPaddle}
+	notForm = &rejection{http.StatusUnsupportedMediaType, "the Content-Type is not application/x-www-form-urlencoded",
+		remedyNotPaddle}
+	tooLarge = &rejection{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", maxWebhook),
+		remedyNotPaddle}
 	notSigned = &rejection{http.StatusUnauthorized, "the body has no p_signature", remedyNotPaddle}
 	notBase64 = &rejection{http.StatusUnauthorized, "the p_signature is not base64", remedyNotPaddle}
 
@@ -286,16 +273,19 @@ var (
 		"mount the handler outside of every middleware that reads forms",
 	}
 	changed = &rejection{
-		http.StatusUnauthorized, "the signature was made with the right key for other fields: something has changed the body on its way",
+		http.StatusUnauthorized,
+		"the signature was made with the right key for other fields: something has changed the body on its way",
 		"look at what is between Paddle and the handler: proxies and middlewares that add, drop, trim or decode fields",
 	}
 	otherKey = &rejection{
 		http.StatusUnauthorized, "the signature was made with another key",
-		"set " + EnvPaddlePublicKey + " to the public key of the Paddle account that sends the webhooks; the sandbox has one of its own",
+		"set " + EnvPaddlePublicKey +
+			" to the public key of the Paddle account that sends the webhooks; the sandbox has one of its own",
 	}
 )
 
-const remedyNotPaddle = "nothing, unless Paddle sent it: then give Paddle Classic this URL for its webhooks, and let nothing on the way touch the body"
+const remedyNotPaddle = "nothing, unless Paddle sent it: then give Paddle Classic this URL for its webhooks, and let nothing " +
+	"on the way touch the body"
 
 // receive reads a request and verifies it. The form comes sorted, without its
 // signature.
@@ -306,13 +296,13 @@ func (h *WebhookHandler) receive(r *http.Request) (*phpform.Array, *rejection) {
 
 	// Paddle always sends a Content-Type; without one, the signature decides.
 	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if mediaType = strings.TrimSpace(mediaType); mediaType != "" && !strings.EqualFold(mediaType, "application/x-www-form-urlencoded") {
+	if mediaType = strings.TrimSpace(mediaType); mediaType != "" &&
+		!strings.EqualFold(mediaType, "application/x-www-form-urlencoded") {
 		return nil, notForm
 	}
 
 	scratch := newReading()
 	defer scratch.release()
-
 	if rejected := readWebhook(r, scratch); rejected != nil {
 		return nil, rejected
 	}
@@ -324,11 +314,9 @@ func (h *WebhookHandler) receive(r *http.Request) (*phpform.Array, *rejection) {
 
 	signature, _ := form.Remove("p_signature")
 	form.Sort()
-
 	if rejected := h.verify(form, signature, scratch); rejected != nil {
 		return nil, rejected
 	}
-
 	return form, nil
 }
 
@@ -336,7 +324,6 @@ func readWebhook(r *http.Request, into *reading) *rejection {
 	if r.ContentLength > maxWebhook {
 		return tooLarge
 	}
-
 	if r.Body != nil {
 		switch err := into.read(r.Body, maxWebhook); {
 		case errors.Is(err, http.ErrBodyReadAfterClose):
@@ -345,7 +332,6 @@ func readWebhook(r *http.Request, into *reading) *rejection {
 			return &rejection{http.StatusBadRequest, "the body ended early: " + err.Error(), remedyNotPaddle}
 		}
 	}
-
 	switch size := into.buffer.Len(); {
 	case size > maxWebhook:
 		return tooLarge
@@ -362,7 +348,6 @@ func (h *WebhookHandler) verify(form *phpform.Array, field phpform.Item, scratch
 	if field.Text == "" {
 		return notSigned
 	}
-
 	signature, err := decodeSignature(field.Text)
 	if err != nil {
 		return notBase64
@@ -374,12 +359,10 @@ func (h *WebhookHandler) verify(form *phpform.Array, field phpform.Item, scratch
 	digest := sha1.Sum(serialized) //nolint:gosec // it is what Paddle signs with
 
 	var sameLength, sameKey bool
-
 	for _, key := range h.keys {
 		if rsa.VerifyPKCS1v15(key, crypto.SHA1, digest[:], signature) == nil {
 			return nil
 		}
-
 		if key.Size() == len(signature) {
 			sameLength = true
 			sameKey = sameKey || madeWith(key, signature)
@@ -403,7 +386,6 @@ func decodeSignature(text string) ([]byte, error) {
 	if strings.ContainsAny(text, " \t") { // line ends are skipped anyway
 		text = strings.Join(strings.Fields(text), "")
 	}
-
 	return base64.StdEncoding.Strict().DecodeString(text)
 }
 
@@ -411,7 +393,6 @@ func decodeSignature(text string) ([]byte, error) {
 // was: to anybody else, undoing it gives noise without this padding.
 func madeWith(key *rsa.PublicKey, signature []byte) bool {
 	undone := new(big.Int).Exp(new(big.Int).SetBytes(signature), big.NewInt(int64(key.E)), key.N)
-
 	return bytes.HasPrefix(undone.FillBytes(make([]byte, key.Size())), []byte("\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff"))
 }
 
@@ -422,13 +403,10 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 	defer cancel()
 
 	var forgetErr error
-
 	if e.Identifier != "" {
 		forgetErr = h.client.ForgetSubscription(ctx, e.Identifier)
 	}
-
 	status, outcome := h.handleOnce(ctx, e)
-
 	if forgetErr != nil {
 		h.logFailure(ctx, e, forgetErr, "look at the cache: Config.Cache could not forget")
 
@@ -440,9 +418,7 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 	if status != http.StatusOK {
 		outcome = &h.client.count.webhooks.failed
 	}
-
 	outcome.Add(1)
-
 	return status
 }
 
@@ -463,15 +439,12 @@ func (h *WebhookHandler) handleOnce(ctx context.Context, e Event) (status int, o
 	}
 
 	fresh, err := h.dedup.Begin(ctx, e.AlertID, h.timeout+leaseMargin)
-
 	switch {
 	case err != nil:
 		h.logFailure(ctx, e, err, "look at the Deduplicator; an alert that is being handled right now comes again later")
-
 		return http.StatusServiceUnavailable, &count.failed
 	case !fresh:
 		h.client.log.LogAttrs(ctx, slog.LevelDebug, "kanuu: webhook was handled before", eventAttrs(e)...)
-
 		return http.StatusOK, &count.duplicates
 	}
 
@@ -481,14 +454,12 @@ func (h *WebhookHandler) handleOnce(ctx context.Context, e Event) (status int, o
 		// The claim must end though Paddle has left.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 		defer cancel()
-
 		if err := h.dedup.End(ctx, e.AlertID, status == http.StatusOK); err != nil {
 			h.logFailure(ctx, e, err, "look at the Deduplicator: this alert may be handled twice, or not before its lease ends")
 		}
 	}()
 
 	status = h.handle(ctx, e, routes)
-
 	return status, &count.handled
 }
 
@@ -499,19 +470,15 @@ func (h *WebhookHandler) handle(ctx context.Context, e Event, routes []route) in
 		if err == nil {
 			err = call(ctx, e, route)
 		}
-
 		if err != nil {
 			attrs := []slog.Attr{slog.String("pattern", route.pattern)}
 			if failure, ok := errors.AsType[*panicError](err); ok {
 				attrs = append(attrs, slog.String("stack", string(failure.stack)))
 			}
-
 			h.logFailure(ctx, e, err, "mend the function for this pattern; Paddle delivers the alert again", attrs...)
-
 			return http.StatusInternalServerError
 		}
 	}
-
 	return http.StatusOK
 }
 
@@ -529,7 +496,6 @@ func call(ctx context.Context, e Event, route route) (err error) {
 			err = &panicError{value, debug.Stack()}
 		}
 	}()
-
 	return route.handle(ctx, e)
 }
 
@@ -555,7 +521,6 @@ func parsePublicKey(text string) (*rsa.PublicKey, string) {
 
 	if !strings.Contains(text, "-----BEGIN") {
 		decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.Join(strings.Fields(text), ""), "="))
-
 		switch {
 		case err != nil:
 			return nil, "is neither PEM nor base64 of it" + again
@@ -564,12 +529,10 @@ func parsePublicKey(text string) (*rsa.PublicKey, string) {
 		case !bytes.Contains(decoded, []byte("-----BEGIN")):
 			return nil, "is base64, but not of PEM" + again
 		}
-
 		text = unquote(string(decoded))
 	}
 
 	block, rest := pem.Decode([]byte(text))
-
 	switch {
 	case strings.Contains(text, "PRIVATE KEY-----"):
 		return nil, "is a private key, which must not be here" + again
@@ -582,7 +545,6 @@ func parsePublicKey(text string) (*rsa.PublicKey, string) {
 	case len(bytes.TrimSpace(rest)) > 0:
 		return nil, "has text after the key: further keys go to WebhookOptions.ExtraPublicKeys"
 	}
-
 	return parseRSA(block, again)
 }
 
@@ -590,7 +552,6 @@ func parsePublicKey(text string) (*rsa.PublicKey, string) {
 // several lines.
 func unquote(text string) string {
 	text = strings.Trim(text, " \t\r\n\"'`\ufeff")
-
 	return strings.NewReplacer(`\r\n`, "\n", `\n`, "\n", `\r`, "\n").Replace(text)
 }
 
@@ -603,17 +564,16 @@ func parseRSA(block *pem.Block, again string) (*rsa.PublicKey, string) {
 	if err != nil {
 		return nil, "is damaged" + again
 	}
-
 	key, ok := parsed.(*rsa.PublicKey)
 	if !ok {
 		return nil, fmt.Sprintf("is a key for another algorithm, %T, and Paddle's is RSA%s", parsed, again)
 	}
 
 	// Go verifies nothing with keys that are too weak.
-	if err := rsa.VerifyPKCS1v15(key, crypto.SHA1, make([]byte, sha1.Size), make([]byte, key.Size())); !errors.Is(err, rsa.ErrVerification) {
+	if err := rsa.VerifyPKCS1v15(key, crypto.SHA1, make([]byte, sha1.Size), make([]byte, key.Size())); !errors.Is(err,
+		rsa.ErrVerification) {
 		return nil, fmt.Sprintf("is an RSA key of %d bits that Go does not use (%v)%s", key.N.BitLen(), err, again)
 	}
-
 	return key, ""
 }
 
@@ -641,7 +601,6 @@ func (m *alertMemory) Begin(ctx context.Context, alertID string, _ time.Duration
 		if running == nil {
 			return fresh, nil
 		}
-
 		select {
 		case <-running:
 		case <-ctx.Done():
@@ -654,17 +613,13 @@ func (m *alertMemory) Begin(ctx context.Context, alertID string, _ time.Duration
 func (m *alertMemory) claim(alertID string) (fresh bool, running chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-
 	if running, ok := m.running[alertID]; ok {
 		return false, running
 	}
-
 	if time.Now().Before(m.handled[alertID]) {
 		return false, nil
 	}
-
 	m.running[alertID] = make(chan struct{})
-
 	return true, nil
 }
 
@@ -672,21 +627,17 @@ func (m *alertMemory) claim(alertID string) (fresh bool, running chan struct{}) 
 func (m *alertMemory) End(_ context.Context, alertID string, handled bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-
 	if handled {
 		m.remember(alertID)
 	}
-
 	close(m.running[alertID])
 	delete(m.running, alertID)
-
 	return nil
 }
 
 func (m *alertMemory) remember(alertID string) {
 	_, known := m.handled[alertID] // expired, and still in the ring
 	m.handled[alertID] = time.Now().Add(rememberAlerts)
-
 	switch {
 	case known:
 	case len(m.ring) < m.limit:

@@ -17,17 +17,14 @@ func ExampleWebhookHandler() {
 	if err != nil {
 		panic(err)
 	}
-
 	signer := kanuutest.NewSigner() // in place of Paddle
 
 	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), nil) // os.Getenv("PADDLE_PUBLIC_KEY")
 	if err != nil {
 		panic(err)
 	}
-
 	hook.On("subscription_cancelled", func(_ context.Context, e kanuu.Event) error {
 		fmt.Println("goodbye", e.Identifier, "until", e.CancellationEffectiveDate().Format("2 January"))
-
 		return nil
 	})
 
@@ -47,9 +44,7 @@ func ExampleNewWebhookHandler() {
 	if err != nil {
 		panic(err)
 	}
-
 	_ = os.Unsetenv(kanuu.EnvPaddlePublicKey)
-
 	_, err = kanuu.NewWebhookHandler(client, os.Getenv(kanuu.EnvPaddlePublicKey), nil)
 	fmt.Println(err)
 	// Output: kanuu: publicKey is empty: set PADDLE_PUBLIC_KEY to the public key that Paddle's dashboard shows
@@ -75,9 +70,7 @@ func ExampleWebhookHandler_On() {
 		if busy {
 			return errors.New("the database is busy")
 		}
-
 		fmt.Println(e.AlertName, e.SaleGross())
-
 		return nil
 	})
 
@@ -100,21 +93,18 @@ func ExampleEvent() {
 	if err != nil {
 		panic(err)
 	}
-
 	signer := kanuutest.NewSigner()
 
 	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), nil)
 	if err != nil {
 		panic(err)
 	}
-
 	hook.On("subscription_updated", func(_ context.Context, e kanuu.Event) error {
 		before := e.Previous()
 		fmt.Println(e.Identifier, "of", e.Supplemental["campaign"])
 		fmt.Println("plan", before.PlanID, "is now", e.PlanID())
 		fmt.Println(before.Price, "is now", e.Price())
 		fmt.Println(strings.Contains(e.UpdateURL(), "hash="), e.Fields.Get("marketing_consent"))
-
 		return nil
 	})
 

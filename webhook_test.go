@@ -51,7 +51,6 @@ func newStation(t *testing.T, publicKey string, options *kanuu.WebhookOptions) *
 
 	s.WebhookHandler, err = kanuu.NewWebhookHandler(client, publicKey, options)
 	require.NoError(t, err)
-
 	return s
 }
 
@@ -63,14 +62,12 @@ func (s *station) post(body string) int {
 func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-
 	return w
 }
 
 func webhookRequest(body string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/webhooks/paddle", strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-
 	return r
 }
 
@@ -88,9 +85,7 @@ func (c *forgetful) Get(ctx context.Context, identifier string, load kanuu.LoadF
 func (c *forgetful) Forget(ctx context.Context, identifier string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-
 	c.forgotten = append(c.forgotten, identifier)
-
 	return errors.Join(c.err, ctx.Err())
 }
 
@@ -104,33 +99,26 @@ type phpCase struct {
 
 func phpCases(tb testing.TB) []phpCase {
 	tb.Helper()
-
 	var cases []phpCase
-
 	for _, name := range []string{"sample", "signed"} {
 		var file struct {
 			PublicKey string    `json:"public_key"`
 			Cases     []phpCase `json:"cases"`
 		}
-
 		text, err := os.ReadFile("testdata/paddle/" + name + ".json")
 		require.NoError(tb, err)
 		require.NoError(tb, json.Unmarshal(text, &file))
-
 		for _, c := range file.Cases {
 			c.Name, c.publicKey = name+"/"+c.Name, file.PublicKey
 			cases = append(cases, c)
 		}
 	}
-
 	require.Greater(tb, len(cases), 40)
-
 	return cases
 }
 
 func TestWebhookAgreesWithPHP(t *testing.T) {
 	t.Parallel()
-
 	for _, tc := range phpCases(t) {
 		t.Run(tc.Name, func(t *testing.T) {
 			t.Parallel()
@@ -141,12 +129,10 @@ func TestWebhookAgreesWithPHP(t *testing.T) {
 
 			s.On("*", func(context.Context, kanuu.Event) error {
 				events++
-
 				return nil
 			})
 
 			w := serve(s, webhookRequest(tc.Body))
-
 			if tc.Valid {
 				assert.Equal(t, http.StatusOK, w.Code)
 				assert.Equal(t, "OK", w.Body.String())
@@ -180,7 +166,6 @@ func TestNoByteOfAWebhookCanChange(t *testing.T) {
 		form, err := phpform.Parse(body)
 		require.NoError(t, err)
 		form.Sort()
-
 		return string(form.AppendSerialized(nil))
 	}
 
@@ -188,21 +173,16 @@ func TestNoByteOfAWebhookCanChange(t *testing.T) {
 
 	want := fields(body)
 	changed := 0
-
 	for i := range body {
 		for _, b := range []byte{body[i] + 1, body[i] ^ 2, body[i] ^ 0x10, body[i] ^ 0x20, body[i] ^ 0x80} {
 			other := []byte(body)
 			other[i] = b
-
 			if fields(string(other)) == want {
 				continue
 			}
-
 			changed++
-
 			require.Equal(t, http.StatusUnauthorized, s.post(string(other)), "byte %d, %q instead of %q", i, other[i], body[i])
 		}
-
 		if without := body[:i] + body[i+1:]; fields(without) != want {
 			require.Equal(t, http.StatusUnauthorized, s.post(without), "byte %d missing", i)
 		}
@@ -213,11 +193,9 @@ func TestNoByteOfAWebhookCanChange(t *testing.T) {
 
 func TestWhatIsNoWebhook(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	valid := signer.Body(kanuutest.Webhook{Identifier: "42"})
 	form := []string{"Content-Type", "application/x-www-form-urlencoded"}
-
 	for name, tc := range map[string]struct {
 		method string
 		header []string
@@ -225,23 +203,29 @@ func TestWhatIsNoWebhook(t *testing.T) {
 		status int
 		logged string
 	}{
-		"GET":                  {"GET", form, strings.NewReader(valid), 405, "is no POST"},
-		"HEAD":                 {"HEAD", form, nil, 405, "is no POST"},
-		"PUT":                  {"PUT", form, strings.NewReader(valid), 405, "is no POST"},
-		"JSON":                 {"POST", []string{"Content-Type", "application/json"}, strings.NewReader(`{"alert_id": "1"}`), 415, "the Content-Type is not"},
-		"multipart":            {"POST", []string{"Content-Type", "multipart/form-data; boundary=x"}, strings.NewReader(valid), 415, "the Content-Type is not"},
-		"JSON as a form":       {"POST", form, strings.NewReader(`{"alert_id": "1"}`), 401, "has no p_signature"},
-		"empty":                {"POST", form, strings.NewReader(""), 401, "has no p_signature"},
-		"no body":              {"POST", form, nil, 401, "has no p_signature"},
-		"empty signature":      {"POST", form, strings.NewReader("a=1&p_signature="), 401, "has no p_signature"},
-		"signature is a list":  {"POST", form, strings.NewReader(strings.Replace(valid, "p_signature=", "p_signature[]=", 1)), 401, "has no p_signature"},
+		"GET":  {"GET", form, strings.NewReader(valid), 405, "is no POST"},
+		"HEAD": {"HEAD", form, nil, 405, "is no POST"},
+		"PUT":  {"PUT", form, strings.NewReader(valid), 405, "is no POST"},
+		"JSON": {"POST", []string{"Content-Type", "application/json"}, strings.NewReader(`{"alert_id": "1"}`),
+			415, "the Content-Type is not"},
+		"multipart": {"POST", []string{"Content-Type", "multipart/form-data; boundary=x"}, strings.NewReader(valid),
+			415, "the Content-Type is not"},
+		"JSON as a form":  {"POST", form, strings.NewReader(`{"alert_id": "1"}`), 401, "has no p_signature"},
+		"empty":           {"POST", form, strings.NewReader(""), 401, "has no p_signature"},
+		"no body":         {"POST", form, nil, 401, "has no p_signature"},
+		"empty signature": {"POST", form, strings.NewReader("a=1&p_signature="), 401, "has no p_signature"},
+		"signature is a list": {"POST", form, strings.NewReader(strings.Replace(valid, "p_signature=", "p_signature[]=", 1)),
+			401, "has no p_signature"},
 		"signature in the URL": {"POST", form, strings.NewReader("a=1"), 401, "has no p_signature"},
 		"declared too large":   {"POST", form, strings.NewReader(strings.Repeat("a", 64<<10+1)), 413, "more than 65536 bytes"},
-		"too large":            {"POST", form, io.MultiReader(strings.NewReader(strings.Repeat("a", 64<<10+1))), 413, "more than 65536 bytes"},
-		"as large as allowed":  {"POST", form, strings.NewReader(strings.Repeat("a", 64<<10)), 401, "has no p_signature"},
-		"too many fields":      {"POST", form, strings.NewReader(strings.Repeat("a&", 1001) + valid), 400, "more fields than PHP takes"},
-		"too deep":             {"POST", form, strings.NewReader("a" + strings.Repeat("[]", 65) + "=1&" + valid), 400, "more subscripts than PHP takes"},
-		"broken off":           {"POST", form, failingReader{}, 400, "ended early"},
+		"too large": {"POST", form, io.MultiReader(strings.NewReader(strings.Repeat("a", 64<<10+1))), 413,
+			"more than 65536 bytes"},
+		"as large as allowed": {"POST", form, strings.NewReader(strings.Repeat("a", 64<<10)), 401, "has no p_signature"},
+		"too many fields": {"POST", form, strings.NewReader(strings.Repeat("a&", 1001) + valid), 400,
+			"more fields than PHP takes"},
+		"too deep": {"POST", form, strings.NewReader("a" + strings.Repeat("[]", 65) + "=1&" + valid), 400,
+			"more subscripts than PHP takes"},
+		"broken off": {"POST", form, failingReader{}, 400, "ended early"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -249,7 +233,6 @@ func TestWhatIsNoWebhook(t *testing.T) {
 			s := newStation(t, signer.PublicKey(), nil)
 			s.On("*", func(context.Context, kanuu.Event) error {
 				t.Error("handled")
-
 				return nil
 			})
 
@@ -266,7 +249,6 @@ func TestWhatIsNoWebhook(t *testing.T) {
 			assert.Contains(t, s.log.String(), tc.logged)
 			assert.Contains(t, s.log.String(), "remedy=")
 			assert.Empty(t, s.cache.forgotten)
-
 			if tc.status == http.StatusMethodNotAllowed {
 				assert.Equal(t, "POST", w.Header().Get("Allow"))
 				assert.Contains(t, s.log.String(), "level=DEBUG")
@@ -279,22 +261,19 @@ func TestWhatIsNoWebhook(t *testing.T) {
 
 func TestBodyThatIsDeclaredTooLargeIsNotRead(t *testing.T) {
 	t.Parallel()
-
 	s := newStation(t, kanuutest.NewSigner().PublicKey(), nil)
 	r := webhookRequest("")
 	r.Body, r.ContentLength = io.NopCloser(failingReader{}), 64<<10+1
-
 	assert.Equal(t, http.StatusRequestEntityTooLarge, serve(s, r).Code)
 }
 
 func TestContentTypeOfPaddle(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	s := newStation(t, signer.PublicKey(), nil)
-
 	for _, contentType := range []string{
-		"application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=UTF-8", "Application/X-WWW-Form-Urlencoded ;charset=utf-8", "",
+		"application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=UTF-8",
+		"Application/X-WWW-Form-Urlencoded ;charset=utf-8", "",
 	} {
 		r := signer.Request("/", kanuutest.Webhook{})
 		r.Header.Set("Content-Type", contentType)
@@ -315,20 +294,23 @@ func TestLogSaysWhatIsWrongWithASignature(t *testing.T) {
 	webhook := kanuutest.Webhook{Identifier: "user-4711", Fields: map[string]string{"email": "ann@secret.example"}}
 	valid := signer.Body(webhook)
 	unsigned, _, _ := strings.Cut(valid, "&p_signature=")
-
 	for name, tc := range map[string]struct {
 		body string
 		want []string
 	}{
-		"no signature":     {unsigned, []string{"has no p_signature"}},
-		"not base64":       {unsigned + "&p_signature=%25%25", []string{"p_signature is not base64"}},
-		"url-safe base64":  {unsigned + "&p_signature=_-__", []string{"p_signature is not base64"}},
-		"cut off":          {valid[:len(unsigned)+32], []string{"p_signature is not base64"}},
-		"cut in half":      {unsigned + "&p_signature=AAAA", []string{"it has 24 bits, and the key has 2048", "set PADDLE_PUBLIC_KEY"}},
-		"a field dropped":  {strings.Replace(valid, "&marketing_consent=", "", 1), []string{"with the right key for other fields", "proxies and middlewares"}},
-		"a field trimmed":  {strings.Replace(valid, "%2C+", "%2C", 1), []string{"with the right key for other fields"}},
-		"another key":      {kanuutest.NewSignerWithKey(stranger).Body(webhook), []string{"with another key", "set PADDLE_PUBLIC_KEY"}},
-		"a key of another": {kanuutest.NewSignerWithKey(small).Body(webhook), []string{"it has 1024 bits, and the key has 2048", "set PADDLE_PUBLIC_KEY"}},
+		"no signature":    {unsigned, []string{"has no p_signature"}},
+		"not base64":      {unsigned + "&p_signature=%25%25", []string{"p_signature is not base64"}},
+		"url-safe base64": {unsigned + "&p_signature=_-__", []string{"p_signature is not base64"}},
+		"cut off":         {valid[:len(unsigned)+32], []string{"p_signature is not base64"}},
+		"cut in half": {unsigned + "&p_signature=AAAA",
+			[]string{"it has 24 bits, and the key has 2048", "set PADDLE_PUBLIC_KEY"}},
+		"a field dropped": {strings.Replace(valid, "&marketing_consent=", "", 1),
+			[]string{"with the right key for other fields", "proxies and middlewares"}},
+		"a field trimmed": {strings.Replace(valid, "%2C+", "%2C", 1), []string{"with the right key for other fields"}},
+		"another key": {kanuutest.NewSignerWithKey(stranger).Body(webhook),
+			[]string{"with another key", "set PADDLE_PUBLIC_KEY"}},
+		"a key of another": {kanuutest.NewSignerWithKey(small).Body(webhook),
+			[]string{"it has 1024 bits, and the key has 2048", "set PADDLE_PUBLIC_KEY"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -339,7 +321,6 @@ func TestLogSaysWhatIsWrongWithASignature(t *testing.T) {
 			require.Equal(t, http.StatusUnauthorized, s.post(tc.body))
 			assert.Equal(t, 1, strings.Count(s.log.String(), "\n"), "one line")
 			assert.Contains(t, s.log.String(), `level=WARN msg="kanuu: webhook rejected" status=401`)
-
 			for _, want := range tc.want {
 				assert.Contains(t, s.log.String(), want)
 			}
@@ -353,24 +334,19 @@ func TestLogSaysWhatIsWrongWithASignature(t *testing.T) {
 
 func TestSignatureWithWhiteSpace(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	body := signer.Body(kanuutest.Webhook{})
 	middle := strings.Index(body, "p_signature=") + 60 // no escape is so near to the start that it is cut apart
-
 	for strings.Contains(body[middle-2:middle+1], "%") {
 		middle++
 	}
-
 	assert.Equal(t, http.StatusOK, newStation(t, signer.PublicKey(), nil).post(body[:middle]+"%0D%0A+%09"+body[middle:]))
 }
 
 // Over a real connection, since the body of another request may come twice.
 func TestBodyThatAMiddlewareHasRead(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
-
 	for name, read := range map[string]func(r *http.Request) error{
 		"parsed":    (*http.Request).ParseForm,
 		"one value": func(r *http.Request) error { r.FormValue("_method"); return nil },
@@ -384,7 +360,6 @@ func TestBodyThatAMiddlewareHasRead(t *testing.T) {
 			if !declared && name == "read" {
 				continue // that looks like nothing was sent
 			}
-
 			t.Run(name+" "+strconv.FormatBool(declared), func(t *testing.T) {
 				t.Parallel()
 
@@ -416,30 +391,23 @@ func TestBodyThatAMiddlewareHasRead(t *testing.T) {
 // newRSAKey makes a key of the least size that Go takes.
 func newRSAKey(t *testing.T) *rsa.PrivateKey {
 	t.Helper()
-
 	private, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // is made faster, and protects nothing
 	require.NoError(t, err)
-
 	return private
 }
 
 func publicPEM(t *testing.T, key any) string {
 	t.Helper()
-
 	der, err := x509.MarshalPKIXPublicKey(key)
 	require.NoError(t, err)
-
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
 func TestPublicKeyTakes(t *testing.T) {
 	t.Parallel()
-
 	private := newRSAKey(t)
-
 	signer := kanuutest.NewSignerWithKey(private)
 	key := signer.PublicKey()
-
 	for name, text := range map[string]string{
 		"PEM":                       key,
 		"without the last line end": strings.TrimSpace(key),
@@ -453,10 +421,12 @@ func TestPublicKeyTakes(t *testing.T) {
 		"byte order mark":           "\ufeff" + key,
 		"base64":                    base64.StdEncoding.EncodeToString([]byte(key)),
 		"base64 without padding":    base64.RawStdEncoding.EncodeToString([]byte(key)),
-		"base64 in lines":           base64.StdEncoding.EncodeToString([]byte(key))[:76] + "\n" + base64.StdEncoding.EncodeToString([]byte(key))[76:] + "\n",
-		"base64 in quotes":          `"` + base64.StdEncoding.EncodeToString([]byte(key)) + `"`,
-		`base64 of \n`:              base64.StdEncoding.EncodeToString([]byte(strings.ReplaceAll(key, "\n", `\n`))),
-		"PKCS #1":                   string(pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&private.PublicKey)})),
+		"base64 in lines": base64.StdEncoding.EncodeToString([]byte(key))[:76] + "\n" +
+			base64.StdEncoding.EncodeToString([]byte(key))[76:] + "\n",
+		"base64 in quotes": `"` + base64.StdEncoding.EncodeToString([]byte(key)) + `"`,
+		`base64 of \n`:     base64.StdEncoding.EncodeToString([]byte(strings.ReplaceAll(key, "\n", `\n`))),
+		"PKCS #1": string(
+			pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&private.PublicKey)})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -485,8 +455,10 @@ func TestPublicKeyRefuses(t *testing.T) {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
 	// Go makes no key of 512 bits either.
-	weak := block("PUBLIC KEY", mustDecode(t, "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAMNnTRaYS6/JbUVWZLMbyBsw97FbNQzFiC86pEdx2WMyMoJFM1z5FBkuEDAaonIRnOLEuKVmQhTkcaNIWcUfyC8CAwEAAQ=="))
-
+	weak := block("PUBLIC KEY",
+		mustDecode(t,
+			"MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAMNnTRaYS6/JbUVWZLMbyBsw97FbNQzFiC86pEdx2WMyMoJF"+
+				"M1z5FBkuEDAaonIRnOLEuKVmQhTkcaNIWcUfyC8CAwEAAQ=="))
 	for name, tc := range map[string]struct{ text, want string }{
 		"empty":                {"", "is empty: set PADDLE_PUBLIC_KEY"},
 		"white space":          {" \n\t", "is empty"},
@@ -524,7 +496,6 @@ func TestPublicKeyRefuses(t *testing.T) {
 			require.ErrorAs(t, err, &configErr)
 			require.Len(t, configErr.Problems, 1)
 			assert.Contains(t, err.Error(), "kanuu: publicKey "+tc.want)
-
 			for field := range strings.FieldsSeq(tc.text) {
 				if len(field) > 12 && !strings.Contains(field, "-----") {
 					assert.NotContains(t, err.Error(), field)
@@ -536,10 +507,8 @@ func TestPublicKeyRefuses(t *testing.T) {
 
 func mustDecode(t *testing.T, text string) []byte {
 	t.Helper()
-
 	data, err := base64.StdEncoding.DecodeString(text)
 	require.NoError(t, err)
-
 	return data
 }
 
@@ -554,9 +523,9 @@ func TestNewWebhookHandlerReportsAllProblems(t *testing.T) {
 	var configErr *kanuu.ConfigError
 	require.ErrorAs(t, err, &configErr)
 	require.Len(t, configErr.Problems, 6)
-
 	for i, want := range []string{
-		"client is nil", "publicKey is empty", "ExtraPublicKeys[1] is empty", "ExtraPublicKeys[2] is neither PEM nor base64", "Timeout is negative", "RememberedAlerts is negative",
+		"client is nil", "publicKey is empty", "ExtraPublicKeys[1] is empty", "ExtraPublicKeys[2] is neither PEM nor base64",
+		"Timeout is negative", "RememberedAlerts is negative",
 	} {
 		assert.Contains(t, configErr.Problems[i], want)
 	}
@@ -576,12 +545,12 @@ func TestKeysCanRotate(t *testing.T) {
 
 func TestOnPanics(t *testing.T) {
 	t.Parallel()
-
 	s := newStation(t, kanuutest.NewSigner().PublicKey(), nil)
 	nothing := func(context.Context, kanuu.Event) error { return nil }
-
-	assert.PanicsWithValue(t, `kanuu: WebhookHandler.On: "subscription_[" is not a pattern: write it like "subscription_*"`, func() { s.On("subscription_[", nothing) })
-	assert.PanicsWithValue(t, `kanuu: WebhookHandler.On: "" is not a pattern: write it like "subscription_*"`, func() { s.On("", nothing) })
+	assert.PanicsWithValue(t, `kanuu: WebhookHandler.On: "subscription_[" is not a pattern: write it like "subscription_*"`,
+		func() { s.On("subscription_[", nothing) })
+	assert.PanicsWithValue(t, `kanuu: WebhookHandler.On: "" is not a pattern: write it like "subscription_*"`,
+		func() { s.On("", nothing) })
 	assert.PanicsWithValue(t, `kanuu: WebhookHandler.On: the function for "*" is nil`, func() { s.On("*", nil) })
 }
 
@@ -592,25 +561,25 @@ func TestFunctionsAreFoundByPatternAndRunInOrder(t *testing.T) {
 	s := newStation(t, signer.PublicKey(), nil)
 
 	var called []string
-
 	for _, pattern := range []string{
-		"subscription_*", "subscription_cancelled", "*", "subscription_payment_*", "subscription_p*d", "payment_*", "subscription_cancelle", "*",
+		"subscription_*", "subscription_cancelled", "*", "subscription_payment_*", "subscription_p*d", "payment_*",
+		"subscription_cancelle", "*",
 	} {
 		s.On(pattern, func(_ context.Context, e kanuu.Event) error {
 			called = append(called, e.AlertName+" "+pattern)
-
 			return nil
 		})
 	}
 
-	for _, name := range []string{"subscription_cancelled", "subscription_payment_failed", "payment_dispute_created", "new_audience_member"} {
+	for _, name := range []string{"subscription_cancelled", "subscription_payment_failed", "payment_dispute_created",
+		"new_audience_member"} {
 		require.Equal(t, http.StatusOK, s.post(signer.Body(kanuutest.Webhook{AlertName: name})))
 	}
-
 	assert.Equal(t, []string{
-		"subscription_cancelled subscription_*", "subscription_cancelled subscription_cancelled", //nolint:dupword // a name is a pattern, too
+		"subscription_cancelled subscription_*", "subscription_cancelled subscription_cancelled", //nolint:dupword // a name is a pattern
 		"subscription_cancelled *", "subscription_cancelled *",
-		"subscription_payment_failed subscription_*", "subscription_payment_failed *", "subscription_payment_failed subscription_payment_*",
+		"subscription_payment_failed subscription_*", "subscription_payment_failed *",
+		"subscription_payment_failed subscription_payment_*",
 		"subscription_payment_failed subscription_p*d", "subscription_payment_failed *",
 		"payment_dispute_created *", "payment_dispute_created payment_*", "payment_dispute_created *",
 		"new_audience_member *", "new_audience_member *",
@@ -619,11 +588,9 @@ func TestFunctionsAreFoundByPatternAndRunInOrder(t *testing.T) {
 
 func TestAlertThatNobodyListensTo(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	s := newStation(t, signer.PublicKey(), nil)
 	s.On("payment_*", func(context.Context, kanuu.Event) error { return io.ErrUnexpectedEOF })
-
 	assert.Equal(t, http.StatusOK, s.post(signer.Body(kanuutest.Webhook{Identifier: "42"})))
 	assert.Equal(t, []string{"42"}, s.cache.forgotten, "the subscription has changed all the same")
 }
@@ -638,7 +605,6 @@ func TestSubscriptionIsForgottenFirst(t *testing.T) {
 
 	s.On("*", func(context.Context, kanuu.Event) error {
 		then = append(then, strings.Join(s.cache.forgotten, " "))
-
 		return nil
 	})
 
@@ -665,7 +631,6 @@ func TestCacheThatCannotForget(t *testing.T) {
 
 	s.On("*", func(context.Context, kanuu.Event) error {
 		events++
-
 		return nil
 	})
 
@@ -681,7 +646,6 @@ func TestCacheThatCannotForget(t *testing.T) {
 
 func TestFailedAlertComesAgain(t *testing.T) {
 	t.Parallel()
-
 	for name, fail := range map[string]func() error{
 		"error": func() error { return errors.New("database is locked") },
 		"panic": func() error { panic("database is locked") },
@@ -697,25 +661,22 @@ func TestFailedAlertComesAgain(t *testing.T) {
 
 			s.On("*", func(context.Context, kanuu.Event) error {
 				called = append(called, "first")
-
 				return nil
 			})
 			s.On("subscription_*", func(context.Context, kanuu.Event) error {
 				called = append(called, "second")
-
 				if failing {
 					return fail()
 				}
-
 				return nil
 			})
 			s.On("*", func(context.Context, kanuu.Event) error {
 				called = append(called, "third")
-
 				return nil
 			})
 
-			body := signer.Body(kanuutest.Webhook{AlertID: "4711", Identifier: "user-42", Fields: map[string]string{"email": "ann@secret.example"}})
+			body := signer.Body(kanuutest.Webhook{AlertID: "4711", Identifier: "user-42",
+				Fields: map[string]string{"email": "ann@secret.example"}})
 			w := serve(s, webhookRequest(body))
 			require.Equal(t, http.StatusInternalServerError, w.Code)
 			assert.Equal(t, "Internal Server Error", w.Body.String())
@@ -728,7 +689,6 @@ func TestFailedAlertComesAgain(t *testing.T) {
 			assert.Contains(t, log, "pattern=subscription_*")
 			assert.NotContains(t, log, "user-42")
 			assert.NotContains(t, log, "secret")
-
 			if name == "panic" {
 				assert.Contains(t, log, "webhook_test.go", "a stack")
 			} else {
@@ -756,7 +716,6 @@ func TestFunctionThatEndsItsGoroutine(t *testing.T) {
 		if calls++; calls == 1 {
 			runtime.Goexit()
 		}
-
 		return nil
 	})
 
@@ -780,16 +739,12 @@ func TestAlertWithoutAnID(t *testing.T) {
 
 	s.On("*", func(_ context.Context, e kanuu.Event) error {
 		assert.Empty(t, e.AlertID)
-
 		events++
-
 		return nil
 	})
-
 	for range 2 {
 		assert.Equal(t, http.StatusOK, s.post(signer.Sign("p_product_id=1")))
 	}
-
 	assert.Equal(t, 2, events)
 }
 
@@ -797,15 +752,12 @@ func TestAlertWithoutAnID(t *testing.T) {
 // the others wait for what becomes of it.
 func TestAlertsThatComeAtTheSameTime(t *testing.T) {
 	t.Parallel()
-
 	for name, failures := range map[string]int{"handled": 0, "failed twice": 2} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			signer := kanuutest.NewSigner()
 			body := signer.Body(kanuutest.Webhook{})
 			other := signer.Body(kanuutest.Webhook{})
-
 			synctest.Test(t, func(t *testing.T) {
 				s := newStation(t, signer.PublicKey(), nil)
 
@@ -823,22 +775,17 @@ func TestAlertsThatComeAtTheSameTime(t *testing.T) {
 					mu.Unlock()
 
 					time.Sleep(time.Second)
-
 					if n <= failures {
 						return io.ErrUnexpectedEOF
 					}
-
 					return nil
 				})
-
 				for range 50 {
 					for _, b := range []string{body, other} {
 						all.Go(func() {
 							status := s.post(b)
-
 							mu.Lock()
 							defer mu.Unlock()
-
 							statuses[status]++
 						})
 					}
@@ -863,15 +810,12 @@ func TestAlertsThatComeAtTheSameTime(t *testing.T) {
 
 func TestAlertThatIsBeingHandledForTooLong(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	body := signer.Body(kanuutest.Webhook{})
-
 	synctest.Test(t, func(t *testing.T) {
 		s := newStation(t, signer.PublicKey(), nil)
 		s.On("*", func(context.Context, kanuu.Event) error {
 			time.Sleep(time.Minute) // ctx or not
-
 			return nil
 		})
 
@@ -893,20 +837,15 @@ func TestAlertThatIsBeingHandledForTooLong(t *testing.T) {
 
 func TestAlertsAreRememberedForThreeDays(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	body := signer.Body(kanuutest.Webhook{})
-
 	synctest.Test(t, func(t *testing.T) {
 		s := newStation(t, signer.PublicKey(), nil)
 		events := 0
-
 		s.On("*", func(context.Context, kanuu.Event) error {
 			events++
-
 			return nil
 		})
-
 		for _, tc := range []struct {
 			after  time.Duration
 			events int
@@ -929,19 +868,15 @@ func TestMemoryForAlertsIsBounded(t *testing.T) {
 
 	s.On("*", func(context.Context, kanuu.Event) error {
 		events++
-
 		return nil
 	})
 
 	// handled tells whether the alert was new to the handler.
 	handled := func(id int) bool {
 		before := events
-
 		require.Equal(t, http.StatusOK, s.post(signer.Body(kanuutest.Webhook{AlertID: strconv.Itoa(id)})))
-
 		return events > before
 	}
-
 	for id := range 3 * limit {
 		require.True(t, handled(id))
 	}
@@ -959,37 +894,30 @@ func TestMemoryForAlertsIsBounded(t *testing.T) {
 // An alert that comes again after its time does not take the place of two.
 func TestMemoryForAlertsHasEachOnce(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	one, two := signer.Body(kanuutest.Webhook{AlertID: "1"}), signer.Body(kanuutest.Webhook{AlertID: "2"})
-
 	synctest.Test(t, func(t *testing.T) {
 		s := newStation(t, signer.PublicKey(), &kanuu.WebhookOptions{RememberedAlerts: 2})
 		events := 0
 
 		s.On("*", func(context.Context, kanuu.Event) error {
 			events++
-
 			return nil
 		})
 
 		require.Equal(t, http.StatusOK, s.post(one))
 		time.Sleep(72 * time.Hour)
-
 		for _, body := range []string{one, two, one, two} {
 			require.Equal(t, http.StatusOK, s.post(body))
 		}
-
 		assert.Equal(t, 3, events)
 	})
 }
 
 func TestTimeOfTheFunctions(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	body := signer.Body(kanuutest.Webhook{})
-
 	for name, tc := range map[string]struct {
 		options *kanuu.WebhookOptions
 		want    time.Duration
@@ -1005,12 +933,10 @@ func TestTimeOfTheFunctions(t *testing.T) {
 
 				s.On("*", func(ctx context.Context, _ kanuu.Event) error {
 					<-ctx.Done()
-
 					return nil // it has done what it could
 				})
 				s.On("*", func(context.Context, kanuu.Event) error {
 					second = true
-
 					return nil
 				})
 
@@ -1038,7 +964,6 @@ func TestContextOfTheRequest(t *testing.T) {
 	s.On("*", func(ctx context.Context, _ kanuu.Event) error {
 		assert.Equal(t, "trace", ctx.Value(contextKey{}))
 		leave()
-
 		return ctx.Err()
 	})
 
@@ -1055,22 +980,18 @@ type diary struct {
 
 func (d *diary) Begin(ctx context.Context, alertID string, lease time.Duration) (bool, error) {
 	d.entries = append(d.entries, "begin "+alertID+" "+lease.String())
-
 	return d.fresh, errors.Join(d.beginErr, ctx.Err())
 }
 
 func (d *diary) End(ctx context.Context, alertID string, handled bool) error {
 	d.entries = append(d.entries, "end "+alertID+" "+strconv.FormatBool(handled))
-
 	return errors.Join(d.endErr, ctx.Err())
 }
 
 func TestDeduplicatorOfOnesOwn(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	webhook := kanuutest.Webhook{AlertID: "7"}
-
 	for name, tc := range map[string]struct {
 		diary   diary
 		err     error
@@ -1078,11 +999,15 @@ func TestDeduplicatorOfOnesOwn(t *testing.T) {
 		entries []string
 		logged  string
 	}{
-		"fresh":        {diary{fresh: true}, nil, 200, []string{"begin 7 1m4s", "call", "end 7 true"}, ""},
-		"failed":       {diary{fresh: true}, io.ErrUnexpectedEOF, 500, []string{"begin 7 1m4s", "call", "end 7 false"}, "unexpected EOF"},
-		"known":        {diary{}, nil, 200, []string{"begin 7 1m4s"}, `level=DEBUG msg="kanuu: webhook was handled before" alert_name=subscription_created alert_id=7`},
-		"cannot begin": {diary{fresh: true, beginErr: io.ErrClosedPipe}, nil, 503, []string{"begin 7 1m4s"}, "look at the Deduplicator"},
-		"cannot end":   {diary{fresh: true, endErr: io.ErrClosedPipe}, nil, 200, []string{"begin 7 1m4s", "call", "end 7 true"}, "may be handled twice"},
+		"fresh": {diary{fresh: true}, nil, 200, []string{"begin 7 1m4s", "call", "end 7 true"}, ""},
+		"failed": {diary{fresh: true}, io.ErrUnexpectedEOF, 500, []string{"begin 7 1m4s", "call", "end 7 false"},
+			"unexpected EOF"},
+		"known": {diary{}, nil, 200, []string{"begin 7 1m4s"},
+			`level=DEBUG msg="kanuu: webhook was handled before" alert_name=subscription_created alert_id=7`},
+		"cannot begin": {diary{fresh: true, beginErr: io.ErrClosedPipe}, nil, 503, []string{"begin 7 1m4s"},
+			"look at the Deduplicator"},
+		"cannot end": {diary{fresh: true, endErr: io.ErrClosedPipe}, nil, 200, []string{"begin 7 1m4s", "call", "end 7 true"},
+			"may be handled twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -1090,13 +1015,11 @@ func TestDeduplicatorOfOnesOwn(t *testing.T) {
 			s := newStation(t, signer.PublicKey(), &kanuu.WebhookOptions{Deduplicator: &tc.diary})
 			s.On("subscription_*", func(context.Context, kanuu.Event) error {
 				tc.diary.entries = append(tc.diary.entries, "call")
-
 				return tc.err
 			})
 
 			assert.Equal(t, tc.status, s.post(signer.Body(webhook)))
 			assert.Equal(t, tc.entries, tc.diary.entries)
-
 			if tc.logged == "" {
 				assert.Empty(t, s.log.String())
 			} else {
@@ -1120,7 +1043,6 @@ func TestClaimEndsWithoutPaddle(t *testing.T) {
 
 	s.On("*", func(context.Context, kanuu.Event) error {
 		leave()
-
 		return io.ErrUnexpectedEOF
 	})
 
@@ -1131,19 +1053,14 @@ func TestClaimEndsWithoutPaddle(t *testing.T) {
 
 func TestFunctionsCanBeAddedWhileServing(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	s := newStation(t, signer.PublicKey(), nil)
-
 	var all sync.WaitGroup
-
 	for range 20 {
 		body := signer.Body(kanuutest.Webhook{})
-
 		all.Go(func() { assert.Equal(t, http.StatusOK, s.post(body)) })
 		all.Go(func() { s.On("*", func(context.Context, kanuu.Event) error { return nil }) })
 	}
-
 	all.Wait()
 }
 
@@ -1151,7 +1068,6 @@ func FuzzWebhook(f *testing.F) {
 	for _, tc := range phpCases(f) {
 		f.Add(tc.Body)
 	}
-
 	f.Add("p_signature=" + strings.Repeat("A", 344))
 
 	signer := kanuutest.NewSigner()
@@ -1166,20 +1082,18 @@ func FuzzWebhook(f *testing.F) {
 
 	hook.On("*", func(_ context.Context, e kanuu.Event) error {
 		got = e
-
 		return nil
 	})
 
 	f.Fuzz(func(t *testing.T, body string) {
 		assert.Contains(t, []int{400, 401, 413}, serve(hook, webhookRequest(body)).Code)
-
-		if form, err := phpform.Parse(body); err != nil || form.Len() == 0 || len(body) > 60<<10 || strings.Contains(body, "alert_id") {
+		if form, err := phpform.Parse(body); err != nil || form.Len() == 0 || len(body) > 60<<10 ||
+			strings.Contains(body, "alert_id") {
 			return
 		}
 
 		// Whatever it is: signed, it is taken, and can be read.
 		assert.Equal(t, http.StatusOK, serve(hook, webhookRequest(signer.Sign(body))).Code)
-
 		for name := range got.Fields.All() {
 			assert.NotEmpty(t, name)
 		}
@@ -1188,7 +1102,6 @@ func FuzzWebhook(f *testing.F) {
 
 func BenchmarkWebhook(b *testing.B) {
 	var tc phpCase
-
 	for _, tc = range phpCases(b) {
 		if tc.Name == "signed/subscription_payment_succeeded" {
 			break
@@ -1210,7 +1123,6 @@ func BenchmarkWebhook(b *testing.B) {
 	w := nowhere{make(http.Header)}
 
 	b.ReportAllocs()
-
 	for b.Loop() {
 		body.Reset(tc.Body)
 		hook.ServeHTTP(w, r)
@@ -1232,7 +1144,6 @@ type sharedCache struct {
 
 func (c *sharedCache) Begin(_ context.Context, alertID string, _ time.Duration) (bool, error) {
 	c.begun = append(c.begun, alertID)
-
 	return false, nil
 }
 
@@ -1255,7 +1166,6 @@ func TestSharedCacheRemembersAlerts(t *testing.T) {
 	require.NoError(t, err)
 	hook.On("*", func(context.Context, kanuu.Event) error {
 		t.Error("another machine has handled it")
-
 		return nil
 	})
 

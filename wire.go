@@ -29,7 +29,6 @@ func newEndpoint(operation string, base *url.URL, path string, key secret) *endp
 	if base.Path == "" { // JoinPath then takes it for a relative URL
 		target.Path = "/" + target.Path
 	}
-
 	return &endpoint{operation: operation, request: &http.Request{
 		Method: http.MethodPost,
 		URL:    target,
@@ -50,7 +49,6 @@ func (e *endpoint) newRequest(ctx context.Context, body []byte) *http.Request {
 	req.Body = payload(body)
 	req.ContentLength = int64(len(body))
 	req.GetBody = func() (io.ReadCloser, error) { return payload(body), nil }
-
 	return req
 }
 
@@ -77,7 +75,6 @@ var readings = sync.Pool{New: func() any { return new(reading) }}
 func newReading() *reading {
 	r := readings.Get().(*reading) //nolint:forcetypeassert // nothing else is ever put there
 	r.buffer.Reset()
-
 	return r
 }
 
@@ -86,7 +83,6 @@ func (r *reading) read(body io.Reader, limit int64) error {
 	r.limited = io.LimitedReader{R: body, N: limit + 1}
 	_, err := r.buffer.ReadFrom(&r.limited)
 	r.limited.R = nil
-
 	return err
 }
 
@@ -119,18 +115,15 @@ func newWire(own *http.Client) wire {
 	if client.Transport == nil {
 		client.Transport = newFirst(NewTransport())
 	}
-
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 	wire := wire{client: client}
-
 	switch client.Transport.(type) {
 	case *first, *http.Transport: // which do not change requests
 		if client.Jar == nil && client.Timeout == 0 {
 			wire.direct = client.Transport
 		}
 	}
-
 	return wire
 }
 
@@ -142,7 +135,6 @@ func newWire(own *http.Client) wire {
 // goes through the proxy that the environment names.
 func NewTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
-
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
@@ -168,9 +160,7 @@ func (w wire) roundTrip(ctx context.Context, to *endpoint, body []byte) (answer,
 		return answer{}, err
 	}
 	defer res.Body.Close()
-
 	reading := newReading()
-
 	return answer{status: res.StatusCode, header: res.Header, reading: reading}, reading.read(res.Body, maxAnswer)
 }
 
@@ -181,6 +171,5 @@ func (w wire) send(req *http.Request) (*http.Response, error) {
 
 	// Transports must not change a request, but many that add a header do.
 	req.Header = maps.Clone(req.Header)
-
 	return w.client.Do(req)
 }

@@ -88,7 +88,6 @@ func (k *Kanuu) invent(alertName, identifier string) change {
 	if !s.PaidUntil.After(now) {
 		s.PaidUntil = plan.addPeriods(now, 1)
 	}
-
 	c := change{
 		alert: alertName, at: now, identifier: identifier, email: contact.email, supplemental: contact.supplemental,
 		before: s, after: s, plan: plan, oldPlan: plan,

@@ -37,7 +37,8 @@ func openStorefront(t *testing.T, opts *kanuutest.Options) storefront {
 	}
 	opts.Now = func() time.Time { return november }
 	s := start(t, opts)
-	made := decode(t, call(t, s.URL+noncePath, `{"identifier":"42","email":"ann@example.com","supplemental":{"campaign":"spring"}}`))
+	made := decode(t,
+		call(t, s.URL+noncePath, `{"identifier":"42","email":"ann@example.com","supplemental":{"campaign":"spring"}}`))
 	client := browser(t)
 	require.Equal(t, http.StatusOK, visit(t, client, http.MethodGet, made["url"]).StatusCode)
 	return storefront{s, client, made["url"]}
@@ -141,8 +142,10 @@ func TestFieldsOfAlerts(t *testing.T) {
 
 	paid := bought[0].Fields
 	assert.Equal(t, "9.00 1.44 0.95 6.61", pick(paid, "sale_gross payment_tax fee earnings"))
-	assert.Equal(t, "EUR 9.00 1.44 0.95 6.61", pick(paid, "balance_currency balance_gross balance_tax balance_fee balance_earnings"))
-	assert.Equal(t, "1-500001 500001 9.00 Basic card", pick(paid, "order_id subscription_payment_id next_payment_amount plan_name payment_method"))
+	assert.Equal(t, "EUR 9.00 1.44 0.95 6.61",
+		pick(paid, "balance_currency balance_gross balance_tax balance_fee balance_earnings"))
+	assert.Equal(t, "1-500001 500001 9.00 Basic card",
+		pick(paid, "order_id subscription_payment_id next_payment_amount plan_name payment_method"))
 	assert.Contains(t, paid["receipt_url"], "/1-500001/")
 
 	made := bought[1].Fields

@@ -31,7 +31,6 @@ func (k *Kanuu) serveAPI(w http.ResponseWriter, r *http.Request, at location) {
 	w = k.record.add(w, Request{
 		Time: k.Now(), Method: r.Method, Path: at.api, Header: r.Header.Clone(), Body: body,
 	})
-
 	if f, ok := k.faults.next(at.api); ok && f.strike(w, r) {
 		return
 	}

@@ -51,7 +51,8 @@ func entries(n int, value string) string {
 func TestValidation(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
-	const required = `{"message":"The identifier field is required.","errors":{"identifier":["The identifier field is required."]}}`
+	const required = `{"message":"The identifier field is required.","errors":{"identifier":["The identifier field is ` +
+		`required."]}}`
 	for name, tc := range map[string]struct{ body, want string }{
 		"empty body":         {``, required},
 		"malformed":          {`{"identifier":"42"`, required},
@@ -71,15 +72,18 @@ func TestValidation(t *testing.T) {
 		},
 		"email": {
 			`{"identifier":"42","email":"nobody"}`,
-			`{"message":"The email must be a valid email address.","errors":{"email":["The email must be a valid email address."]}}`,
+			`{"message":"The email must be a valid email address."` +
+				`,"errors":{"email":["The email must be a valid email address."]}}`,
 		},
 		"email with a name": {
 			`{"identifier":"42","email":"Ann <ann@example.com>"}`,
-			`{"message":"The email must be a valid email address.","errors":{"email":["The email must be a valid email address."]}}`,
+			`{"message":"The email must be a valid email address."` +
+				`,"errors":{"email":["The email must be a valid email address."]}}`,
 		},
 		"email of another type": {
 			`{"identifier":"42","email":42}`,
-			`{"message":"The email must be a valid email address.","errors":{"email":["The email must be a valid email address."]}}`,
+			`{"message":"The email must be a valid email address."` +
+				`,"errors":{"email":["The email must be a valid email address."]}}`,
 		},
 		"supplemental": {
 			`{"identifier":"42","supplemental":"x"}`,
@@ -87,23 +91,30 @@ func TestValidation(t *testing.T) {
 		},
 		"17 entries": {
 			`{"identifier":"42","supplemental":` + entries(17, `"v"`) + `}`,
-			`{"message":"The supplemental must not have more than 16 items.","errors":{"supplemental":["The supplemental must not have more than 16 items."]}}`,
+			`{"message":"The supplemental must not have more than 16 items."` +
+				`,"errors":{"supplemental":["The supplemental must not have more than 16 items."]}}`,
 		},
 		"a number among them": {
 			`{"identifier":"42","supplemental":{"x":1}}`,
-			`{"message":"The supplemental.x must be a string.","errors":{"supplemental.x":["The supplemental.x must be a string."]}}`,
+			`{"message":"The supplemental.x must be a string."` +
+				`,"errors":{"supplemental.x":["The supplemental.x must be a string."]}}`,
 		},
 		"65 characters": {
 			`{"identifier":"42","supplemental":{"x":"` + strings.Repeat("é", 65) + `"}}`,
-			`{"message":"The supplemental.x must not be greater than 64 characters.","errors":{"supplemental.x":["The supplemental.x must not be greater than 64 characters."]}}`,
+			`{"message":"The supplemental.x must not be greater than 64 characters."` +
+				`,"errors":{"supplemental.x":["The supplemental.x must not be greater than 64 characters."]}}`,
 		},
 		"two": {
 			`{"email":"nobody"}`,
-			`{"message":"The identifier field is required. (and 1 more error)","errors":{"identifier":["The identifier field is required."],"email":["The email must be a valid email address."]}}`,
+			`{"message":"The identifier field is required. (and 1 more error)"` +
+				`,"errors":{"identifier":["The identifier field is required."],` +
+				`"email":["The email must be a valid email address."]}}`,
 		},
 		"three": {
 			`{"email":"nobody","supplemental":{"x":1}}`,
-			`{"message":"The identifier field is required. (and 2 more errors)","errors":{"identifier":["The identifier field is required."],"email":["The email must be a valid email address."],"supplemental.x":["The supplemental.x must be a string."]}}`,
+			`{"message":"The identifier field is required. (and 2 more errors)"` +
+				`,"errors":{"identifier":["The identifier field is required."],` +
+				`"email":["The email must be a valid email address."],"supplemental.x":["The supplemental.x must be a string."]}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

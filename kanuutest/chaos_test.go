@@ -34,10 +34,11 @@ func TestChaosOnce(t *testing.T) {
 		fates string
 		took  time.Duration
 	}{
-		"none":      {kanuutest.Chaos{}, "a b c", "a:delivered b:delivered c:delivered", 0},
-		"duplicate": {kanuutest.Chaos{Duplicate: 1}, "a" + " a b c", "a:delivered a:delivered(duplicate) b:delivered c:delivered", 0},
-		"reorder":   {kanuutest.Chaos{Reorder: 1}, "b a c", "a:delivered(reordered) b:delivered c:delivered", 0},
-		"lose":      {kanuutest.Chaos{Lose: 1, Delay: 1}, "b c", "a:lost(lost) b:delivered c:delivered", 0},
+		"none": {kanuutest.Chaos{}, "a b c", "a:delivered b:delivered c:delivered", 0},
+		"duplicate": {kanuutest.Chaos{Duplicate: 1}, "a" + " a b c", "a:delivered a:delivered(duplicate) b:delivered c:delivered",
+			0},
+		"reorder": {kanuutest.Chaos{Reorder: 1}, "b a c", "a:delivered(reordered) b:delivered c:delivered", 0},
+		"lose":    {kanuutest.Chaos{Lose: 1, Delay: 1}, "b c", "a:lost(lost) b:delivered c:delivered", 0},
 		"delay": {
 			kanuutest.Chaos{Delay: time.Minute}, "b c a", "a:delivered(delayed) b:delivered c:delivered", time.Minute,
 		},

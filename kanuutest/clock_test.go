@@ -67,12 +67,12 @@ func TestLifecycle(t *testing.T) {
 		}, "past-due 1 2026-06-04 no"},
 	}
 	after := func(before []step, steps ...step) []step { return append(append([]step(nil), before...), steps...) }
-
 	for name, steps := range map[string][]step{
 		"renews": {
 			bought,
 			{"+30", nil, basic},
-			{"+1", []string{"2026-06-04 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"}, "active 1 2026-07-04 yes"},
+			{"+1", []string{"2026-06-04 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"},
+				"active 1 2026-07-04 yes"},
 			{"+61", []string{
 				"2026-07-04 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid",
 				"2026-08-04 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid",
@@ -83,7 +83,8 @@ func TestLifecycle(t *testing.T) {
 				"2026-05-04 42 payment_succeeded -→active/Year Year 90.00 EUR paid first",
 				"2026-05-04 42 created -→active/Year",
 			}, "active 3 2027-05-04 yes"},
-			{"+365", []string{"2027-05-04 42 payment_succeeded active/Year→active/Year Year 90.00 EUR paid"}, "active 3 2028-05-04 yes"},
+			{"+365", []string{"2027-05-04 42 payment_succeeded active/Year→active/Year Year 90.00 EUR paid"},
+				"active 3 2028-05-04 yes"},
 		},
 		"trial": {
 			{subscribe + "4", []string{
@@ -137,7 +138,8 @@ func TestLifecycle(t *testing.T) {
 			{"action=cancel", []string{"2026-05-04 42 cancelled active/Basic→canceled/Basic"}, "canceled 1 2026-06-04 yes"},
 			{"+10", nil, "canceled 1 2026-06-04 yes"},
 			{"action=resume", []string{"2026-05-14 42 updated canceled/Basic→active/Basic"}, basic},
-			{"+21", []string{"2026-06-04 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"}, "active 1 2026-07-04 yes"},
+			{"+21", []string{"2026-06-04 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"},
+				"active 1 2026-07-04 yes"},
 		},
 		"paused": {
 			bought,
@@ -166,8 +168,12 @@ func TestLifecycle(t *testing.T) {
 		},
 		"overdue, never paid": after(overdue,
 			step{"+2", nil, "past-due 1 2026-06-04 no"},
-			step{"+1", []string{"2026-06-07 42 payment_failed past-due/Basic→past-due/Basic Basic 9.00 EUR failed attempt 2 next 2026-06-09"}, "past-due 1 2026-06-04 no"},
-			step{"+2", []string{"2026-06-09 42 payment_failed past-due/Basic→past-due/Basic Basic 9.00 EUR failed attempt 3 next 2026-06-11"}, "past-due 1 2026-06-04 no"},
+			step{"+1", []string{
+				"2026-06-07 42 payment_failed past-due/Basic→past-due/Basic Basic 9.00 EUR failed attempt 2 next 2026-06-09"},
+				"past-due 1 2026-06-04 no"},
+			step{"+2", []string{
+				"2026-06-09 42 payment_failed past-due/Basic→past-due/Basic Basic 9.00 EUR failed attempt 3 next 2026-06-11"},
+				"past-due 1 2026-06-04 no"},
 			step{"+2", []string{
 				"2026-06-11 42 payment_failed past-due/Basic→past-due/Basic Basic 9.00 EUR failed attempt 4",
 				"2026-06-11 42 cancelled past-due/Basic→canceled/Basic",
@@ -182,7 +188,8 @@ func TestLifecycle(t *testing.T) {
 				"2026-06-05 42 updated past-due/Basic→active/Basic",
 			}, "active 1 2026-07-05 yes"},
 			step{"action=pay", nil, "active 1 2026-07-05 yes"},
-			step{"+30", []string{"2026-07-05 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"}, "active 1 2026-08-05 yes"},
+			step{"+30", []string{"2026-07-05 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"},
+				"active 1 2026-08-05 yes"},
 			step{"action=fail", nil, "active 1 2026-08-05 yes"},
 			step{"+31", []string{
 				"2026-08-05 42 payment_failed active/Basic→past-due/Basic Basic 9.00 EUR failed attempt 1 next 2026-08-08",
@@ -217,7 +224,8 @@ func TestLifecycle(t *testing.T) {
 			{"action=fail", nil, basic},
 			{"action=fail", nil, basic},
 			{"action=succeed", nil, basic},
-			{"+31", []string{"2026-06-04 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"}, "active 1 2026-07-04 yes"},
+			{"+31", []string{"2026-06-04 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"},
+				"active 1 2026-07-04 yes"},
 		},
 		"up and down": {
 			bought,
@@ -228,7 +236,8 @@ func TestLifecycle(t *testing.T) {
 			}, "active 2 2026-06-04 yes"},
 			{subscribe + "2", nil, "active 2 2026-06-04 yes"},
 			{subscribe + "1", []string{"2026-05-25 42 updated active/Pro→active/Basic"}, basic},
-			{"+10", []string{"2026-06-04 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"}, "active 1 2026-07-04 yes"},
+			{"+10", []string{"2026-06-04 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"},
+				"active 1 2026-07-04 yes"},
 		},
 		"to a year and back": {
 			bought,
@@ -265,11 +274,13 @@ func TestLifecycle(t *testing.T) {
 				"2026-06-04 42 payment_succeeded canceled/Basic→active/Basic Basic 9.00 EUR paid first",
 				"2026-06-04 42 created canceled/Basic→active/Basic",
 			}, "active 1 2026-07-04 yes"},
-			{"+30", []string{"2026-07-04 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"}, "active 1 2026-08-04 yes"},
+			{"+30", []string{"2026-07-04 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"},
+				"active 1 2026-08-04 yes"},
 		},
 		"a refund": {
 			bought,
-			{"action=refund", []string{"2026-05-04 42 payment_refunded active/Basic→active/Basic Basic 9.00 EUR refunded first"}, basic},
+			{"action=refund", []string{"2026-05-04 42 payment_refunded active/Basic→active/Basic Basic 9.00 EUR refunded first"},
+				basic},
 			{"action=refund", nil, basic},
 		},
 		"nothing to refund": {
@@ -313,7 +324,8 @@ func TestLifecycle(t *testing.T) {
 				if strings.Contains(call(t, s.URL+subscriptionPath, `{"identifier":"42"}`).body, `"is_subscribed":true`) {
 					subscribed = "yes"
 				}
-				assert.Equal(t, step.is, fmt.Sprintf("%s %d %s %s", sub.Status, sub.PlanID, sub.PaidUntil.Format(time.DateOnly), subscribed), where)
+				assert.Equal(t, step.is, fmt.Sprintf("%s %d %s %s", sub.Status, sub.PlanID, sub.PaidUntil.Format(time.DateOnly),
+					subscribed), where)
 			}
 		})
 	}
@@ -395,14 +407,22 @@ func TestSetSubscriptionIsQuiet(t *testing.T) {
 		tells []string // in the 20 days that follow
 		is    string
 	}{
-		"active":                 {kanuutest.Subscription{Status: "active", PlanID: 1, PaidUntil: may4.AddDate(0, 0, 5)}, []string{"2026-05-09 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"}, "active"},
-		"trialing":               {kanuutest.Subscription{Status: "trialing", PlanID: 1, PaidUntil: may4.AddDate(0, 0, 5)}, []string{"2026-05-09 42 payment_succeeded trialing/Basic→active/Basic Basic 9.00 EUR paid", "2026-05-09 42 updated trialing/Basic→active/Basic"}, "active"},
-		"active without a date":  {kanuutest.Subscription{Status: "active", PlanID: 1}, nil, "active"},
-		"active in the past":     {kanuutest.Subscription{Status: "active", PlanID: 1, PaidUntil: may4.AddDate(0, 0, -5)}, nil, "active"},
-		"a plan of another shop": {kanuutest.Subscription{Status: "active", PlanID: 99, PaidUntil: may4.AddDate(0, 0, 5)}, []string{"2026-05-09 42 payment_succeeded active/Plan 99→active/Plan 99 Plan 99 0.00  paid"}, "active"},
-		"paused":                 {kanuutest.Subscription{Status: "paused", PlanID: 1, PaidUntil: may4.AddDate(0, 0, 5)}, nil, "paused"},
-		"canceled":               {kanuutest.Subscription{Status: "canceled", PlanID: 1, PaidUntil: may4.AddDate(0, 0, 5)}, nil, "canceled"},
-		"another spelling":       {kanuutest.Subscription{Status: "past_due", PlanID: 1, PaidUntil: may4.AddDate(0, 0, 5)}, nil, "past_due"},
+		"active": {kanuutest.Subscription{Status: "active", PlanID: 1, PaidUntil: may4.AddDate(0, 0, 5)},
+			[]string{"2026-05-09 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"}, "active"},
+		"trialing": {kanuutest.Subscription{Status: "trialing", PlanID: 1, PaidUntil: may4.AddDate(0, 0, 5)},
+			[]string{"2026-05-09 42 payment_succeeded trialing/Basic→active/Basic Basic 9.00 EUR paid",
+				"2026-05-09 42 updated trialing/Basic→active/Basic"}, "active"},
+		"active without a date": {kanuutest.Subscription{Status: "active", PlanID: 1}, nil, "active"},
+		"active in the past": {kanuutest.Subscription{Status: "active", PlanID: 1, PaidUntil: may4.AddDate(0, 0, -5)}, nil,
+			"active"},
+		"a plan of another shop": {kanuutest.Subscription{Status: "active", PlanID: 99, PaidUntil: may4.AddDate(0, 0, 5)},
+			[]string{"2026-05-09 42 payment_succeeded active/Plan 99→active/Plan 99 Plan 99 0.00  paid"}, "active"},
+		"paused": {kanuutest.Subscription{Status: "paused", PlanID: 1, PaidUntil: may4.AddDate(0, 0, 5)}, nil,
+			"paused"},
+		"canceled": {kanuutest.Subscription{Status: "canceled", PlanID: 1, PaidUntil: may4.AddDate(0, 0, 5)}, nil,
+			"canceled"},
+		"another spelling": {kanuutest.Subscription{Status: "past_due", PlanID: 1, PaidUntil: may4.AddDate(0, 0, 5)}, nil,
+			"past_due"},
 		"past-due": {kanuutest.Subscription{Status: "past-due", PlanID: 1}, []string{
 			"2026-05-07 42 payment_failed past-due/Basic→past-due/Basic Basic 9.00 EUR failed attempt 2 next 2026-05-09",
 			"2026-05-09 42 payment_failed past-due/Basic→past-due/Basic Basic 9.00 EUR failed attempt 3 next 2026-05-11",
@@ -519,7 +539,8 @@ func TestAmounts(t *testing.T) {
 		"9.00": "9.00", "9": "9.00", "9.5": "9.50", "9.999": "9.99", "1,299.00": "1299.00", "0.05": "0.05",
 		"": "0.00", "free": "0.00", "-5.00": "0.00", strconv.Itoa(math.MaxInt): "0.00",
 	} {
-		k := kanuutest.New(&kanuutest.Options{Now: newClock(may4).now, Plans: []kanuutest.Plan{{ID: 1, Name: "X", Price: price, Currency: "EUR"}}})
+		k := kanuutest.New(&kanuutest.Options{Now: newClock(may4).now,
+			Plans: []kanuutest.Plan{{ID: 1, Name: "X", Price: price, Currency: "EUR"}}})
 		told := k.Changes(func() { k.Act("42", "subscribe", "1") })
 		require.Len(t, told, 2, price)
 		assert.Contains(t, told[0], " X "+want+" EUR paid", price)

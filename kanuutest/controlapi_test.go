@@ -53,19 +53,22 @@ func TestControlState(t *testing.T) {
 	}))
 	empty := read[kanuutest.State](t, visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control/api/state"))
 	assert.Empty(t, empty.Customers)
-	assert.Equal(t, 1, strings.Count(visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control/api/state").body, `"customers":[]`))
+	assert.Equal(t, 1, strings.Count(visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control/api/state").body,
+		`"customers":[]`))
 
 	mint(t, s.URL, "guest")
 	control(t, s.URL, "act", `{"identifier":"42","action":"subscribe","plan_id":7}`)
 	require.NoError(t, s.Settle(t.Context()))
 	s.SetChaos(kanuutest.Chaos{Lose: 0.5, Delay: time.Second})
-	s.Inject(kanuutest.Fault{Path: noncePath, Status: 429, Rate: 0.25, Delay: 90 * time.Second, Header: http.Header{"Retry-After": {"7"}}})
+	s.Inject(kanuutest.Fault{Path: noncePath, Status: 429, Rate: 0.25, Delay: 90 * time.Second,
+		Header: http.Header{"Retry-After": {"7"}}})
 
 	a := visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control/api/state")
 	assert.NotContains(t, a.body, kanuutest.DefaultAPIKey)
 	assert.NotContains(t, a.body, "Authorization")
 	assert.Contains(t, a.body, `"chaos":{"duplicate":0,"reorder":0,"lose":0.5,"delay":"1s"}`)
-	assert.Contains(t, a.body, `"faults":[{"path":"/api/nonce","rate":0.25,"delay":"1m30s","status":429,"header":{"Retry-After":"7"}}]`)
+	assert.Contains(t, a.body,
+		`"faults":[{"path":"/api/nonce","rate":0.25,"delay":"1m30s","status":429,"header":{"Retry-After":"7"}}]`)
 
 	got := read[kanuutest.State](t, a)
 	until := time.Date(2026, 12, 4, 9, 42, 7, 0, time.UTC)
@@ -92,7 +95,8 @@ func TestControlCalls(t *testing.T) {
 	t.Parallel()
 	in := &inbox{}
 	s := start(t, november20(&kanuutest.Options{
-		Webhooks: &kanuutest.WebhookOptions{URL: hookURL, Client: &http.Client{Transport: in}, Backoff: []time.Duration{time.Hour}},
+		Webhooks: &kanuutest.WebhookOptions{URL: hookURL, Client: &http.Client{Transport: in},
+			Backoff: []time.Duration{time.Hour}},
 	}))
 
 	moved := read[map[string]time.Time](t, control(t, s.URL, "advance", `{"months":1,"days":2,"duration":"1h30m"}`))
@@ -183,25 +187,32 @@ func TestControlCallsGoWrong(t *testing.T) {
 		status     int
 		problem    string
 	}{
-		"no such call":     {"nope", `{}`, 404, "no such call: there are state, advance,"},
-		"read by POST":     {"state", `{}`, 405, "state takes GET alone"},
-		"no JSON":          {"reset", `reset`, 400, "invalid character 'r'"},
-		"cut off":          {"trigger", `{"alert":`, 400, "the body is cut off"},
-		"wrong type":       {"trigger", `{"alert":7}`, 400, "alert is a JSON number, which it cannot be"},
-		"a list":           {"trigger", `[]`, 400, "the body is a JSON array, which it cannot be"},
-		"two objects":      {"reset", `{} {}`, 400, "something follows the object"},
-		"unknown field":    {"trigger", `{"alert":"x","customer":"42"}`, 400, `unknown field "customer"`},
-		"in nothing":       {"reset", `{"all":true}`, 400, `unknown field "all"`},
-		"in a fault":       {"faults", `{"status":500,"kind":"x"}`, 400, `unknown field "kind"`},
-		"large":            {"reset", strings.Repeat(" ", 64<<10+1), 413, "the body has more than 65536 bytes"},
-		"unknown alert":    {"trigger", `{"alert":"x","identifier":"42"}`, 422, `no alert is named "x": use one of subscription_created,`},
-		"about nobody":     {"trigger", `{"alert":"subscription_created"}`, 422, "the identifier is empty"},
-		"array of its own": {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"alert_id[]":"7"}}`, 422, "the field alert_id cannot be set"},
-		"field of its own": {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"alert_id":"7"}}`, 422, "the field alert_id cannot be set"},
-		"nameless field":   {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"":"7"}}`, 422, "a field has no name"},
-		"field, no text":   {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"quantity":7}}`, 400, "fields is a JSON number"},
-		"deep field":       {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"a` + strings.Repeat("[]", 65) + `":"7"}}`, 422, "more subscripts than PHP takes"},
-		"many fields":      {"trigger", `{"alert":"subscription_created","identifier":"42","fields":` + entries(1000, `"v"`) + `}`, 422, "more fields than PHP takes"},
+		"no such call":  {"nope", `{}`, 404, "no such call: there are state, advance,"},
+		"read by POST":  {"state", `{}`, 405, "state takes GET alone"},
+		"no JSON":       {"reset", `reset`, 400, "invalid character 'r'"},
+		"cut off":       {"trigger", `{"alert":`, 400, "the body is cut off"},
+		"wrong type":    {"trigger", `{"alert":7}`, 400, "alert is a JSON number, which it cannot be"},
+		"a list":        {"trigger", `[]`, 400, "the body is a JSON array, which it cannot be"},
+		"two objects":   {"reset", `{} {}`, 400, "something follows the object"},
+		"unknown field": {"trigger", `{"alert":"x","customer":"42"}`, 400, `unknown field "customer"`},
+		"in nothing":    {"reset", `{"all":true}`, 400, `unknown field "all"`},
+		"in a fault":    {"faults", `{"status":500,"kind":"x"}`, 400, `unknown field "kind"`},
+		"large":         {"reset", strings.Repeat(" ", 64<<10+1), 413, "the body has more than 65536 bytes"},
+		"unknown alert": {"trigger", `{"alert":"x","identifier":"42"}`, 422,
+			`no alert is named "x": use one of subscription_created,`},
+		"about nobody": {"trigger", `{"alert":"subscription_created"}`, 422, "the identifier is empty"},
+		"array of its own": {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"alert_id[]":"7"}}`, 422,
+			"the field alert_id cannot be set"},
+		"field of its own": {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"alert_id":"7"}}`, 422,
+			"the field alert_id cannot be set"},
+		"nameless field": {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"":"7"}}`, 422,
+			"a field has no name"},
+		"field, no text": {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"quantity":7}}`, 400,
+			"fields is a JSON number"},
+		"deep field": {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"a` +
+			strings.Repeat("[]", 65) + `":"7"}}`, 422, "more subscripts than PHP takes"},
+		"many fields": {"trigger", `{"alert":"subscription_created","identifier":"42","fields":` + entries(1000, `"v"`) +
+			`}`, 422, "more fields than PHP takes"},
 		"unknown alert ID": {"resend", `{"alert_id":"7"}`, 422, `no alert has the id "7"`},
 		"no URL":           {"webhooks", `{}`, 422, "url is missing"},
 		"path for a URL":   {"webhooks", `{"url":"/hook"}`, 422, "url is no absolute http or https URL"},
@@ -245,7 +256,8 @@ func TestControlRefusesOtherSites(t *testing.T) {
 	for host, status := range map[string]int{
 		"localhost" + port: 200, "LOCALHOST": 200, "localhost.": 200, "shop.localhost" + port: 200, "127.0.0.1": 200,
 		"[::1]" + port: 200, "[::1]": 200, "192.168.0.7:80": 200, "kanuu.test" + port: 200,
-		"evil.test": 403, "evillocalhost": 403, "evil.test" + port: 403, "localhost.evil.test": 403, "127.0.0.1.evil.test": 403, "sub.kanuu.test": 403,
+		"evil.test": 403, "evillocalhost": 403, "evil.test" + port: 403, "localhost.evil.test": 403, "127.0.0.1.evil.test": 403,
+		"sub.kanuu.test": 403,
 	} {
 		for _, path := range []string{"/control", "/control/api/state", "/control/public-key.pem"} {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, http.NoBody)

@@ -58,7 +58,8 @@ func TestControlPageNamesTheCache(t *testing.T) {
 	clock := regexp.MustCompile(`(?s)<section id="clock".*?</section>`).FindString(page)
 	assert.Contains(t, clock, "without a webhook")
 	assert.Contains(t, clock, fmt.Sprintf("after up to %.0f minutes", kanuu.DefaultFresh.Minutes()))
-	assert.Contains(t, clock, fmt.Sprintf("%.0f seconds in the %.0f minutes after", kanuu.DefaultSettling.Seconds(), kanuu.DefaultSettlingWindow.Minutes()))
+	assert.Contains(t, clock, fmt.Sprintf("%.0f seconds in the %.0f minutes after", kanuu.DefaultSettling.Seconds(),
+		kanuu.DefaultSettlingWindow.Minutes()))
 }
 
 // Every field has a label or a name, and every id is there once.

@@ -18,7 +18,6 @@ func client(fake *kanuutest.Server) *kanuu.Client {
 	if err != nil {
 		panic(err)
 	}
-
 	return client
 }
 
@@ -48,7 +47,6 @@ func Example_defaults() {
 func ExampleServer() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	status, _ := ask(fake.URL + "/api/subscription")
 	fmt.Println(status, strings.HasPrefix(fake.URL, "http://127.0.0.1:"))
 	// Output: 200 OK true
@@ -58,7 +56,6 @@ func ExampleServer() {
 func ExampleServer_Close() {
 	fake := kanuutest.NewServer(nil)
 	fake.Close()
-
 	_, err := http.Get(fake.URL) //nolint:bodyclose // there is none
 	fmt.Println(err != nil, len(fake.Requests()))
 	// Output: true 0
@@ -71,7 +68,6 @@ func ExampleOptions() {
 		Plans:  []kanuutest.Plan{{ID: 1, Name: "Gold", Price: "99.00", Currency: "EUR", Yearly: true}},
 	})
 	defer fake.Close()
-
 	fmt.Println(ask(fake.URL + "/api/nonce")) // with the default key
 	// Output: 401 Unauthorized {"message":"Unauthenticated."}
 }
@@ -87,7 +83,6 @@ func ExamplePlan() {
 	if err != nil {
 		panic(err)
 	}
-
 	portal := httptest.NewRecorder()
 	fake.ServeHTTP(portal, httptest.NewRequest(http.MethodGet, nonce.URL, nil))
 	fmt.Println(portal.Code, strings.Contains(portal.Body.String(), "Gold"))
@@ -110,12 +105,10 @@ func ExampleKanuu() {
 func ExampleKanuu_Requests() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	_, err := client(fake).CreateNonce(context.Background(), kanuu.Identity{Identifier: "42", Email: "ann@example.com"})
 	if err != nil {
 		panic(err)
 	}
-
 	for _, request := range fake.Requests() {
 		fmt.Println(request.Method, request.Path, string(request.Body))
 	}
@@ -125,9 +118,7 @@ func ExampleKanuu_Requests() {
 func ExampleRequest() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	_, _ = ask(fake.URL + "/api/nonce")
-
 	request := fake.Requests()[0]
 	fmt.Println(request.Path, request.Header.Get("Content-Type"))
 	// Output: /api/nonce application/json
@@ -136,9 +127,7 @@ func ExampleRequest() {
 func ExampleRequest_Identifier() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	_, _ = ask(fake.URL + "/api/subscription")
-
 	fmt.Println(fake.Requests()[0].Identifier())
 	// Output: 42
 }
@@ -146,11 +135,8 @@ func ExampleRequest_Identifier() {
 func ExampleKanuu_Reset() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
-
 	_, _ = ask(fake.URL + "/api/subscription")
-
 	fake.Reset()
 	fmt.Println(len(fake.Requests()), fake.Subscription("42").Status)
 	// Output: 0 active
@@ -180,10 +166,8 @@ func ExampleKanuu_Recover() {
 func ExampleFault() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	fake.Inject(kanuutest.Fault{Times: 1, Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}})
 	fake.Inject(kanuutest.Fault{Times: 1, Delay: time.Millisecond, Body: "<h1>Bad gateway</h1>"})
-
 	for range 3 {
 		fmt.Println(ask(fake.URL + "/api/subscription"))
 	}
@@ -204,7 +188,6 @@ func ExampleKanuu_SetReturnURL() {
 	if err != nil {
 		panic(err)
 	}
-
 	portal := httptest.NewRecorder()
 	fake.ServeHTTP(portal, httptest.NewRequest(http.MethodGet, nonce.URL, nil))
 	fmt.Println(strings.Contains(portal.Body.String(), "http://localhost:8080/account"))
@@ -215,9 +198,7 @@ func ExampleKanuu_SetReturnURL() {
 func ExampleKanuu_Subscription() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	fmt.Println(fake.Subscription("42") == kanuutest.Subscription{}) // never subscribed
-
 	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusPaused, PlanID: 67})
 	fmt.Println(fake.Subscription("42").Status, fake.Subscription("42").PlanID)
 	// Output:
@@ -229,14 +210,12 @@ func ExampleKanuu_Subscription() {
 func ExampleSubscription() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	for _, subscription := range []kanuutest.Subscription{
 		{Status: kanuutest.StatusActive},
 		{Status: kanuutest.StatusCanceled, PaidUntil: time.Now().Add(time.Hour)},
 		{Status: kanuutest.StatusPastDue},
 	} {
 		fake.SetSubscription("42", subscription)
-
 		got, err := client(fake).FetchSubscription(context.Background(), "42")
 		fmt.Println(got.Status, got.IsSubscribed, err)
 	}

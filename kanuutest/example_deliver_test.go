@@ -16,7 +16,6 @@ import (
 func hearing() (fake *kanuutest.Server, end func()) {
 	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	fake = kanuutest.NewServer(&kanuutest.Options{Webhooks: &kanuutest.WebhookOptions{URL: app.URL + "/webhooks/paddle"}})
-
 	return fake, func() {
 		fake.Close()
 		app.Close()
@@ -28,20 +27,16 @@ func said(fake *kanuutest.Server) kanuutest.Delivery {
 	if err := fake.Trigger("subscription_created", "42"); err != nil {
 		panic(err)
 	}
-
 	if err := fake.Settle(context.Background()); err != nil {
 		panic(err)
 	}
-
 	deliveries := fake.Deliveries()
-
 	return deliveries[len(deliveries)-1]
 }
 
 func ExampleWebhookOptions() {
 	fake, end := hearing()
 	defer end()
-
 	fmt.Println(strings.HasSuffix(fake.WebhookURL(), "/webhooks/paddle"))
 	// Output: true
 }
@@ -49,7 +44,6 @@ func ExampleWebhookOptions() {
 func ExampleKanuu_WebhookURL() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	fmt.Printf("%q\n", fake.WebhookURL())
 	fake.SetWebhookURL("http://localhost:8080/webhooks/paddle")
 	fmt.Printf("%q\n", fake.WebhookURL())
@@ -61,7 +55,6 @@ func ExampleKanuu_WebhookURL() {
 func ExampleKanuu_Trigger() {
 	fake, end := hearing()
 	defer end()
-
 	delivery := said(fake)
 	fmt.Println(delivery.AlertName, delivery.Identifier)
 	// Output: subscription_created 42
@@ -70,7 +63,6 @@ func ExampleKanuu_Trigger() {
 func ExampleKanuu_Settle() {
 	fake, end := hearing()
 	defer end()
-
 	fmt.Println(fake.Settle(context.Background()))
 	// Output: <nil>
 }
@@ -78,9 +70,7 @@ func ExampleKanuu_Settle() {
 func ExampleKanuu_Deliveries() {
 	fake, end := hearing()
 	defer end()
-
 	said(fake)
-
 	for _, delivery := range fake.Deliveries() {
 		fmt.Println(delivery.AlertName, delivery.State)
 	}
@@ -90,7 +80,6 @@ func ExampleKanuu_Deliveries() {
 func ExampleDelivery() {
 	fake, end := hearing()
 	defer end()
-
 	delivery := said(fake)
 	fmt.Println(delivery.State, delivery.Status, delivery.Tries)
 	// Output: delivered 200 1
@@ -100,7 +89,6 @@ func ExampleDelivery() {
 func ExampleDeliveryState() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	fmt.Println(said(fake).State == kanuutest.DeliveryUnsent)
 	fmt.Println(kanuutest.DeliveryWaiting, kanuutest.DeliveryDelivered, kanuutest.DeliveryFailed, kanuutest.DeliveryLost)
 	// Output:
@@ -111,11 +99,9 @@ func ExampleDeliveryState() {
 func ExampleKanuu_Resend() {
 	fake, end := hearing()
 	defer end()
-
 	if err := fake.Resend(said(fake).AlertID); err != nil {
 		panic(err)
 	}
-
 	fmt.Println(fake.Settle(context.Background()), fake.Deliveries()[0].Tries)
 	// Output: <nil> 2
 }
@@ -123,7 +109,6 @@ func ExampleKanuu_Resend() {
 func ExampleKanuu_PublicKey() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	fmt.Println(strings.HasPrefix(fake.PublicKey(), "-----BEGIN PUBLIC KEY-----"))
 	// Output: true
 }
@@ -131,7 +116,6 @@ func ExampleKanuu_PublicKey() {
 func ExampleKanuu_Close() {
 	fake := kanuutest.New(nil) // mounted in a server of one's own
 	fake.Close()
-
 	fmt.Println(fake.Deliveries())
 	// Output: []
 }
@@ -154,13 +138,11 @@ func ExampleNewCertificate() {
 func ExampleServer_Client() {
 	fake := kanuutest.NewTLSServer(nil)
 	defer fake.Close()
-
 	answer, err := fake.Client().Get(fake.URL)
 	if err != nil {
 		panic(err)
 	}
 	defer answer.Body.Close()
-
 	fmt.Println(answer.Proto)
 	// Output: HTTP/2.0
 }
@@ -168,7 +150,6 @@ func ExampleServer_Client() {
 func ExampleServer_Certificate() {
 	fake := kanuutest.NewTLSServer(nil)
 	defer fake.Close()
-
 	fmt.Println(fake.Certificate().VerifyHostname("127.0.0.1"))
 	// Output: <nil>
 }
@@ -178,7 +159,6 @@ func ExampleChaos() {
 	if err != nil {
 		panic(err)
 	}
-
 	var chaos kanuutest.Chaos
 	fmt.Println(json.Unmarshal(text, &chaos), chaos.Duplicate, chaos.Delay)
 	// Output: <nil> 0.5 1m30s
@@ -187,7 +167,6 @@ func ExampleChaos() {
 func ExampleKanuu_SetChaos() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	fake.SetChaos(kanuutest.Chaos{Lose: 0.1})
 	fmt.Println(fake.Chaos().Lose)
 	// Output: 0.1
@@ -196,7 +175,6 @@ func ExampleKanuu_SetChaos() {
 func ExampleKanuu_Chaos() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	fmt.Println(fake.Chaos() == kanuutest.Chaos{})
 	// Output: true
 }
@@ -204,7 +182,6 @@ func ExampleKanuu_Chaos() {
 func ExampleKanuu_Faults() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	fake.Inject(kanuutest.Fault{Status: http.StatusServiceUnavailable})
 	fmt.Println(len(fake.Faults()), fake.Faults()[0].Status)
 	// Output: 1 503
@@ -212,10 +189,8 @@ func ExampleKanuu_Faults() {
 
 func ExampleKanuu_Now() {
 	start := time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC)
-
 	fake := kanuutest.NewServer(&kanuutest.Options{Now: func() time.Time { return start }})
 	defer fake.Close()
-
 	fake.Advance(24 * time.Hour)
 	fmt.Println(fake.Now().Format(time.DateOnly))
 	// Output: 2026-11-02
@@ -224,9 +199,7 @@ func ExampleKanuu_Now() {
 func ExampleKanuu_State() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 67})
-
 	for _, customer := range fake.State().Customers {
 		fmt.Println(customer.Identifier, customer.Status, customer.Plan)
 	}
@@ -236,7 +209,6 @@ func ExampleKanuu_State() {
 func ExampleState() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	state := fake.State()
 	fmt.Println(state.Plans[0].Name, state.Plans[0].Price, len(state.Deliveries), len(state.Calls))
 	// Output: Basic 9.00 0 0

@@ -37,7 +37,6 @@ func ask(url string) (status, answer string) {
 func ExampleNewServer() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	status, _ := ask(fake.URL + "/api/nonce")
 	fmt.Println(status)
 	for _, r := range fake.Requests() {
@@ -54,7 +53,6 @@ func ExampleNew() {
 	mux.Handle("/fake/", http.StripPrefix("/fake", kanuutest.New(&kanuutest.Options{ReturnURL: "/account"})))
 	app := httptest.NewServer(mux)
 	defer app.Close()
-
 	_, answer := ask(app.URL + "/fake/api/nonce")
 	fmt.Println(strings.Contains(answer, app.URL+"/fake/manage/acme/"))
 	// Output: true
@@ -63,7 +61,6 @@ func ExampleNew() {
 func ExampleKanuu_Inject() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	fake.Inject(kanuutest.Fault{Path: "/api/nonce", Times: 1, Status: http.StatusPaymentRequired})
 	for range 2 {
 		status, _ := ask(fake.URL + "/api/nonce")
@@ -77,7 +74,6 @@ func ExampleKanuu_Inject() {
 func ExampleKanuu_SetSubscription() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusTrialing, PlanID: 67, SubscriptionID: 9})
 	_, answer := ask(fake.URL + "/api/subscription")
 	fmt.Println(answer)
@@ -87,7 +83,6 @@ func ExampleKanuu_SetSubscription() {
 func ExampleKanuu_Advance() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-
 	fake.SetSubscription("42", kanuutest.Subscription{
 		Status: kanuutest.StatusCanceled, PlanID: 67, SubscriptionID: 9, PaidUntil: fake.Now().AddDate(0, 0, 10),
 	})
@@ -111,7 +106,6 @@ func ExampleKanuu_SetWebhookURL() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
 	fake.SetWebhookURL(app.URL + "/webhooks/paddle") // which verifies with fake.PublicKey()
-
 	if err := fake.Trigger("subscription_cancelled", "42"); err != nil {
 		fmt.Println(err)
 	}

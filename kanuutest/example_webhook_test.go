@@ -20,25 +20,20 @@ func newHook(signer *kanuutest.Signer) *kanuu.WebhookHandler {
 	if err != nil {
 		panic(err)
 	}
-
 	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), nil)
 	if err != nil {
 		panic(err)
 	}
-
 	hook.On("*", func(_ context.Context, e kanuu.Event) error {
 		fmt.Println(e.AlertName, e.Identifier) //nolint:forbidigo // the output of the examples
-
 		return nil
 	})
-
 	return hook
 }
 
 func ExampleSigner() {
 	paddle := kanuutest.NewSigner()
 	hook := newHook(paddle)
-
 	fmt.Println(paddle.Post(hook, kanuutest.Webhook{AlertName: "subscription_cancelled", Identifier: "42"}).StatusCode)
 	// Output:
 	// subscription_cancelled 42
@@ -58,16 +53,13 @@ func ExampleNewSignerWithKey() {
 	if err != nil {
 		panic(err)
 	}
-
 	hook := newHook(kanuutest.NewSigner())
-
 	fmt.Println(kanuutest.NewSignerWithKey(key).Post(hook, kanuutest.Webhook{}).StatusCode)
 	// Output: 401
 }
 
 func ExampleSigner_PublicKey() {
 	key := kanuutest.NewSigner().PublicKey()
-
 	fmt.Println(strings.Split(key, "\n")[0])
 	// Output: -----BEGIN PUBLIC KEY-----
 }
@@ -75,7 +67,6 @@ func ExampleSigner_PublicKey() {
 // Post needs no server.
 func ExampleSigner_Post() {
 	paddle := kanuutest.NewSigner()
-
 	answer := paddle.Post(newHook(paddle), kanuutest.Webhook{Identifier: "team:7"})
 	fmt.Println(answer.StatusCode)
 	// Output:
@@ -85,7 +76,6 @@ func ExampleSigner_Post() {
 
 func ExampleAnswer() {
 	paddle := kanuutest.NewSigner()
-
 	answer := paddle.Post(http.NotFoundHandler(), kanuutest.Webhook{})
 	fmt.Printf("%d %q %s\n", answer.StatusCode, answer.Header.Get("Content-Type"), answer.Body)
 	// Output: 404 "text/plain; charset=utf-8" 404 page not found
@@ -127,7 +117,6 @@ func ExampleSigner_Body() {
 // Any form at all.
 func ExampleSigner_Sign() {
 	signed := kanuutest.NewSigner().Sign("alert_name=new_audience_member")
-
 	fmt.Println(strings.HasPrefix(signed, "alert_name=new_audience_member&p_signature="))
 	// Output: true
 }
@@ -136,13 +125,10 @@ func ExampleSigner_Sign() {
 func ExampleWebhook() {
 	paddle := kanuutest.NewSigner()
 	hook := newHook(paddle)
-
 	hook.On("subscription_payment_succeeded", func(_ context.Context, e kanuu.Event) error {
 		fmt.Println(e.SaleGross(), e.Supplemental["campaign"])
-
 		return nil
 	})
-
 	paddle.Post(hook, kanuutest.Webhook{
 		AlertName:    "subscription_payment_succeeded",
 		Identifier:   "42",

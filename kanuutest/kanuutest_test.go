@@ -109,11 +109,15 @@ func TestMounting(t *testing.T) {
 		mount  func(*http.ServeMux, http.Handler)
 		prefix string
 	}{
-		"at the root":         {func(m *http.ServeMux, h http.Handler) { m.Handle("/", h) }, ""},
-		"below a path":        {func(m *http.ServeMux, h http.Handler) { m.Handle("/fake/", http.StripPrefix("/fake", h)) }, "/fake"},
-		"below a longer one":  {func(m *http.ServeMux, h http.Handler) { m.Handle("/a/b/", http.StripPrefix("/a/b", h)) }, "/a/b"},
-		"stripped of a slash": {func(m *http.ServeMux, h http.Handler) { m.Handle("/fake/", http.StripPrefix("/fake/", h)) }, "/fake"},
-		"below /api itself":   {func(m *http.ServeMux, h http.Handler) { m.Handle("/api/", http.StripPrefix("/api", h)) }, "/api"},
+		"at the root": {func(m *http.ServeMux, h http.Handler) { m.Handle("/", h) }, ""},
+		"below a path": {func(m *http.ServeMux, h http.Handler) { m.Handle("/fake/", http.StripPrefix("/fake", h)) },
+			"/fake"},
+		"below a longer one": {func(m *http.ServeMux, h http.Handler) { m.Handle("/a/b/", http.StripPrefix("/a/b", h)) },
+			"/a/b"},
+		"stripped of a slash": {func(m *http.ServeMux, h http.Handler) { m.Handle("/fake/", http.StripPrefix("/fake/", h)) },
+			"/fake"},
+		"below /api itself": {func(m *http.ServeMux, h http.Handler) { m.Handle("/api/", http.StripPrefix("/api", h)) },
+			"/api"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -207,7 +211,8 @@ func TestWrongBaseURL(t *testing.T) {
 			assert.Equal(t, base+noncePath, asked[0].Path)
 			assert.Equal(t, http.StatusNotFound, asked[0].Status)
 			assert.Equal(t, "42", asked[0].Identifier())
-			assert.Contains(t, visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control").body, "<code>POST "+base+noncePath+"</code>")
+			assert.Contains(t, visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control").body, "<code>POST "+base+noncePath+
+				"</code>")
 		})
 	}
 }
@@ -231,7 +236,8 @@ func TestPagesBelowAnotherPath(t *testing.T) {
 	s := start(t, nil)
 	_, link := mint(t, s.URL, "42")
 	path := strings.TrimPrefix(link, s.URL)
-	for _, path := range []string{"/x" + path, "/x/manage/acme", "/x/control", "/x/control/", "/x/control/public-key.pem", "/x/control/api/state"} {
+	for _, path := range []string{"/x" + path, "/x/manage/acme", "/x/control", "/x/control/", "/x/control/public-key.pem",
+		"/x/control/api/state"} {
 		assert.Equal(t, http.StatusNotFound, visit(t, http.DefaultClient, http.MethodGet, s.URL+path).StatusCode, path)
 	}
 	assert.Equal(t, http.StatusOK, visit(t, http.DefaultClient, http.MethodGet, link).StatusCode, "nothing was used up")

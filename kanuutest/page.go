@@ -203,7 +203,8 @@ func (c *customer) levers(now time.Time) []lever {
 			ls = append(ls, l)
 		}
 	}
-	offer(order{action: actionFail}, lever{Label: "Let the next payment fail", Hint: "And those after it, until a new card is there or the customer pays."})
+	offer(order{action: actionFail},
+		lever{Label: "Let the next payment fail", Hint: "And those after it, until a new card is there or the customer pays."})
 	offer(order{action: actionSucceed}, lever{Label: "Let the next payment succeed", Hint: "It would fail now."})
 	next := c.next(now)
 	offer(order{action: actionSkip}, lever{

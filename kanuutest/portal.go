@@ -31,7 +31,8 @@ var (
 		"moment":  func(t time.Time) string { return t.UTC().Format(dateFormat + ", 15:04 MST") },
 		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	}).ParseFS(templates, "templates/*.html"))
-	policy = "default-src 'none'; style-src 'sha256-" + digest(style) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	policy = "default-src 'none'; style-src 'sha256-" + digest(style) +
+		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 func mustRead(name string) string {
@@ -63,7 +64,6 @@ func (k *Kanuu) servePortal(w http.ResponseWriter, r *http.Request, at location)
 	// Keeps the link from the application, and, unlike no-referrer, lets
 	// browsers name the Origin of a form, which the check below may need.
 	h.Set("Referrer-Policy", "same-origin")
-
 	switch r.Method {
 	case http.MethodHead:
 		k.portalHead(w, r, at)

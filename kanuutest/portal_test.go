@@ -60,7 +60,6 @@ func TestPortalPage(t *testing.T) {
 	assert.Contains(t, csp, "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"';")
 	assert.Contains(t, csp, "form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	assert.NotRegexp(t, `(?i)<script|<link|<img|\ssrc=|url\(|@import|\sstyle=|\son\w+=`, page.body)
-
 	for _, want := range []string{
 		"Fake Kanuu for development", "user:&lt;42&gt;", "No subscription", "Back to your application",
 		"Subscribe to Basic", "9.00 EUR / month", "Subscribe to Pro", "29.00 EUR / month", `<html lang="en">`,
@@ -75,7 +74,6 @@ func TestLinkWorksOnce(t *testing.T) {
 	s := start(t, nil)
 	_, link := mint(t, s.URL, "42")
 	ann := browser(t)
-
 	for range 2 {
 		head := visit(t, ann, http.MethodHead, link)
 		assert.Equal(t, http.StatusOK, head.StatusCode, "HEAD uses nothing up")
@@ -87,10 +85,10 @@ func TestLinkWorksOnce(t *testing.T) {
 	assert.Empty(t, again.Cookies())
 	assert.Equal(t, http.StatusOK, visit(t, ann, http.MethodHead, link).StatusCode)
 	assert.Equal(t, http.StatusOK, visit(t, ann, http.MethodGet, s.URL+"/manage/acme").StatusCode)
-
 	for name, tc := range map[string]struct{ url, title, remedy string }{
-		"used":      {link, "This link was already used", "open it from there again"},
-		"unknown":   {s.URL + "/manage/acme/d3e2c48bb1fb4badfa27fe9a03924207", "This link is not known", "a restart forgets all links."},
+		"used": {link, "This link was already used", "open it from there again"},
+		"unknown": {s.URL + "/manage/acme/d3e2c48bb1fb4badfa27fe9a03924207", "This link is not known",
+			"a restart forgets all links."},
 		"with junk": {link + "x", "This link is not known", "a restart forgets all links."},
 		"no link":   {s.URL + "/manage/acme", "You are not logged in", "open this page from there"},
 	} {
@@ -167,7 +165,8 @@ func TestPortalRefusesNonsense(t *testing.T) {
 	visit(t, client, http.MethodGet, link)
 	for _, form := range []string{
 		"", "action=", "action=explode", "action=subscribe", "action=subscribe&plan=1", "action=subscribe&plan=x",
-		"action=%zz", "action=skip&next=tomorrow", "action=refund&payment=x", "action=subscribe&plan=67&x=" + strings.Repeat("x", 64<<10),
+		"action=%zz", "action=skip&next=tomorrow", "action=refund&payment=x", "action=subscribe&plan=67&x=" +
+			strings.Repeat("x", 64<<10),
 	} {
 		assert.Equal(t, http.StatusBadRequest, submit(t, client, link, form).StatusCode, form[:min(len(form), 40)])
 	}
@@ -196,12 +195,17 @@ func TestPortalActions(t *testing.T) {
 		form   string
 		after  kanuutest.Subscription
 	}{
-		"subscribe":                     {has("", 0, 0, time.Time{}), "action=subscribe&plan=1", has("active", 1, fresh, monthEnd)},
-		"subscribe for a year":          {has("", 0, 0, time.Time{}), "action=subscribe&plan=2", has("active", 2, fresh, yearEnd)},
-		"switch":                        {has("active", 1, 9, future), "action=subscribe&plan=2", has("active", 2, 9, yearEnd)},
-		"subscribe anew":                {has("canceled", 1, 9, past), "action=subscribe&plan=1", has("active", 1, fresh, monthEnd)},
-		"subscribe in the paid time":    {has("canceled", 1, 9, future), "action=subscribe&plan=1", has("active", 1, 9, monthEnd)},
-		"switch without a number":       {has("active", 1, 0, future), "action=subscribe&plan=2", has("active", 2, fresh, yearEnd)},
+		"subscribe": {has("", 0, 0, time.Time{}), "action=subscribe&plan=1",
+			has("active", 1, fresh, monthEnd)},
+		"subscribe for a year": {has("", 0, 0, time.Time{}), "action=subscribe&plan=2",
+			has("active", 2, fresh, yearEnd)},
+		"switch": {has("active", 1, 9, future), "action=subscribe&plan=2", has("active", 2, 9, yearEnd)},
+		"subscribe anew": {has("canceled", 1, 9, past), "action=subscribe&plan=1",
+			has("active", 1, fresh, monthEnd)},
+		"subscribe in the paid time": {has("canceled", 1, 9, future), "action=subscribe&plan=1",
+			has("active", 1, 9, monthEnd)},
+		"switch without a number": {has("active", 1, 0, future), "action=subscribe&plan=2",
+			has("active", 2, fresh, yearEnd)},
 		"cancel":                        {has("active", 1, 9, future), "action=cancel", has("canceled", 1, 9, future)},
 		"cancel a trial":                {has("trialing", 1, 9, future), "action=cancel", has("canceled", 1, 9, future)},
 		"cancel without a date":         {has("active", 1, 9, time.Time{}), "action=cancel", has("canceled", 1, 9, monthEnd)},
@@ -264,35 +268,48 @@ func TestPortalShowsAndOffers(t *testing.T) {
 	}{
 		"nothing": {
 			"", 0, 0,
-			[]string{"No plan yet", "No subscription", "Choose a plan below.", "There are no payments yet.", "4 May 2026, 12:00 UTC"},
+			[]string{"No plan yet", "No subscription", "Choose a plan below.", "There are no payments yet.",
+				"4 May 2026, 12:00 UTC"},
 			[]string{choose},
 		},
 		"active": {
 			"active", 10, 67,
-			[]string{"Pro", "Active", "Renews on 14 May 2026 for 29.00 EUR.", "29.00 EUR / month", "20.00 EUR less a month", "Your plan", "No card on file", "&#34;is_subscribed&#34;: true"},
+			[]string{"Pro", "Active", "Renews on 14 May 2026 for 29.00 EUR.", "29.00 EUR / month", "20.00 EUR less a month",
+				"Your plan", "No card on file", "&#34;is_subscribed&#34;: true"},
 			[]string{"Pause", cancel, switchPlan, card, fail, skip14},
 		},
-		"active, and over": {"active", -10, 67, []string{"Active", "Paid until 24 April 2026."}, []string{"Pause", cancel, switchPlan, card, fail}},
-		"trial":            {"trialing", 10, 67, []string{"Trial", "Free until 14 May 2026, then 29.00 EUR a month."}, []string{"Pause", cancel, switchPlan, card, fail, skip14}},
-		"paused":           {"paused", 10, 67, []string{"Paused", "Paused. You can use it until 14 May 2026, and nothing is charged."}, []string{"Resume", cancel, switchPlan, card, skip14}},
-		"paused for long":  {"paused", -10, 67, []string{"Paused", "Paused. You could use it until 24 April 2026."}, []string{"Resume", cancel, switchPlan, card}},
+		"active, and over": {"active", -10, 67, []string{"Active", "Paid until 24 April 2026."},
+			[]string{"Pause", cancel, switchPlan, card, fail}},
+		"trial": {"trialing", 10, 67, []string{"Trial", "Free until 14 May 2026, then 29.00 EUR a month."},
+			[]string{"Pause", cancel, switchPlan, card, fail, skip14}},
+		"paused": {"paused", 10, 67,
+			[]string{"Paused", "Paused. You can use it until 14 May 2026, and nothing is charged."},
+			[]string{"Resume", cancel, switchPlan, card, skip14}},
+		"paused for long": {"paused", -10, 67, []string{"Paused", "Paused. You could use it until 24 April 2026."},
+			[]string{"Resume", cancel, switchPlan, card}},
 		"overdue": {
 			"past-due", -10, 67,
-			[]string{"Payment overdue: 29.00 EUR since 24 April 2026.", "We try your card again on 7 May 2026.", "&#34;is_subscribed&#34;: false"},
+			[]string{"Payment overdue: 29.00 EUR since 24 April 2026.", "We try your card again on 7 May 2026.",
+				"&#34;is_subscribed&#34;: false"},
 			[]string{"Pay now", cancel, switchPlan, card, succeed, "Skip to 7 May 2026"},
 		},
-		"canceled":            {"canceled", 10, 67, []string{"Canceled", "Ends on 14 May 2026."}, []string{"Resume", switchPlan, card, skip14}},
-		"over":                {"canceled", -10, 67, []string{"Ended", "Ended on 24 April 2026."}, []string{choose}},
-		"a plan not on sale":  {"canceled", -10, 999, []string{"Plan 999"}, []string{choose}},
-		"no plan":             {"canceled", -10, 0, []string{"Unknown plan"}, []string{choose}},
-		"no date":             {"active", noDate, 67, []string{"Active", `<p class="state"></p>`}, []string{"Pause", cancel, switchPlan, card, fail}},
-		"overdue, no date":    {"past-due", noDate, 67, []string{"Payment overdue: 29.00 EUR.<"}, []string{"Pay now", cancel, switchPlan, card, succeed, "Skip to 7 May 2026"}},
-		"a status of its own": {"deleted", -10, 67, []string{"deleted", "Paid until 24 April 2026."}, []string{"Resume", cancel, switchPlan, card}},
+		"canceled": {"canceled", 10, 67, []string{"Canceled", "Ends on 14 May 2026."},
+			[]string{"Resume", switchPlan, card, skip14}},
+		"over":               {"canceled", -10, 67, []string{"Ended", "Ended on 24 April 2026."}, []string{choose}},
+		"a plan not on sale": {"canceled", -10, 999, []string{"Plan 999"}, []string{choose}},
+		"no plan":            {"canceled", -10, 0, []string{"Unknown plan"}, []string{choose}},
+		"no date": {"active", noDate, 67, []string{"Active", `<p class="state"></p>`},
+			[]string{"Pause", cancel, switchPlan, card, fail}},
+		"overdue, no date": {"past-due", noDate, 67, []string{"Payment overdue: 29.00 EUR.<"},
+			[]string{"Pay now", cancel, switchPlan, card, succeed, "Skip to 7 May 2026"}},
+		"a status of its own": {"deleted", -10, 67, []string{"deleted", "Paid until 24 April 2026."},
+			[]string{"Resume", cancel, switchPlan, card}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, &kanuutest.Options{Now: newClock(may4).now})
-			has := kanuutest.Subscription{Status: tc.status, PlanID: tc.plan, PaidUntil: may4.AddDate(0, 0, tc.days).In(time.FixedZone("", 3600))}
+			has := kanuutest.Subscription{Status: tc.status, PlanID: tc.plan,
+				PaidUntil: may4.AddDate(0, 0, tc.days).In(time.FixedZone("", 3600))}
 			if tc.days == noDate {
 				has.PaidUntil = time.Time{}
 			}
@@ -383,18 +400,26 @@ func TestMessages(t *testing.T) {
 		forms []string
 		want  string
 	}{
-		"subscribe":                   {kanuutest.Subscription{}, []string{"action=subscribe&plan=2"}, "Your plan is now Pro."},
-		"switch":                      {active, []string{"action=subscribe&plan=2"}, "Your plan is now Pro."},
-		"switch twice":                {active, []string{"action=subscribe&plan=2", "action=subscribe&plan=2"}, "Your plan is now Pro."},
-		"switch, not paid":            {active, []string{"action=fail", "action=subscribe&plan=2"}, "Your card was declined, so your plan is still Basic. Update your card and try again."},
-		"pause":                       {active, []string{"action=pause"}, "Your subscription is paused. You can use Basic until 14 May 2026."},
-		"pause twice":                 {active, []string{"action=pause", "action=pause"}, "Your subscription is paused. You can use Basic until 14 May 2026."},
-		"cancel":                      {active, []string{"action=cancel"}, "Your subscription is canceled. You can use Basic until 14 May 2026."},
-		"cancel twice":                {active, []string{"action=cancel", "action=cancel"}, "Your subscription is canceled. You can use Basic until 14 May 2026."},
-		"cancel what is overdue":      {overdue, []string{"action=cancel"}, "Your subscription is canceled."},
-		"resume":                      {active, []string{"action=pause", "action=resume"}, "Your subscription goes on."},
-		"resume twice":                {active, []string{"action=pause", "action=resume", "action=resume"}, "Your subscription goes on."},
-		"resume, not paid":            {active, []string{"action=fail", "action=pause", "action=skip", "action=resume"}, "Your card was declined. Update it to go on."},
+		"subscribe": {kanuutest.Subscription{}, []string{"action=subscribe&plan=2"}, "Your plan is now Pro."},
+		"switch":    {active, []string{"action=subscribe&plan=2"}, "Your plan is now Pro."},
+		"switch twice": {active, []string{"action=subscribe&plan=2", "action=subscribe&plan=2"},
+			"Your plan is now Pro."},
+		"switch, not paid": {active, []string{"action=fail", "action=subscribe&plan=2"},
+			"Your card was declined, so your plan is still Basic. Update your card and try again."},
+		"pause": {active, []string{"action=pause"},
+			"Your subscription is paused. You can use Basic until 14 May 2026."},
+		"pause twice": {active, []string{"action=pause", "action=pause"},
+			"Your subscription is paused. You can use Basic until 14 May 2026."},
+		"cancel": {active, []string{"action=cancel"},
+			"Your subscription is canceled. You can use Basic until 14 May 2026."},
+		"cancel twice": {active, []string{"action=cancel", "action=cancel"},
+			"Your subscription is canceled. You can use Basic until 14 May 2026."},
+		"cancel what is overdue": {overdue, []string{"action=cancel"}, "Your subscription is canceled."},
+		"resume":                 {active, []string{"action=pause", "action=resume"}, "Your subscription goes on."},
+		"resume twice": {active, []string{"action=pause", "action=resume", "action=resume"},
+			"Your subscription goes on."},
+		"resume, not paid": {active, []string{"action=fail", "action=pause", "action=skip", "action=resume"},
+			"Your card was declined. Update it to go on."},
 		"resume after the paid time":  {paused, []string{"action=resume"}, "Your subscription goes on."},
 		"pay":                         {overdue, []string{"action=pay"}, "Thank you. Your payment went through."},
 		"pay twice":                   {overdue, []string{"action=pay", "action=pay"}, "Thank you. Your payment went through."},
@@ -405,13 +430,17 @@ func TestMessages(t *testing.T) {
 		"fail twice":                  {active, []string{"action=fail", "action=fail"}, "The next payment will fail."},
 		"succeed":                     {active, []string{"action=fail", "action=succeed"}, "The next payment will go through."},
 		"skip":                        {active, []string{"action=skip&next=2026-05-14T12:00:00Z"}, "It is now 14 May 2026."},
-		"skip twice":                  {active, []string{"action=skip&next=2026-05-14T12:00:00Z", "action=skip&next=2026-05-14T12:00:00Z"}, "It is now 14 May 2026."},
-		"skip from an older page":     {active, []string{"action=skip&next=2026-05-15T12:00:00Z"}, stale},
-		"refund":                      {kanuutest.Subscription{}, []string{"action=subscribe&plan=1", "action=refund&payment=500001"}, "The payment was refunded."},
-		"refund twice":                {kanuutest.Subscription{}, []string{"action=subscribe&plan=1", "action=refund&payment=500001", "action=refund&payment=500001"}, "The payment was refunded."},
-		"pause nothing":               {kanuutest.Subscription{}, []string{"action=pause"}, stale},
-		"cancel nothing":              {kanuutest.Subscription{}, []string{"action=cancel"}, stale},
-		"resume what is over":         {kanuutest.Subscription{Status: "canceled", PlanID: 1}, []string{"action=resume"}, stale},
+		"skip twice": {active,
+			[]string{"action=skip&next=2026-05-14T12:00:00Z", "action=skip&next=2026-05-14T12:00:00Z"}, "It is now 14 May 2026."},
+		"skip from an older page": {active, []string{"action=skip&next=2026-05-15T12:00:00Z"}, stale},
+		"refund": {kanuutest.Subscription{},
+			[]string{"action=subscribe&plan=1", "action=refund&payment=500001"}, "The payment was refunded."},
+		"refund twice": {kanuutest.Subscription{},
+			[]string{"action=subscribe&plan=1", "action=refund&payment=500001", "action=refund&payment=500001"},
+			"The payment was refunded."},
+		"pause nothing":       {kanuutest.Subscription{}, []string{"action=pause"}, stale},
+		"cancel nothing":      {kanuutest.Subscription{}, []string{"action=cancel"}, stale},
+		"resume what is over": {kanuutest.Subscription{Status: "canceled", PlanID: 1}, []string{"action=resume"}, stale},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -477,7 +506,8 @@ func TestPages(t *testing.T) {
 		"subscribe": {
 			kanuutest.Subscription{},
 			"?show=plan&plan=2", 200,
-			[]string{"<h1>Subscribe to Pro</h1>", "29.00 EUR / month", "Due today</dt><dd>29.00 EUR", "It renews on 4 June 2026.", `name="plan" value="2"`},
+			[]string{"<h1>Subscribe to Pro</h1>", "29.00 EUR / month", "Due today</dt><dd>29.00 EUR", "It renews on 4 June 2026.",
+				`name="plan" value="2"`},
 			"Subscribe and pay 29.00 EUR,Not now",
 		},
 		"subscribe to a trial": {
@@ -488,7 +518,8 @@ func TestPages(t *testing.T) {
 		},
 		"dearer": {
 			active, "?show=plan&plan=2", 200,
-			[]string{"<h1>Switch to Pro</h1>", "Basic, your plan now", "20.00 EUR more a month", "Due today</dt><dd>6.67 EUR", "The difference for the days that you have paid for. Then 29.00 EUR a month from 14 May 2026."},
+			[]string{"<h1>Switch to Pro</h1>", "Basic, your plan now", "20.00 EUR more a month", "Due today</dt><dd>6.67 EUR",
+				"The difference for the days that you have paid for. Then 29.00 EUR a month from 14 May 2026."},
 			"Switch to Pro and pay 6.67 EUR,Keep Basic",
 		},
 		"paid for longer": {
@@ -498,12 +529,14 @@ func TestPages(t *testing.T) {
 		},
 		"cheaper": {
 			with("active", 2, 10), "?show=plan&plan=1", 200,
-			[]string{"20.00 EUR less a month", "Due today</dt><dd>0.00 EUR", "Nothing to pay for the time that you have paid for already. Then 9.00 EUR a month from 14 May 2026."},
+			[]string{"20.00 EUR less a month", "Due today</dt><dd>0.00 EUR",
+				"Nothing to pay for the time that you have paid for already. Then 9.00 EUR a month from 14 May 2026."},
 			"Switch to Basic,Keep Pro",
 		},
 		"to a year": {
 			active, "?show=plan&plan=3", 200,
-			[]string{"1.50 EUR less a month, paid for a year at a time", "Due today</dt><dd>87.00 EUR", "A new year begins today. What is left of Basic counts towards it. Then 90.00 EUR a year from 4 May 2027."},
+			[]string{"1.50 EUR less a month, paid for a year at a time", "Due today</dt><dd>87.00 EUR",
+				"A new year begins today. What is left of Basic counts towards it. Then 90.00 EUR a year from 4 May 2027."},
 			"Switch to Year and pay 87.00 EUR,Keep Basic",
 		},
 		"from a year": {
@@ -521,12 +554,15 @@ func TestPages(t *testing.T) {
 			[]string{"1.00 EUR less a month", "Your trial goes on. Then 29.00 EUR a month from 14 May 2026."},
 			"Switch to Pro,Keep Trial",
 		},
-		"the same plan":       {active, "?show=plan&plan=1", 303, nil, ""},
-		"no such plan":        {active, "?show=plan&plan=99", 404, nil, ""},
-		"no plan":             {active, "?show=plan", 404, nil, ""},
-		"no such page":        {active, "?show=nothing", 404, nil, ""},
-		"cancel":              {active, "?show=cancel", 200, []string{"<h1>Cancel your subscription?</h1>", "You can use Basic until 14 May 2026."}, "Cancel subscription,Keep Basic"},
-		"cancel what is over": {with("past-due", 1, -1), "?show=cancel", 200, []string{"Basic ends at once"}, "Cancel subscription,Keep Basic"},
+		"the same plan": {active, "?show=plan&plan=1", 303, nil, ""},
+		"no such plan":  {active, "?show=plan&plan=99", 404, nil, ""},
+		"no plan":       {active, "?show=plan", 404, nil, ""},
+		"no such page":  {active, "?show=nothing", 404, nil, ""},
+		"cancel": {active, "?show=cancel", 200,
+			[]string{"<h1>Cancel your subscription?</h1>", "You can use Basic until 14 May 2026."},
+			"Cancel subscription,Keep Basic"},
+		"cancel what is over": {with("past-due", 1, -1), "?show=cancel", 200, []string{"Basic ends at once"},
+			"Cancel subscription,Keep Basic"},
 		"cancel without a date": {
 			kanuutest.Subscription{Status: "active", PlanID: 1},
 			"?show=cancel", 200,
@@ -536,8 +572,9 @@ func TestPages(t *testing.T) {
 		"cancel nothing": {kanuutest.Subscription{}, "?show=cancel", 303, nil, ""},
 		"cancel twice":   {with("canceled", 1, 10), "?show=cancel", 303, nil, ""},
 		"card":           {active, "?show=card", 200, []string{"<h1>Update your card</h1>"}, "Save card,Back"},
-		"card, overdue":  {with("past-due", 1, -1), "?show=card", 200, []string{"What is overdue, 9.00 EUR, is paid with the new card at once."}, "Save card,Back"},
-		"card, nothing":  {kanuutest.Subscription{}, "?show=card", 303, nil, ""},
+		"card, overdue": {with("past-due", 1, -1), "?show=card", 200,
+			[]string{"What is overdue, 9.00 EUR, is paid with the new card at once."}, "Save card,Back"},
+		"card, nothing": {kanuutest.Subscription{}, "?show=card", 303, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -564,7 +601,8 @@ func TestPages(t *testing.T) {
 func TestSwitchCostsWhatWasSaid(t *testing.T) {
 	t.Parallel()
 	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
-	p.SetSubscription("42", kanuutest.Subscription{Status: "active", PlanID: 1, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, 10)})
+	p.SetSubscription("42", kanuutest.Subscription{Status: "active", PlanID: 1, SubscriptionID: 9,
+		PaidUntil: may4.AddDate(0, 0, 10)})
 	assert.Contains(t, p.get("?show=plan&plan=2").body, "and pay 6.67 EUR")
 	p.Advance(20 * time.Hour)
 	p.press("action=subscribe&plan=2")
@@ -585,17 +623,18 @@ func TestCard(t *testing.T) {
 		change map[string]string
 		want   []string // problems
 	}{
-		"good":                  {nil, nil},
-		"dashes":                {map[string]string{"number": "4000-0000-0000-1881"}, nil},
-		"12 digits":             {map[string]string{"number": "400000001881"}, nil},
-		"19 digits":             {map[string]string{"number": "4000000000000001881"}, nil},
-		"this month":            {map[string]string{"expiry": "05/26"}, nil},
-		"one digit":             {map[string]string{"expiry": "5/26"}, nil},
-		"a long year":           {map[string]string{"expiry": "05/2026"}, nil},
-		"no slash":              {map[string]string{"expiry": "0526"}, nil},
-		"4 digits":              {map[string]string{"code": "1234"}, nil},
-		"spaces around":         {map[string]string{"holder": "  Ann  ", "code": " 123 ", "number": " 400000001881 "}, nil},
-		"empty":                 {map[string]string{"number": "", "expiry": "", "code": "", "holder": " "}, []string{number, expiry, code, holder}},
+		"good":          {nil, nil},
+		"dashes":        {map[string]string{"number": "4000-0000-0000-1881"}, nil},
+		"12 digits":     {map[string]string{"number": "400000001881"}, nil},
+		"19 digits":     {map[string]string{"number": "4000000000000001881"}, nil},
+		"this month":    {map[string]string{"expiry": "05/26"}, nil},
+		"one digit":     {map[string]string{"expiry": "5/26"}, nil},
+		"a long year":   {map[string]string{"expiry": "05/2026"}, nil},
+		"no slash":      {map[string]string{"expiry": "0526"}, nil},
+		"4 digits":      {map[string]string{"code": "1234"}, nil},
+		"spaces around": {map[string]string{"holder": "  Ann  ", "code": " 123 ", "number": " 400000001881 "}, nil},
+		"empty": {map[string]string{"number": "", "expiry": "", "code": "", "holder": " "},
+			[]string{number, expiry, code, holder}},
 		"11 digits":             {map[string]string{"number": "40000000188"}, []string{number}},
 		"20 digits":             {map[string]string{"number": "40000000000000001881"}, []string{number}},
 		"letters":               {map[string]string{"number": "4000 0000 0000 188x"}, []string{number}},
@@ -617,11 +656,13 @@ func TestCard(t *testing.T) {
 			for field, value := range tc.change {
 				form.Set(field, value)
 			}
-			for query, order := range map[string]string{"?show=card": "action=card&", "?show=plan&plan=1": "action=subscribe&plan=1&"} {
+			for query, order := range map[string]string{"?show=card": "action=card&",
+				"?show=plan&plan=1": "action=subscribe&plan=1&"} {
 				p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
 				var before kanuutest.Subscription
 				if query == "?show=card" {
-					before = kanuutest.Subscription{Status: "active", PlanID: 2, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, 10)}
+					before = kanuutest.Subscription{Status: "active", PlanID: 2, SubscriptionID: 9,
+						PaidUntil: may4.AddDate(0, 0, 10)}
 				}
 				p.SetSubscription("42", before)
 				a := p.post(query, order+form.Encode())
@@ -635,7 +676,8 @@ func TestCard(t *testing.T) {
 				require.Equal(t, http.StatusUnprocessableEntity, a.StatusCode)
 				assert.Equal(t, before, p.Subscription("42"))
 				var problems []string
-				for _, m := range regexp.MustCompile(`<p class="problem" id="([a-z]+)-problem">([^<]*)</p>`).FindAllStringSubmatch(a.body, -1) {
+				for _, m := range regexp.MustCompile(
+					`<p class="problem" id="([a-z]+)-problem">([^<]*)</p>`).FindAllStringSubmatch(a.body, -1) {
 					problems = append(problems, m[2])
 					assert.Contains(t, a.body, `aria-invalid="true" aria-describedby="`+m[1]+`-problem"`)
 					assert.Contains(t, a.body, `<li><a href="#`+m[1]+`">`)
@@ -643,7 +685,8 @@ func TestCard(t *testing.T) {
 				assert.Equal(t, tc.want, problems)
 				assert.Equal(t, 1, strings.Count(a.body, " autofocus"), "the first of them")
 				for _, field := range []string{"number", "expiry", "code", "holder"} {
-					assert.Contains(t, a.body, `name="`+field+`" value="`+html.EscapeString(strings.TrimSpace(form.Get(field)))+`"`, "nothing is lost")
+					assert.Contains(t, a.body, `name="`+field+`" value="`+html.EscapeString(strings.TrimSpace(form.Get(field)))+
+						`"`, "nothing is lost")
 				}
 			}
 		})
@@ -654,9 +697,11 @@ func TestCardForm(t *testing.T) {
 	t.Parallel()
 	p := open(t, nil)
 	page := p.get("?show=plan&plan=67").body
-	for field, autocomplete := range map[string]string{"number": "cc-number", "expiry": "cc-exp", "code": "cc-csc", "holder": "cc-name"} {
+	for field, autocomplete := range map[string]string{"number": "cc-number", "expiry": "cc-exp", "code": "cc-csc",
+		"holder": "cc-name"} {
 		assert.Contains(t, page, `<label for="`+field+`">`)
-		assert.Regexp(t, `<input id="`+field+`" name="`+field+`" value="" autocomplete="`+autocomplete+`" inputmode="(numeric|text)"`, page)
+		assert.Regexp(t, `<input id="`+field+`" name="`+field+`" value="" autocomplete="`+autocomplete+
+			`" inputmode="(numeric|text)"`, page)
 	}
 	assert.NotContains(t, page, "autofocus")
 	assert.NotContains(t, page, `role="alert"`)
@@ -685,13 +730,14 @@ func TestSubscribeWithoutCard(t *testing.T) {
 		status int
 		card   string
 	}{
-		"none":            {nil, "", http.StatusSeeOther, "4242"},
-		"none, on file":   {[]string{"action=subscribe&plan=1" + card}, "", http.StatusSeeOther, "4444"},
-		"all":             {nil, card, http.StatusSeeOther, "4444"},
-		"all empty":       {nil, "&number=&expiry=&code=&holder=", http.StatusUnprocessableEntity, ""},
-		"one":             {nil, "&number=5555+5555+5555+4444", http.StatusUnprocessableEntity, ""},
-		"one empty":       {nil, "&holder=", http.StatusUnprocessableEntity, ""},
-		"empty, and file": {[]string{"action=subscribe&plan=1" + card}, "&number=&expiry=&code=&holder=", http.StatusUnprocessableEntity, ""},
+		"none":          {nil, "", http.StatusSeeOther, "4242"},
+		"none, on file": {[]string{"action=subscribe&plan=1" + card}, "", http.StatusSeeOther, "4444"},
+		"all":           {nil, card, http.StatusSeeOther, "4444"},
+		"all empty":     {nil, "&number=&expiry=&code=&holder=", http.StatusUnprocessableEntity, ""},
+		"one":           {nil, "&number=5555+5555+5555+4444", http.StatusUnprocessableEntity, ""},
+		"one empty":     {nil, "&holder=", http.StatusUnprocessableEntity, ""},
+		"empty, and file": {[]string{"action=subscribe&plan=1" + card}, "&number=&expiry=&code=&holder=",
+			http.StatusUnprocessableEntity, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -728,7 +774,8 @@ func TestHistory(t *testing.T) {
 		}
 	}
 	read()
-	assert.Equal(t, []string{"4 Jun 2026 Basic 9.00 EUR Refunded", "4 Jun 2026 Basic 9.00 EUR Failed", "4 May 2026 Basic 9.00 EUR Paid"}, rows)
+	assert.Equal(t, []string{"4 Jun 2026 Basic 9.00 EUR Refunded", "4 Jun 2026 Basic 9.00 EUR Failed",
+		"4 May 2026 Basic 9.00 EUR Paid"}, rows)
 
 	p.Advance(5 * 365 * 24 * time.Hour)
 	read()

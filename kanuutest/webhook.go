@@ -68,7 +68,6 @@ var processKey = sync.OnceValue(func() *rsa.PrivateKey {
 	if err != nil { // a size that Go allows: cannot happen
 		panic("kanuutest: " + err.Error())
 	}
-
 	return key
 })
 
@@ -80,7 +79,6 @@ func NewSignerWithKey(key *rsa.PrivateKey) *Signer {
 func newSigner(key func() *rsa.PrivateKey) *Signer {
 	s := &Signer{key: key}
 	s.lastAlert.Store(170_000)
-
 	return s
 }
 
@@ -90,7 +88,6 @@ func (s *Signer) PublicKey() string {
 	if err != nil { // an RSA key: cannot happen
 		panic("kanuutest: " + err.Error())
 	}
-
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
@@ -101,7 +98,6 @@ func (s *Signer) Sign(form string) string {
 	if err != nil {
 		panic("kanuutest: the form has " + err.Error())
 	}
-
 	fields.Remove("p_signature")
 	fields.Sort()
 
@@ -115,7 +111,6 @@ func (s *Signer) Sign(form string) string {
 	if form != "" {
 		form += "&"
 	}
-
 	return form + "p_signature=" + url.QueryEscape(base64.StdEncoding.EncodeToString(signature))
 }
 
@@ -129,7 +124,6 @@ func encode(fields map[string]string) string {
 	for name, value := range fields {
 		form.Set(name, value)
 	}
-
 	return form.Encode()
 }
 
@@ -144,13 +138,10 @@ func (s *Signer) check(webhook Webhook, chosen map[string]string) error {
 			return fmt.Errorf("the field %s cannot be set", name)
 		}
 	}
-
 	webhook.AlertID = "0" // none of the signer's own is used up
-
 	if _, err := phpform.Parse(encode(s.fields(webhook))); err != nil {
 		return fmt.Errorf("there would be %w", err)
 	}
-
 	return nil
 }
 
@@ -160,9 +151,7 @@ func (s *Signer) Request(url string, webhook Webhook) *http.Request {
 	if err != nil {
 		panic("kanuutest: " + err.Error())
 	}
-
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-
 	return r
 }
 
@@ -181,7 +170,6 @@ func (s *Signer) Post(h http.Handler, webhook Webhook) Answer {
 	w := &responseWriter{header: make(http.Header)}
 	h.ServeHTTP(w, s.Request("http://example.com/webhooks/paddle", webhook))
 	w.WriteHeader(http.StatusOK) // unless it has
-
 	return Answer{StatusCode: w.status, Header: w.sent, Body: w.body.String()}
 }
 
@@ -202,7 +190,6 @@ func (w *responseWriter) WriteHeader(status int) {
 
 func (w *responseWriter) Write(b []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
-
 	return w.body.Write(b)
 }
 
@@ -213,26 +200,22 @@ func (s *Signer) fields(webhook Webhook) map[string]string {
 	if at.IsZero() {
 		at = time.Now()
 	}
-
 	id := webhook.AlertID
 	if id == "" {
 		id = strconv.FormatInt(s.lastAlert.Add(1), 10)
 	}
-
 	fields := map[string]string{
 		"alert_id":    id,
 		"alert_name":  name,
 		"event_time":  at.UTC().Format(time.DateTime),
 		"passthrough": passthrough(webhook),
 	}
-
 	for group := range strings.FieldsSeq(samples[name]) {
 		field, value, _ := strings.Cut(group, "=")
 		fields[field] = strings.ReplaceAll(value, "+", " ")
 	}
 
 	maps.Copy(fields, webhook.Fields)
-
 	return fields
 }
 
@@ -242,7 +225,6 @@ func passthrough(webhook Webhook) string {
 	if webhook.Identifier == "" && len(webhook.Supplemental) == 0 {
 		return ""
 	}
-
 	entries := maps.Clone(webhook.Supplemental)
 	if entries == nil {
 		entries = make(map[string]string)
@@ -251,12 +233,10 @@ func passthrough(webhook Webhook) string {
 	if webhook.Identifier != "" {
 		entries["kanuu"] = webhook.Identifier
 	}
-
 	text, err := json.Marshal(entries)
 	if err != nil { // a map of strings: cannot happen
 		panic("kanuutest: " + err.Error())
 	}
-
 	return string(text)
 }
 

@@ -56,10 +56,11 @@ func TestSign(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
 	for form, serialized := range map[string]string{
-		"":                                    `a:0:{}`,
-		"b=1&a=%C3%A9+x":                      `a:2:{s:1:"a";s:4:"é x";s:1:"b";s:1:"1";}`,
-		"tags[]=red&tags[]=blue&a[x]=1&a[w]=": `a:2:{s:1:"a";a:2:{s:1:"x";s:1:"1";s:1:"w";s:0:"";}s:4:"tags";a:2:{i:0;s:3:"red";i:1;s:4:"blue";}}`,
-		"a=1&p_signature=old&a=2":             `a:1:{s:1:"a";s:1:"2";}`,
+		"":               `a:0:{}`,
+		"b=1&a=%C3%A9+x": `a:2:{s:1:"a";s:4:"é x";s:1:"b";s:1:"1";}`,
+		"tags[]=red&tags[]=blue&a[x]=1&a[w]=": `a:2:{s:1:"a";a:2:{s:1:"x";s:1:"1";s:1:"w";s:0:"";}` +
+			`s:4:"tags";a:2:{i:0;s:3:"red";i:1;s:4:"blue";}}`,
+		"a=1&p_signature=old&a=2": `a:1:{s:1:"a";s:1:"2";}`,
 	} {
 		t.Run(form, func(t *testing.T) {
 			t.Parallel()
@@ -68,7 +69,8 @@ func TestSign(t *testing.T) {
 			verify(t, signer, signed[strings.LastIndex(signed, "p_signature="):], serialized)
 		})
 	}
-	assert.PanicsWithValue(t, "kanuutest: the form has more fields than PHP takes", func() { signer.Sign(strings.Repeat("a&", 1001)) })
+	assert.PanicsWithValue(t, "kanuutest: the form has more fields than PHP takes",
+		func() { signer.Sign(strings.Repeat("a&", 1001)) })
 }
 
 func TestSignersShareAKeyUnlessTheyAreGivenOne(t *testing.T) {
@@ -112,7 +114,8 @@ func TestWebhook(t *testing.T) {
 		"passthrough": {`{"campaign":"spring","kanuu":"42"}`}, "tags[]": {"a b"}, "passthrough2": {"x"},
 	}, fields)
 
-	fields = body(t, signer, kanuutest.Webhook{AlertID: "7", Supplemental: map[string]string{"a": "b"}, Fields: map[string]string{"alert_name": "own"}})
+	fields = body(t, signer, kanuutest.Webhook{AlertID: "7", Supplemental: map[string]string{"a": "b"},
+		Fields: map[string]string{"alert_name": "own"}})
 	assert.Equal(t, "7", fields.Get("alert_id"))
 	assert.Equal(t, "own", fields.Get("alert_name"))
 	assert.JSONEq(t, `{"a":"b"}`, fields.Get("passthrough"))
@@ -132,7 +135,8 @@ func TestSamplesOfTheSubscriptionAlerts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			fields := body(t, signer, kanuutest.Webhook{AlertName: name})
-			for _, field := range append(want, "subscription_id", "subscription_plan_id", "status", "currency", "email", "user_id", "checkout_id") {
+			for _, field := range append(want, "subscription_id", "subscription_plan_id", "status", "currency", "email",
+				"user_id", "checkout_id") {
 				assert.NotEmpty(t, fields.Get(field), field)
 			}
 			for field := range fields {

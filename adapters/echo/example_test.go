@@ -19,7 +19,6 @@ func ExampleIdentifierResolver() {
 		if !ok {
 			return kanuu.Identity{}, kanuu.ErrUnauthenticated
 		}
-
 		return kanuu.Identity{Identifier: id}, nil
 	}
 
@@ -42,7 +41,6 @@ func ExampleRouter() {
 	if err != nil {
 		panic(err)
 	}
-
 	e := echo.New()
 
 	var account kanuuecho.Router = e.Group("/account")

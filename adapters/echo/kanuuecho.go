@@ -44,9 +44,7 @@ func Redirect(client *kanuu.Client, who IdentifierResolver, options *kanuu.Redir
 	if who == nil {
 		panic("kanuuecho: the resolver is nil")
 	}
-
 	redirector := kanuu.NewRedirector(client, options)
-
 	return func(c echo.Context) error {
 		return httpError(kanuu.ServeRedirect(redirector, c.Response(), c.Request(), who, c))
 	}
@@ -60,16 +58,13 @@ func Gate(gate *kanuu.Gate, who IdentifierResolver) echo.MiddlewareFunc {
 	if gate == nil || who == nil {
 		panic("kanuuecho: the gate or the resolver is nil")
 	}
-
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			admitted, err := kanuu.PassGate(gate, c.Response(), c.Request(), who, c)
 			if admitted == nil {
 				return httpError(err)
 			}
-
 			c.SetRequest(admitted)
-
 			return next(c)
 		}
 	}
@@ -80,8 +75,6 @@ func httpError(err error) error {
 	if err == nil {
 		return nil
 	}
-
 	status := kanuu.HTTPStatus(err)
-
 	return echo.NewHTTPError(status, http.StatusText(status)).SetInternal(err)
 }

@@ -22,7 +22,6 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-
 	conformance.Test(t, conformance.Framework{Reports: true, Build: func(app conformance.App) http.Handler {
 		who := func(c echo.Context) (kanuu.Identity, error) { return app.Who(c.Request()) }
 
@@ -32,7 +31,6 @@ func TestConformance(t *testing.T) {
 			if httpErr, ok := errors.AsType[*echo.HTTPError](err); ok {
 				status = httpErr.Code
 			}
-
 			app.Report(status, err)
 			e.DefaultHTTPErrorHandler(err, c)
 		}
@@ -40,7 +38,6 @@ func TestConformance(t *testing.T) {
 		kanuuecho.Mount(e, conformance.Path, app.Client, who, app.Options)
 		e.Any(conformance.GatedPath, echo.WrapHandler(app.Page), kanuuecho.Gate(app.Gate, who))
 		e.POST(conformance.WebhookPath, echo.WrapHandler(app.Webhook))
-
 		return e
 	}}).CheckTable(t, "../../README.md", "echo v4")
 }
@@ -52,7 +49,6 @@ func logIn(id string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			c.Set("user", &user{id})
-
 			return next(c)
 		}
 	}
@@ -63,26 +59,21 @@ func who(c echo.Context) (kanuu.Identity, error) {
 	if !ok {
 		return kanuu.Identity{}, kanuu.ErrUnauthenticated
 	}
-
 	return kanuu.Identity{Identifier: u.id + c.Param("team")}, nil
 }
 
 func setup(t *testing.T) (*kanuu.Client, *kanuutest.Server) {
 	t.Helper()
-
 	box := kanuutest.NewServer(nil)
 	t.Cleanup(box.Close)
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
 	require.NoError(t, err)
-
 	return client, box
 }
 
 func get(h http.Handler, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-
 	return w
 }
 
@@ -144,7 +135,6 @@ func ExampleMount() {
 	if err != nil {
 		panic(err)
 	}
-
 	e := echo.New()
 	e.Use(logIn("42")) // your session middleware
 
@@ -153,7 +143,6 @@ func ExampleMount() {
 		if !ok {
 			return kanuu.Identity{}, kanuu.ErrUnauthenticated
 		}
-
 		return kanuu.Identity{Identifier: user.id}, nil
 	}, &kanuu.RedirectOptions{LoginURL: "/login"})
 
@@ -168,7 +157,6 @@ func ExampleRedirect() {
 	if err != nil {
 		panic(err)
 	}
-
 	nobody := func(echo.Context) (kanuu.Identity, error) { return kanuu.Identity{}, kanuu.ErrUnauthenticated }
 
 	e := echo.New()
@@ -189,14 +177,12 @@ func ExampleGate() {
 	if err != nil {
 		panic(err)
 	}
-
 	gate := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"})
 
 	e := echo.New()
 	e.Use(logIn("42")) // your session middleware
 	e.GET("/pro", func(c echo.Context) error {
 		subscription, _ := kanuu.SubscriptionFromContext(c.Request().Context())
-
 		return c.String(http.StatusOK, fmt.Sprintf("%s on plan %d", subscription.Status, subscription.PlanID))
 	}, kanuuecho.Gate(gate, who))
 

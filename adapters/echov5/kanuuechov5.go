@@ -45,9 +45,7 @@ func Redirect(client *kanuu.Client, who IdentifierResolver, options *kanuu.Redir
 	if who == nil {
 		panic("kanuuechov5: the resolver is nil")
 	}
-
 	redirector := kanuu.NewRedirector(client, options)
-
 	return func(c *echo.Context) error {
 		return httpError(kanuu.ServeRedirect(redirector, c.Response(), c.Request(), who, c))
 	}
@@ -61,16 +59,13 @@ func Gate(gate *kanuu.Gate, who IdentifierResolver) echo.MiddlewareFunc {
 	if gate == nil || who == nil {
 		panic("kanuuechov5: the gate or the resolver is nil")
 	}
-
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
 			admitted, err := kanuu.PassGate(gate, c.Response(), c.Request(), who, c)
 			if admitted == nil {
 				return httpError(err)
 			}
-
 			c.SetRequest(admitted)
-
 			return next(c)
 		}
 	}
@@ -81,8 +76,6 @@ func httpError(err error) error {
 	if err == nil {
 		return nil
 	}
-
 	status := kanuu.HTTPStatus(err)
-
 	return echo.NewHTTPError(status, http.StatusText(status)).Wrap(err)
 }

@@ -23,7 +23,6 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-
 	conformance.Test(t, conformance.Framework{Reports: true, Build: func(app conformance.App) http.Handler {
 		who := func(c *echo.Context) (kanuu.Identity, error) { return app.Who(c.Request()) }
 
@@ -37,7 +36,6 @@ func TestConformance(t *testing.T) {
 		kanuuechov5.Mount(e, conformance.Path, app.Client, who, app.Options)
 		e.Any(conformance.GatedPath, echo.WrapHandler(app.Page), kanuuechov5.Gate(app.Gate, who))
 		e.POST(conformance.WebhookPath, echo.WrapHandler(app.Webhook))
-
 		return e
 	}}).CheckTable(t, "../../README.md", "echo v5")
 }
@@ -49,7 +47,6 @@ func logIn(id string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
 			c.Set("user", &user{id})
-
 			return next(c)
 		}
 	}
@@ -60,26 +57,21 @@ func who(c *echo.Context) (kanuu.Identity, error) {
 	if !ok {
 		return kanuu.Identity{}, kanuu.ErrUnauthenticated
 	}
-
 	return kanuu.Identity{Identifier: u.id + c.Param("team")}, nil
 }
 
 func setup(t *testing.T) (*kanuu.Client, *kanuutest.Server) {
 	t.Helper()
-
 	box := kanuutest.NewServer(nil)
 	t.Cleanup(box.Close)
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
 	require.NoError(t, err)
-
 	return client, box
 }
 
 func get(h http.Handler, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-
 	return w
 }
 
@@ -100,13 +92,11 @@ func TestResolverSeesEchosContext(t *testing.T) {
 // 401 for a wrong key, and that of an upstream of the application, stay inside.
 func TestUpstreamStatusStaysInside(t *testing.T) {
 	t.Parallel()
-
 	ours := func(*echo.Context) (kanuu.Identity, error) { return kanuu.Identity{Identifier: "42"}, nil }
 	theirs := func(*echo.Context) (kanuu.Identity, error) {
 		return kanuu.Identity{}, echo.ErrUnauthorized.Wrap(errors.New("the user service refuses us"))
 	}
 	leave := func(http.ResponseWriter, *http.Request, error) {}
-
 	for name, tc := range map[string]struct {
 		who     kanuuechov5.IdentifierResolver
 		onError func(http.ResponseWriter, *http.Request, error)
@@ -130,24 +120,20 @@ func TestUpstreamStatusStaysInside(t *testing.T) {
 				return func(c *echo.Context) error {
 					err := next(c)
 					seen = append(seen, err)
-
 					response, status := echo.ResolveResponseStatus(c.Response(), err)
 					assert.Equal(t, tc.want, status)
 					assert.Equal(t, tc.onError == nil, response.Committed)
-
 					return err
 				}
 			})
 			kanuuechov5.Mount(e, "/billing", client, tc.who, &kanuu.RedirectOptions{OnError: tc.onError})
 			e.GET("/pro", func(*echo.Context) error { return nil },
 				kanuuechov5.Gate(kanuu.NewGate(client, &kanuu.GateOptions{OnError: tc.onError}), tc.who))
-
 			for _, path := range []string{"/billing", "/pro"} {
 				assert.Equal(t, tc.want, get(e, path).Code, path)
 			}
 
 			require.Len(t, seen, 2, "once for each visit")
-
 			for _, err := range seen {
 				var httpErr *echo.HTTPError
 				require.ErrorAs(t, err, &httpErr)
@@ -193,7 +179,6 @@ func TestHeadRunsTheGate(t *testing.T) {
 		w := httptest.NewRecorder()
 		e.ServeHTTP(w, httptest.NewRequest(http.MethodHead, path, nil))
 		assert.Empty(t, w.Body.String())
-
 		return w.Code
 	}
 
@@ -248,7 +233,6 @@ func ExampleMount() {
 	if err != nil {
 		panic(err)
 	}
-
 	e := echo.New()
 	e.Use(logIn("42")) // your session middleware
 
@@ -257,7 +241,6 @@ func ExampleMount() {
 		if !ok {
 			return kanuu.Identity{}, kanuu.ErrUnauthenticated
 		}
-
 		return kanuu.Identity{Identifier: user.id}, nil
 	}, &kanuu.RedirectOptions{LoginURL: "/login"})
 
@@ -272,7 +255,6 @@ func ExampleRedirect() {
 	if err != nil {
 		panic(err)
 	}
-
 	nobody := func(*echo.Context) (kanuu.Identity, error) { return kanuu.Identity{}, kanuu.ErrUnauthenticated }
 
 	e := echo.New()
@@ -293,14 +275,12 @@ func ExampleGate() {
 	if err != nil {
 		panic(err)
 	}
-
 	gate := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"})
 
 	e := echo.New()
 	e.Use(logIn("42")) // your session middleware
 	e.GET("/pro", func(c *echo.Context) error {
 		subscription, _ := kanuu.SubscriptionFromContext(c.Request().Context())
-
 		return c.String(http.StatusOK, fmt.Sprintf("%s on plan %d", subscription.Status, subscription.PlanID))
 	}, kanuuechov5.Gate(gate, who))
 

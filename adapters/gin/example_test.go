@@ -19,7 +19,6 @@ func ExampleIdentifierResolver() {
 		if id == "" {
 			return kanuu.Identity{}, kanuu.ErrUnauthenticated
 		}
-
 		return kanuu.Identity{Identifier: id}, nil
 	}
 

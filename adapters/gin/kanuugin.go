@@ -37,9 +37,7 @@ func Redirect(client *kanuu.Client, who IdentifierResolver, options *kanuu.Redir
 	if who == nil {
 		panic("kanuugin: the resolver is nil")
 	}
-
 	redirector := kanuu.NewRedirector(client, options)
-
 	return func(c *gin.Context) {
 		answered(c, kanuu.ServeRedirect(redirector, c.Writer, c.Request, who, c))
 	}
@@ -54,15 +52,12 @@ func Gate(gate *kanuu.Gate, who IdentifierResolver) gin.HandlerFunc {
 	if gate == nil || who == nil {
 		panic("kanuugin: the gate or the resolver is nil")
 	}
-
 	return func(c *gin.Context) {
 		admitted, err := kanuu.PassGate(gate, c.Writer, c.Request, who, c)
 		if admitted == nil {
 			answered(c, err)
-
 			return
 		}
-
 		c.Request = admitted
 	}
 }
@@ -70,17 +65,13 @@ func Gate(gate *kanuu.Gate, who IdentifierResolver) gin.HandlerFunc {
 // answered ends a visit that is answered: what follows would write after it.
 func answered(c *gin.Context, err error) {
 	c.Abort()
-
 	if err == nil {
 		// gin holds a status back until the first byte of a body.
 		c.Writer.WriteHeaderNow()
-
 		return
 	}
-
 	if !c.Writer.Written() {
 		c.Status(kanuu.HTTPStatus(err))
 	}
-
 	_ = c.Error(err) // returns what it was given
 }

@@ -24,14 +24,12 @@ func TestMain(m *testing.M) {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-
 	conformance.Test(t, conformance.Framework{Reports: true, Build: func(app conformance.App) http.Handler {
 		who := func(c *gin.Context) (kanuu.Identity, error) { return app.Who(c.Request) }
 
 		router := gin.New()
 		router.Use(func(c *gin.Context) {
 			c.Next()
-
 			for _, err := range c.Errors {
 				app.Report(c.Writer.Status(), err)
 			}
@@ -40,7 +38,6 @@ func TestConformance(t *testing.T) {
 		kanuugin.Mount(router, conformance.Path, app.Client, who, app.Options)
 		router.Any(conformance.GatedPath, kanuugin.Gate(app.Gate, who), gin.WrapF(app.Page))
 		router.POST(conformance.WebhookPath, gin.WrapH(app.Webhook))
-
 		return router
 	}}).CheckTable(t, "../../README.md", "gin")
 }
@@ -54,31 +51,25 @@ func logIn(id string) gin.HandlerFunc {
 
 func who(c *gin.Context) (kanuu.Identity, error) {
 	value, _ := c.Get("user")
-
 	u, ok := value.(*user)
 	if !ok {
 		return kanuu.Identity{}, kanuu.ErrUnauthenticated
 	}
-
 	return kanuu.Identity{Identifier: u.id + c.Param("team")}, nil
 }
 
 func setup(t *testing.T) (*kanuu.Client, *kanuutest.Server) {
 	t.Helper()
-
 	box := kanuutest.NewServer(nil)
 	t.Cleanup(box.Close)
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
 	require.NoError(t, err)
-
 	return client, box
 }
 
 func get(h http.Handler, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-
 	return w
 }
 
@@ -98,10 +89,8 @@ func TestResolverSeesGinsContext(t *testing.T) {
 // What stands behind the handler in the chain would write a second answer.
 func TestAnsweredVisitsAbort(t *testing.T) {
 	t.Parallel()
-
 	client, _ := setup(t)
 	nobody := func(*gin.Context) (kanuu.Identity, error) { return kanuu.Identity{}, kanuu.ErrUnauthenticated }
-
 	for name, tc := range map[string]struct {
 		handler gin.HandlerFunc
 		user    string
@@ -118,7 +107,6 @@ func TestAnsweredVisitsAbort(t *testing.T) {
 			router := gin.New()
 			router.Use(func(c *gin.Context) {
 				c.Next()
-
 				assert.True(t, c.IsAborted())
 				assert.Equal(t, tc.status, c.Writer.Status())
 			}, logIn(tc.user))
@@ -150,18 +138,15 @@ func ExampleMount() {
 	if err != nil {
 		panic(err)
 	}
-
 	router := gin.New()
 	router.Use(logIn("42")) // your session middleware
 
 	kanuugin.Mount(router, "/billing", client, func(c *gin.Context) (kanuu.Identity, error) {
 		value, _ := c.Get("user")
-
 		user, ok := value.(*user)
 		if !ok {
 			return kanuu.Identity{}, kanuu.ErrUnauthenticated
 		}
-
 		return kanuu.Identity{Identifier: user.id}, nil
 	}, &kanuu.RedirectOptions{LoginURL: "/login"})
 
@@ -176,7 +161,6 @@ func ExampleRedirect() {
 	if err != nil {
 		panic(err)
 	}
-
 	nobody := func(*gin.Context) (kanuu.Identity, error) { return kanuu.Identity{}, kanuu.ErrUnauthenticated }
 
 	router := gin.New()
@@ -197,7 +181,6 @@ func ExampleGate() {
 	if err != nil {
 		panic(err)
 	}
-
 	gate := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"})
 
 	router := gin.New()

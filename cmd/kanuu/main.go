@@ -17,8 +17,6 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // so that a second Ctrl-C does not wait for anybody
-
 	program := cli.Program{Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr}
-
 	return program.Run(ctx, os.Args[1:])
 }

@@ -22,14 +22,14 @@ func TestProgram(t *testing.T) {
 	t.Cleanup(cancel)
 
 	program := filepath.Join(t.TempDir(), "kanuu")
-	said, err := exec.CommandContext(ctx, "go", "build", "-o", program, ".").CombinedOutput() //nolint:gosec // it is the program under test
+	said, err := exec.CommandContext(ctx, "go", "build", "-o", program, ".").CombinedOutput() //nolint:gosec // the program under test
 	require.NoError(t, err, string(said))
 
-	wrong := exec.CommandContext(ctx, program, "launch") //nolint:gosec // it is the program under test
+	wrong := exec.CommandContext(ctx, program, "launch") //nolint:gosec // the program under test
 	require.Error(t, wrong.Run())
 	assert.Equal(t, 2, wrong.ProcessState.ExitCode())
 
-	box := exec.CommandContext(ctx, program, "emulator", "--addr", "127.0.0.1:0") //nolint:gosec // it is the program under test
+	box := exec.CommandContext(ctx, program, "emulator", "--addr", "127.0.0.1:0") //nolint:gosec // the program under test
 	stdout, err := box.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, box.Start())

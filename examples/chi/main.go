@@ -41,12 +41,10 @@ func NewHandler(app *demo.App) (http.Handler, error) {
 			app.Pro(w, loggedIn(r.Context()), subscription)
 		})
 	})
-
 	if hook := app.Webhook; hook != nil { // PADDLE_PUBLIC_KEY is set
 		hook.On("subscription_*", app.KeepEvent)
 		r.Method(http.MethodPost, "/webhooks/paddle", hook)
 	}
-
 	return r, nil
 }
 
@@ -57,7 +55,6 @@ func who(r *http.Request) (kanuu.Identity, error) {
 	if user == nil {
 		return kanuu.Identity{}, kanuu.ErrUnauthenticated
 	}
-
 	return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
 }
 
@@ -68,7 +65,6 @@ func session(app *demo.App) func(http.Handler) http.Handler {
 			if user, ok := app.User(r); ok {
 				r = r.WithContext(context.WithValue(r.Context(), userKey{}, user))
 			}
-
 			next.ServeHTTP(w, r)
 		})
 	}
@@ -79,6 +75,5 @@ type userKey struct{}
 // loggedIn returns who is logged in, or nil.
 func loggedIn(ctx context.Context) *demo.User {
 	user, _ := ctx.Value(userKey{}).(*demo.User)
-
 	return user
 }

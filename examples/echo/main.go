@@ -27,7 +27,6 @@ func NewHandler(app *demo.App) (http.Handler, error) {
 
 	e.GET("/", func(c echo.Context) error {
 		app.Home(c.Response(), c.Request(), loggedIn(c))
-
 		return nil
 	})
 	e.RouteNotFound("/*", echo.WrapHandler(http.HandlerFunc(app.NotFound)))
@@ -38,15 +37,12 @@ func NewHandler(app *demo.App) (http.Handler, error) {
 	e.GET("/pro", func(c echo.Context) error {
 		subscription, _ := kanuu.SubscriptionFromContext(c.Request().Context())
 		app.Pro(c.Response(), loggedIn(c), subscription)
-
 		return nil
 	}, kanuuecho.Gate(gate, who))
-
 	if hook := app.Webhook; hook != nil { // PADDLE_PUBLIC_KEY is set
 		hook.On("subscription_*", app.KeepEvent)
 		e.POST("/webhooks/paddle", echo.WrapHandler(hook))
 	}
-
 	return e, nil
 }
 
@@ -57,7 +53,6 @@ func who(c echo.Context) (kanuu.Identity, error) {
 	if user == nil {
 		return kanuu.Identity{}, kanuu.ErrUnauthenticated
 	}
-
 	return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
 }
 
@@ -68,7 +63,6 @@ func session(app *demo.App) echo.MiddlewareFunc {
 			if user, ok := app.User(c.Request()); ok {
 				c.Set("user", user)
 			}
-
 			return next(c)
 		}
 	}
@@ -77,6 +71,5 @@ func session(app *demo.App) echo.MiddlewareFunc {
 // loggedIn returns who is logged in, or nil.
 func loggedIn(c echo.Context) *demo.User {
 	user, _ := c.Get("user").(*demo.User)
-
 	return user
 }

@@ -25,7 +25,6 @@ func NewHandler(app *demo.App) (http.Handler, error) {
 
 	e.GET("/", func(c *echo.Context) error {
 		app.Home(c.Response(), c.Request(), loggedIn(c))
-
 		return nil
 	})
 	e.RouteNotFound("/*", echo.WrapHandler(http.HandlerFunc(app.NotFound)))
@@ -36,15 +35,12 @@ func NewHandler(app *demo.App) (http.Handler, error) {
 	e.GET("/pro", func(c *echo.Context) error {
 		subscription, _ := kanuu.SubscriptionFromContext(c.Request().Context())
 		app.Pro(c.Response(), loggedIn(c), subscription)
-
 		return nil
 	}, kanuuechov5.Gate(gate, who))
-
 	if hook := app.Webhook; hook != nil { // PADDLE_PUBLIC_KEY is set
 		hook.On("subscription_*", app.KeepEvent)
 		e.POST("/webhooks/paddle", echo.WrapHandler(hook))
 	}
-
 	return e, nil
 }
 
@@ -55,7 +51,6 @@ func who(c *echo.Context) (kanuu.Identity, error) {
 	if user == nil {
 		return kanuu.Identity{}, kanuu.ErrUnauthenticated
 	}
-
 	return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
 }
 
@@ -66,7 +61,6 @@ func session(app *demo.App) echo.MiddlewareFunc {
 			if user, ok := app.User(c.Request()); ok {
 				c.Set("user", user)
 			}
-
 			return next(c)
 		}
 	}
@@ -75,6 +69,5 @@ func session(app *demo.App) echo.MiddlewareFunc {
 // loggedIn returns who is logged in, or nil.
 func loggedIn(c *echo.Context) *demo.User {
 	user, _ := c.Get("user").(*demo.User)
-
 	return user
 }

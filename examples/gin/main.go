@@ -37,12 +37,10 @@ func NewHandler(app *demo.App) (http.Handler, error) {
 		subscription, _ := kanuu.SubscriptionFromContext(c.Request.Context())
 		app.Pro(c.Writer, loggedIn(c), subscription)
 	})
-
 	if hook := app.Webhook; hook != nil { // PADDLE_PUBLIC_KEY is set
 		hook.On("subscription_*", app.KeepEvent)
 		r.POST("/webhooks/paddle", gin.WrapH(hook))
 	}
-
 	return r, nil
 }
 
@@ -53,7 +51,6 @@ func who(c *gin.Context) (kanuu.Identity, error) {
 	if user == nil {
 		return kanuu.Identity{}, kanuu.ErrUnauthenticated
 	}
-
 	return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
 }
 
@@ -69,6 +66,5 @@ func session(app *demo.App) gin.HandlerFunc {
 // loggedIn returns who is logged in, or nil.
 func loggedIn(c *gin.Context) *demo.User {
 	user, _ := c.Value("user").(*demo.User)
-
 	return user
 }

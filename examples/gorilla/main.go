@@ -36,12 +36,10 @@ func NewHandler(app *demo.App) (http.Handler, error) {
 		subscription, _ := kanuu.SubscriptionFromContext(r.Context())
 		app.Pro(w, loggedIn(r.Context()), subscription)
 	}))).Methods(http.MethodGet)
-
 	if hook := app.Webhook; hook != nil { // PADDLE_PUBLIC_KEY is set
 		hook.On("subscription_*", app.KeepEvent)
 		r.Handle("/webhooks/paddle", hook).Methods(http.MethodPost)
 	}
-
 	return r, nil
 }
 
@@ -52,7 +50,6 @@ func who(r *http.Request) (kanuu.Identity, error) {
 	if user == nil {
 		return kanuu.Identity{}, kanuu.ErrUnauthenticated
 	}
-
 	return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
 }
 
@@ -63,7 +60,6 @@ func session(app *demo.App) func(http.Handler) http.Handler {
 			if user, ok := app.User(r); ok {
 				r = r.WithContext(context.WithValue(r.Context(), userKey{}, user))
 			}
-
 			next.ServeHTTP(w, r)
 		})
 	}
@@ -74,6 +70,5 @@ type userKey struct{}
 // loggedIn returns who is logged in, or nil.
 func loggedIn(ctx context.Context) *demo.User {
 	user, _ := ctx.Value(userKey{}).(*demo.User)
-
 	return user
 }

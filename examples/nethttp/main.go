@@ -33,12 +33,10 @@ func NewHandler(app *demo.App) (http.Handler, error) {
 		subscription, _ := kanuu.SubscriptionFromContext(r.Context())
 		app.Pro(w, loggedIn(r.Context()), subscription)
 	})))
-
 	if hook := app.Webhook; hook != nil { // PADDLE_PUBLIC_KEY is set
 		hook.On("subscription_*", app.KeepEvent)
 		mux.Handle("POST /webhooks/paddle", hook)
 	}
-
 	return session(app, mux), nil
 }
 
@@ -49,7 +47,6 @@ func who(r *http.Request) (kanuu.Identity, error) {
 	if user == nil {
 		return kanuu.Identity{}, kanuu.ErrUnauthenticated
 	}
-
 	return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
 }
 
@@ -59,7 +56,6 @@ func session(app *demo.App, next http.Handler) http.Handler {
 		if user, ok := app.User(r); ok {
 			r = r.WithContext(context.WithValue(r.Context(), userKey{}, user))
 		}
-
 		next.ServeHTTP(w, r)
 	})
 }
@@ -69,6 +65,5 @@ type userKey struct{}
 // loggedIn returns who is logged in, or nil.
 func loggedIn(ctx context.Context) *demo.User {
 	user, _ := ctx.Value(userKey{}).(*demo.User)
-
 	return user
 }

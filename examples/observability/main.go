@@ -38,7 +38,6 @@ const defaultAddr = "127.0.0.1:8080"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "observability:", err)
 		os.Exit(1) //nolint:gocritic // nothing is left that stop would end
@@ -60,11 +59,9 @@ func run(ctx context.Context) error {
 		HTTPClient: tracedHTTPClient(tracing, noop.NewMeterProvider()),
 		Logger:     slog.New(withTrace{slog.NewTextHandler(os.Stderr, nil)}),
 	}
-
 	if config.APIKey == "" {
 		standIn := kanuutest.NewServer(nil)
 		defer standIn.Close()
-
 		config.APIKey, config.BaseURL = kanuutest.DefaultAPIKey, standIn.URL
 	}
 
@@ -90,17 +87,18 @@ func run(ctx context.Context) error {
 	}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 
-	fmt.Fprintf(os.Stderr, "click on http://%[1]s/billing and http://%[1]s/pro, then look at http://%[1]s/metrics and http://%[1]s/debug/vars\n", address)
-
+	fmt.Fprintf(os.Stderr,
+		"click on http://%[1]s/billing and http://%[1]s/pro, then look at http://%[1]s/metrics and http://%[1]s/debug/vars\n",
+		address)
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-
 	return nil
 }
 
 // newHandler is the application.
-func newHandler(client *kanuu.Client, registry *prometheus.Registry, tracing trace.TracerProvider, metering metric.MeterProvider) http.Handler {
+func newHandler(client *kanuu.Client, registry *prometheus.Registry, tracing trace.TracerProvider,
+	metering metric.MeterProvider) http.Handler {
 	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
 		return kanuu.Identity{Identifier: "user:42", Email: "ann@example.com"}, nil // your session
 	})
@@ -116,6 +114,5 @@ func newHandler(client *kanuu.Client, registry *prometheus.Registry, tracing tra
 		otelhttp.WithTracerProvider(tracing), otelhttp.WithMeterProvider(metering)))
 	observed.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	observed.Handle("/debug/vars", expvar.Handler())
-
 	return observed
 }

@@ -21,22 +21,25 @@ func publish(client *kanuu.Client) {
 type collector struct{ stats func() kanuu.Stats }
 
 var (
-	nonces    = prometheus.NewDesc("kanuu_nonces_total", "One-time portal URLs that were minted.", nil, nil)
-	calls     = prometheus.NewDesc("kanuu_calls_total", "Calls to Kanuu that were begun.", nil, nil)
-	inFlight  = prometheus.NewDesc("kanuu_calls_in_flight", "Calls to Kanuu that are not over yet.", nil, nil)
-	attempts  = prometheus.NewDesc("kanuu_attempts_total", "Requests that were sent to Kanuu, retries included.", nil, nil)
-	retries   = prometheus.NewDesc("kanuu_retries_total", "Requests that were sent again.", nil, nil)
-	failures  = prometheus.NewDesc("kanuu_failures_total", "Calls that failed after their last attempt.", nil, nil)
-	heldBack  = prometheus.NewDesc("kanuu_short_circuited_total", "Calls that were ended by the circuit breaker.", nil, nil)
-	outages   = prometheus.NewDesc("kanuu_outages_total", "How often the circuit breaker found that Kanuu is down.", nil, nil)
-	breaker   = prometheus.NewDesc("kanuu_breaker_state", "1 for the state that the circuit breaker is in.", []string{"state"}, nil)
-	refused   = prometheus.NewDesc("kanuu_refused_total", "Visits to /billing that minted nothing.", []string{"reason"}, nil)
-	gate      = prometheus.NewDesc("kanuu_gate_total", "Visits that a gate did not let in, or let in unchecked.", []string{"result"}, nil)
+	nonces   = prometheus.NewDesc("kanuu_nonces_total", "One-time portal URLs that were minted.", nil, nil)
+	calls    = prometheus.NewDesc("kanuu_calls_total", "Calls to Kanuu that were begun.", nil, nil)
+	inFlight = prometheus.NewDesc("kanuu_calls_in_flight", "Calls to Kanuu that are not over yet.", nil, nil)
+	attempts = prometheus.NewDesc("kanuu_attempts_total", "Requests that were sent to Kanuu, retries included.", nil, nil)
+	retries  = prometheus.NewDesc("kanuu_retries_total", "Requests that were sent again.", nil, nil)
+	failures = prometheus.NewDesc("kanuu_failures_total", "Calls that failed after their last attempt.", nil, nil)
+	heldBack = prometheus.NewDesc("kanuu_short_circuited_total", "Calls that were ended by the circuit breaker.", nil, nil)
+	outages  = prometheus.NewDesc("kanuu_outages_total", "How often the circuit breaker found that Kanuu is down.", nil, nil)
+	breaker  = prometheus.NewDesc("kanuu_breaker_state", "1 for the state that the circuit breaker is in.", []string{"state"},
+		nil)
+	refused = prometheus.NewDesc("kanuu_refused_total", "Visits to /billing that minted nothing.", []string{"reason"}, nil)
+	gate    = prometheus.NewDesc("kanuu_gate_total", "Visits that a gate did not let in, or let in unchecked.",
+		[]string{"result"}, nil)
 	webhooks  = prometheus.NewDesc("kanuu_webhooks_total", "Requests to the webhook handler.", []string{"result"}, nil)
 	lookups   = prometheus.NewDesc("kanuu_cache_lookups_total", "Subscriptions that were looked up.", []string{"result"}, nil)
-	refreshes = prometheus.NewDesc("kanuu_cache_refreshes_total", "Subscriptions that were asked for again in the background.", nil, nil)
-	unloaded  = prometheus.NewDesc("kanuu_cache_failures_total", "Loads and refreshes that failed.", nil, nil)
-	entries   = prometheus.NewDesc("kanuu_cache_entries", "Subscriptions that are remembered.", nil, nil)
+	refreshes = prometheus.NewDesc("kanuu_cache_refreshes_total", "Subscriptions that were asked for again in the background.",
+		nil, nil)
+	unloaded = prometheus.NewDesc("kanuu_cache_failures_total", "Loads and refreshes that failed.", nil, nil)
+	entries  = prometheus.NewDesc("kanuu_cache_entries", "Subscriptions that are remembered.", nil, nil)
 )
 
 func (c collector) Describe(descs chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, descs) }
@@ -59,13 +62,11 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	count(failures, stats.Failures)
 	count(heldBack, stats.ShortCircuited)
 	count(outages, stats.Outages)
-
 	for _, state := range []string{"closed", "half-open", "open"} {
 		value := 0.0
 		if state == stats.Breaker {
 			value = 1
 		}
-
 		gauge(breaker, value, state)
 	}
 

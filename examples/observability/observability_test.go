@@ -65,7 +65,6 @@ func watch(t *testing.T) watched {
 
 	w.registry.MustRegister(collector{w.client.Stats})
 	w.handler = newHandler(w.client, w.registry, tracing, metering)
-
 	return w
 }
 
@@ -81,7 +80,6 @@ func (w watched) visit(t *testing.T, path string) *httptest.ResponseRecorder {
 	request := httptest.NewRequest(http.MethodGet, path, nil)
 	answer := httptest.NewRecorder()
 	w.handler.ServeHTTP(answer, request.WithContext(baggage.ContextWithBaggage(request.Context(), bag)))
-
 	return answer
 }
 
@@ -90,9 +88,9 @@ func (w watched) told(t *testing.T) string {
 	t.Helper()
 
 	var told strings.Builder
-
 	for _, span := range w.spans.Ended() {
-		fmt.Fprintln(&told, span.Name(), span.Attributes(), span.Events(), span.Links(), span.Status(), span.Resource(), span.SpanContext().TraceState())
+		fmt.Fprintln(&told, span.Name(), span.Attributes(), span.Events(), span.Links(), span.Status(), span.Resource(),
+			span.SpanContext().TraceState())
 	}
 
 	var measured metricdata.ResourceMetrics
@@ -104,7 +102,6 @@ func (w watched) told(t *testing.T) string {
 
 	told.WriteString(w.visit(t, "/metrics").Body.String())
 	told.WriteString(w.log.String())
-
 	return told.String()
 }
 
@@ -113,7 +110,6 @@ func attributesOf(span sdktrace.ReadOnlySpan) map[attribute.Key]string {
 	for _, kv := range span.Attributes() {
 		attributes[kv.Key] = kv.Value.String()
 	}
-
 	return attributes
 }
 
@@ -131,7 +127,6 @@ func TestSpans(t *testing.T) {
 	require.Len(t, spans, 3)
 
 	first, second, visit := spans[0], spans[1], spans[2]
-
 	for _, attempt := range spans[:2] {
 		assert.Equal(t, "POST /api/nonce", attempt.Name())
 		assert.Equal(t, trace.SpanKindClient, attempt.SpanKind())
@@ -156,16 +151,13 @@ func TestMetrics(t *testing.T) {
 	require.NoError(t, w.metrics.Collect(t.Context(), &measured))
 
 	attempts := make(map[string]uint64)
-
 	for _, scope := range measured.ScopeMetrics {
 		for _, metric := range scope.Metrics {
 			if metric.Name != "http.client.request.duration" {
 				continue
 			}
-
 			histogram, ok := metric.Data.(metricdata.Histogram[float64])
 			require.True(t, ok)
-
 			for _, point := range histogram.DataPoints {
 				status, _ := point.Attributes.Value("http.response.status_code")
 				attempts[status.String()] += point.Count
@@ -190,7 +182,8 @@ func TestNothingSecretIsTold(t *testing.T) {
 	w.box.SetSubscription("user:42", kanuutest.Subscription{Status: kanuutest.StatusActive})
 	require.Equal(t, http.StatusOK, w.visit(t, "/pro").Code)
 
-	w.box.Inject(kanuutest.Fault{Status: http.StatusUnauthorized, Body: `{"message": "unknown key ` + kanuutest.DefaultAPIKey + `"}`})
+	w.box.Inject(kanuutest.Fault{Status: http.StatusUnauthorized, Body: `{"message": "unknown key ` + kanuutest.DefaultAPIKey +
+		`"}`})
 	require.Equal(t, http.StatusBadGateway, w.visit(t, "/billing").Code)
 
 	told := w.told(t)
@@ -209,13 +202,10 @@ func TestNothingSecretIsTold(t *testing.T) {
 // Kanuu hears nothing of the trace, nor of the baggage.
 func TestNothingIsPropagated(t *testing.T) {
 	t.Parallel()
-
 	w := watch(t)
 	w.visit(t, "/billing")
-
 	requests := w.box.Requests()
 	require.Len(t, requests, 1)
-
 	for _, header := range []string{"Traceparent", "Tracestate", "Baggage"} {
 		assert.Empty(t, requests[0].Header.Get(header), header)
 	}
@@ -250,7 +240,6 @@ func TestCollectorTellsAllStats(t *testing.T) {
 	require.NoError(t, err)
 
 	values := make(map[float64]int)
-
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
 			values[metric.GetCounter().GetValue()+metric.GetGauge().GetValue()]++
@@ -286,7 +275,6 @@ func number(v reflect.Value, known int) int {
 		known++
 		v.Set(reflect.ValueOf(100 + known).Convert(v.Type()))
 	}
-
 	return known
 }
 

@@ -36,7 +36,6 @@ func (h withTrace) Handle(ctx context.Context, line slog.Record) error {
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
 		line.AddAttrs(slog.String("trace_id", span.TraceID().String()))
 	}
-
 	return h.Handler.Handle(ctx, line)
 }
 

@@ -1,3 +1,4 @@
+// Package documented_test compares docs/ with the log lines and errors of the library.
 package documented_test
 
 import (
@@ -16,6 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+const root = "../.."
+
+// library holds the packages that write log lines or have errors, from the root.
+var library = []string{"*.go", "adapters/*/*.go", "kanuutest/*.go"}
+
 // spoken is what the packages that users import write to logs and call their
 // errors.
 type spoken struct {
@@ -29,27 +35,21 @@ var attributeFuncs = []string{"String", "Int", "Any", "Duration", "Bool", "Uint6
 
 func listen(t *testing.T) spoken {
 	t.Helper()
-
 	var heard spoken
-
-	for _, folder := range packages(t) {
-		paths, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
+	for _, pattern := range library {
+		paths, err := filepath.Glob(filepath.Join(root, pattern))
 		require.NoError(t, err)
-
 		for _, path := range paths {
 			if strings.HasSuffix(path, "_test.go") {
 				continue
 			}
-
 			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 			require.NoError(t, err)
 			ast.Inspect(file, heard.hear)
 		}
 	}
-
 	slices.Sort(heard.lines)
 	heard.lines = slices.Compact(heard.lines)
-
 	return heard
 }
 
@@ -68,7 +68,6 @@ func (s *spoken) hear(node ast.Node) bool {
 			}
 		}
 	}
-
 	return true
 }
 
@@ -77,11 +76,9 @@ func (s *spoken) hearCall(call *ast.CallExpr) {
 	if !ok {
 		return
 	}
-
 	if at, ok := logMethods[selector.Sel.Name]; ok && len(call.Args) > at {
 		s.hearLine(call.Args[at])
 	}
-
 	if of, ok := selector.X.(*ast.Ident); ok && of.Name == "slog" && slices.Contains(attributeFuncs, selector.Sel.Name) {
 		if name, ok := text(call.Args[0]); ok {
 			s.attributes = append(s.attributes, name)
@@ -100,18 +97,14 @@ func text(expression ast.Expr) (string, bool) {
 	if !ok || literal.Kind != token.STRING {
 		return "", false
 	}
-
 	value, err := strconv.Unquote(literal.Value)
-
 	return value, err == nil
 }
 
 func page(t *testing.T, name string) string {
 	t.Helper()
-
 	text, err := os.ReadFile(filepath.Join(root, "docs", name))
 	require.NoError(t, err)
-
 	return string(text)
 }
 
@@ -124,13 +117,11 @@ func TestErrorsAndLogLinesAreExplained(t *testing.T) {
 	require.Greater(t, len(heard.errors), 10)
 
 	line := regexp.MustCompile("(?m)^\\| `(kanuu[a-z]*: [^`]+)` \\|")
-
 	for _, name := range []string{"errors.md", "observability.md"} {
 		var explained []string
 		for _, found := range line.FindAllStringSubmatch(page(t, name), -1) {
 			explained = append(explained, found[1])
 		}
-
 		slices.Sort(explained)
 		assert.Equal(t, heard.lines, slices.Compact(explained), name)
 	}
@@ -158,7 +149,6 @@ func TestRejectionsAreExplained(t *testing.T) {
 	statuses := map[string]string{
 		"MethodNotAllowed": "405", "UnsupportedMediaType": "415", "Unauthorized": "401", "BadRequest": "400",
 	}
-
 	for _, cause := range causes {
 		said := strings.TrimSuffix(strings.TrimSuffix(cause[2], ": "), " ")
 		assert.Regexp(t, "(?m)^\\| .*`"+regexp.QuoteMeta(said)+".*\\| "+statuses[cause[1]]+" \\|", page(t, "errors.md"))

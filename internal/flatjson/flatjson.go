@@ -26,7 +26,6 @@ func Members(text []byte, member func(name, value []byte)) bool {
 		if text[0] == '}' {
 			return true
 		}
-
 		name := text[:end(text)]
 		text = bytes.TrimLeft(text[len(name):], ": \t\r\n")
 		value := text[:end(text)]
@@ -39,7 +38,6 @@ func Members(text []byte, member func(name, value []byte)) bool {
 // end of the value with which text begins.
 func end(text []byte) int {
 	depth, quoted := 0, false
-
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case quoted && c == '\\':
@@ -61,7 +59,6 @@ func end(text []byte) int {
 			}
 		}
 	}
-
 	return len(text)
 }
 
@@ -70,7 +67,6 @@ func Text(value []byte) (text string, ok bool) {
 	if value[0] != '"' {
 		return "", false
 	}
-
 	text = string(value[1 : len(value)-1])
 	// PHP writes a slash as \/, and seldom anything else after a backslash.
 	if strings.Contains(text, `\`) {
@@ -85,7 +81,6 @@ func Text(value []byte) (text string, ok bool) {
 	var unescaped string
 
 	err := json.Unmarshal(value, &unescaped)
-
 	return unescaped, err == nil
 }
 
@@ -96,9 +91,7 @@ func AppendText(b []byte, text string) []byte {
 		if err != nil { // a string: cannot happen
 			panic("flatjson: " + err.Error())
 		}
-
 		return append(b, quoted...)
 	}
-
 	return append(append(append(b, '"'), text...), '"')
 }

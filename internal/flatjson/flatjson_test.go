@@ -17,21 +17,20 @@ func members(text string) (got []member, ok bool) {
 	ok = flatjson.Members([]byte(text), func(name, value []byte) {
 		got = append(got, member{string(name), string(value)})
 	})
-
 	return got, ok
 }
 
 func TestMembers(t *testing.T) {
 	t.Parallel()
-
 	for name, test := range map[string]struct {
 		text string
 		want []member
 	}{
-		"empty":     {text: `{}`},
-		"blank":     {text: " { \t} \n"},
-		"one":       {text: `{"a":1}`, want: []member{{"a", "1"}}},
-		"every":     {text: `{"a":"x","b":-1.5e3,"c":true,"d":null}`, want: []member{{"a", `"x"`}, {"b", "-1.5e3"}, {"c", "true"}, {"d", "null"}}},
+		"empty": {text: `{}`},
+		"blank": {text: " { \t} \n"},
+		"one":   {text: `{"a":1}`, want: []member{{"a", "1"}}},
+		"every": {text: `{"a":"x","b":-1.5e3,"c":true,"d":null}`, want: []member{{"a", `"x"`}, {"b", "-1.5e3"}, {"c", "true"},
+			{"d", "null"}}},
 		"spaced":    {text: "{ \"a\" :\n1 ,\t\"b\": \"x\" \r}", want: []member{{"a", "1"}, {"b", `"x"`}}},
 		"nested":    {text: `{"a":{"b":[1,{"c":"]}"}]},"d":[]}`, want: []member{{"a", `{"b":[1,{"c":"]}"}]}`}, {"d", "[]"}}},
 		"quotes":    {text: `{"a":"x\",\"b\":\\","c":"{"}`, want: []member{{"a", `"x\",\"b\":\\"`}, {"c", `"{"`}}},
@@ -41,7 +40,6 @@ func TestMembers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			got, ok := members(test.text)
 			assert.True(t, ok)
 			assert.Equal(t, test.want, got)
@@ -51,9 +49,9 @@ func TestMembers(t *testing.T) {
 
 func TestMembersOfNoObject(t *testing.T) {
 	t.Parallel()
-
 	for _, text := range []string{
-		"", " ", "null", "1", `"a"`, `[{"a":1}]`, "{", `{"a"}`, `{"a":1`, `{"a":1}}`, `{"a":1,}`, `{a:1}`, "{\"a\":\"\xff\"}", "<html>",
+		"", " ", "null", "1", `"a"`, `[{"a":1}]`, "{", `{"a"}`, `{"a":1`, `{"a":1}}`, `{"a":1,}`, `{a:1}`, "{\"a\":\"\xff\"}",
+		"<html>",
 	} {
 		got, ok := members(text)
 		assert.False(t, ok, "%q", text)
@@ -63,7 +61,6 @@ func TestMembersOfNoObject(t *testing.T) {
 
 func TestText(t *testing.T) {
 	t.Parallel()
-
 	for value, want := range map[string]string{
 		`""`:                     "",
 		`"x"`:                    "x",
@@ -78,7 +75,6 @@ func TestText(t *testing.T) {
 		assert.True(t, ok, value)
 		assert.Equal(t, want, got, value)
 	}
-
 	for _, value := range []string{"1", "null", "true", `{"a":"b"}`, `["a"]`} {
 		_, ok := flatjson.Text([]byte(value))
 		assert.False(t, ok, value)
@@ -91,7 +87,6 @@ func FuzzAgainstEncodingJSON(f *testing.F) {
 	f.Add(`{"is_subscribed":true,"plan_id":12345,"status":null,"a":{"b":[1,"]"]}}`)
 	f.Add(` {"a" : "\\\"\u00e9\/" , "b":-1e5}`)
 	f.Add("a\nb\x00\"é\u2028\\")
-
 	f.Fuzz(func(t *testing.T, text string) {
 		var want map[string]json.RawMessage
 
@@ -99,11 +94,9 @@ func FuzzAgainstEncodingJSON(f *testing.F) {
 
 		got, ok := members(text)
 		require.Equal(t, isObject, ok)
-
 		if !ok {
 			want = nil
 		}
-
 		last := make(map[string]string)
 		for _, m := range got {
 			var name string
@@ -116,14 +109,12 @@ func FuzzAgainstEncodingJSON(f *testing.F) {
 
 			gotText, ok := flatjson.Text([]byte(m.value))
 			require.Equal(t, isText, ok, m.value)
-
 			if ok {
 				require.Equal(t, *wantText, gotText)
 			}
 		}
 
 		require.Len(t, last, len(want))
-
 		for name, value := range want {
 			require.Equal(t, string(value), last[name])
 		}

@@ -29,10 +29,8 @@ func Check(raw string) error {
 	case strings.Contains(raw, `\`):
 		return errBackslash
 	}
-
 	if _, err := url.Parse(raw); err != nil {
 		return errUnreadable
 	}
-
 	return nil
 }

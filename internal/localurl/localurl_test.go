@@ -12,7 +12,6 @@ import (
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-
 	for raw, want := range map[string]string{
 		"/":                    "",
 		"/login":               "",
@@ -42,7 +41,6 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(raw, func(t *testing.T) {
 			t.Parallel()
-
 			err := localurl.Check(raw)
 			if want == "" {
 				require.NoError(t, err)
@@ -58,15 +56,12 @@ func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{"/", "/login?a=b#c", "//host", `/\host`, "/\t/host", "/..//host", "/%2f/host", "/.//host"} {
 		f.Add(seed)
 	}
-
 	page, err := url.Parse("https://app.example/some/page")
 	require.NoError(f, err)
-
 	f.Fuzz(func(t *testing.T, raw string) {
 		if localurl.Check(raw) != nil {
 			return
 		}
-
 		resolved, err := page.Parse(raw)
 		require.NoError(t, err)
 		assert.Equal(t, "https", resolved.Scheme)

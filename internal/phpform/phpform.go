@@ -64,21 +64,16 @@ func Parse(body string) (*Array, error) {
 	if pairs > maxFields {
 		return nil, ErrTooManyFields
 	}
-
 	form := &Array{items: make([]Item, 0, pairs)}
 	decode := decoder{room: len(body)}
-
 	for body != "" {
 		var pair string
-
 		pair, body, _ = strings.Cut(body, "&")
 		name, value, _ := strings.Cut(pair, "=")
-
 		if err := form.register(decode.text(name), decode.text(value)); err != nil {
 			return nil, err
 		}
 	}
-
 	return form, nil
 }
 
@@ -93,16 +88,12 @@ func (d *decoder) text(s string) string {
 	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
 		return s
 	}
-
 	if d.decoded.Cap() == 0 {
 		d.decoded.Grow(d.room) // so that it never moves: the texts point into it
 	}
-
 	start := d.decoded.Len()
-
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-
 		switch {
 		case c == '+':
 			c = ' '
@@ -110,10 +101,8 @@ func (d *decoder) text(s string) string {
 			c = unhex(s[i+1])<<4 | unhex(s[i+2])
 			i += 2
 		}
-
 		d.decoded.WriteByte(c)
 	}
-
 	return d.decoded.String()[start:]
 }
 
@@ -125,7 +114,6 @@ func unhex(c byte) byte {
 	if isDigit(c) {
 		return c - '0'
 	}
-
 	return c | 0x20 - 'a' + 10
 }
 
@@ -141,7 +129,6 @@ func (a *Array) register(name, value string) error {
 	if end := strings.IndexByte(name, 0); end >= 0 {
 		name = name[:end] // a name is a string of C
 	}
-
 	name = strings.TrimLeft(name, " ")
 
 	at, subscripts := splitName(name)
@@ -158,7 +145,6 @@ func (a *Array) register(name, value string) error {
 		if depth > maxNesting {
 			return ErrTooDeep
 		}
-
 		item := a.at(at)
 		if item == nil {
 			return nil
@@ -167,14 +153,12 @@ func (a *Array) register(name, value string) error {
 		if item.Array == nil {
 			item.Text, item.Array = "", new(Array)
 		}
-
 		a, at, subscripts = item.Array, sub, rest
 	}
 
 	if item := a.at(at); item != nil {
 		item.Text, item.Array = value, nil
 	}
-
 	return nil
 }
 
@@ -189,7 +173,6 @@ type key struct {
 // what follows a bracket that nobody closes.
 func splitName(name string) (variable key, subscripts string) {
 	raw := name
-
 	switch i := strings.IndexByte(name, '['); {
 	case i == 0: // a subscript of nothing
 		return key{}, ""
@@ -198,7 +181,6 @@ func splitName(name string) (variable key, subscripts string) {
 			raw, subscripts = name[:i], name[i:]
 		}
 	}
-
 	mangled := mangler.Replace(raw)
 	if mangled == raw {
 		return key{text: raw}, subscripts
@@ -210,7 +192,6 @@ func splitName(name string) (variable key, subscripts string) {
 			return key{}, ""
 		}
 	}
-
 	return key{text: mangled}, subscripts
 }
 
@@ -221,21 +202,16 @@ func cutSubscript(s string) (sub key, rest string, ok bool) {
 	if s == "" || s[0] != '[' {
 		return key{}, "", false
 	}
-
 	s = s[1:]
 	from := 0
-
 	if s != "" && isSpace(s[0]) {
 		from = 1 // one space makes no key
 	}
-
 	end := strings.IndexByte(s[from:], ']')
 	if end < 0 {
 		return key{}, "", false
 	}
-
 	end += from
-
 	return key{text: s[:end], last: end == from}, s[end+1:], true
 }
 
@@ -254,17 +230,13 @@ func (a *Array) at(k key) *Item {
 			return &a.items[i]
 		}
 	}
-
 	if n, ok := parseInteger(k.text); ok && (!a.hasInteger || n > a.highest) {
 		a.highest, a.hasInteger = n, true
 	}
-
 	a.items = append(a.items, Item{Key: k.text})
-
 	if a.index != nil {
 		a.index[k.text] = len(a.items) - 1
 	}
-
 	return &a.items[len(a.items)-1]
 }
 
@@ -276,15 +248,12 @@ func (a *Array) find(text string) int {
 			a.index[item.Key] = i
 		}
 	}
-
 	if a.index != nil {
 		if i, ok := a.index[text]; ok {
 			return i
 		}
-
 		return -1
 	}
-
 	return scan(a.items, text)
 }
 
@@ -294,7 +263,6 @@ func scan(items []Item, text string) int {
 			return i
 		}
 	}
-
 	return -1
 }
 
@@ -305,8 +273,6 @@ func parseInteger(s string) (int64, bool) {
 	if digits == "" || !isDigit(digits[0]) || digits[0] == '0' && s != "0" {
 		return 0, false
 	}
-
 	n, err := strconv.ParseInt(s, 10, 64)
-
 	return n, err == nil
 }

@@ -22,9 +22,7 @@ func serialize(body string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-
 	form.Sort()
-
 	return string(form.AppendSerialized(nil)), nil
 }
 
@@ -36,7 +34,8 @@ var asPHP = []struct{ name, body, want string }{
 	{"no value", "a&&b=", `a:2:{s:1:"a";s:0:"";s:1:"b";s:0:"";}`},
 	{"equals sign in a value", "a==b=c", `a:1:{s:1:"a";s:4:"=b=c";}`},
 	{"semicolon is no separator", "a=1;b=2", `a:1:{s:1:"a";s:5:"1;b=2";}`},
-	{"sorted by bytes", "b=1&B=2&a_=3&a=4&é=5", `a:5:{s:1:"B";s:1:"2";s:1:"a";s:1:"4";s:2:"a_";s:1:"3";s:1:"b";s:1:"1";s:2:"é";s:1:"5";}`},
+	{"sorted by bytes", "b=1&B=2&a_=3&a=4&é=5",
+		`a:5:{s:1:"B";s:1:"2";s:1:"a";s:1:"4";s:2:"a_";s:1:"3";s:1:"b";s:1:"1";s:2:"é";s:1:"5";}`},
 	{"plus and percent", "a=1+2%203%2B4%2f%2F", `a:1:{s:1:"a";s:9:"1 2 3+4//";}`},
 	{"percent alone", "a=%zz%4&b=%&c=%%41%4", `a:3:{s:1:"a";s:5:"%zz%4";s:1:"b";s:1:"%";s:1:"c";s:4:"%A%4";}`},
 	{"length in bytes", "k=%C3%A9%F0%9F%9B%B6", `a:1:{s:1:"k";s:6:"é🛶";}`},
@@ -54,35 +53,43 @@ var asPHP = []struct{ name, body, want string }{
 
 	{"list", "t[]=red&t[]=blue", `a:1:{s:1:"t";a:2:{i:0;s:3:"red";i:1;s:4:"blue";}}`},
 	{"map", "a[y]=1&a[x]=2&a[y]=3", `a:1:{s:1:"a";a:2:{s:1:"y";s:1:"3";s:1:"x";s:1:"2";}}`},
-	{"deeper", "a[b][c][]=1&a[b][c][]=2&a[b][d]=3", `a:1:{s:1:"a";a:1:{s:1:"b";a:2:{s:1:"c";a:2:{i:0;s:1:"1";i:1;s:1:"2";}s:1:"d";s:1:"3";}}}`},
+	{"deeper", "a[b][c][]=1&a[b][c][]=2&a[b][d]=3",
+		`a:1:{s:1:"a";a:1:{s:1:"b";a:2:{s:1:"c";a:2:{i:0;s:1:"1";i:1;s:1:"2";}s:1:"d";s:1:"3";}}}`},
 	{"lists in a list", "a[][b]=1&a[][b]=2", `a:1:{s:1:"a";a:2:{i:0;a:1:{s:1:"b";s:1:"1";}i:1;a:1:{s:1:"b";s:1:"2";}}}`},
 	{"text becomes array", "a=1&a[b]=2", `a:1:{s:1:"a";a:1:{s:1:"b";s:1:"2";}}`},
 	{"array becomes text", "a[b]=1&a=2", `a:1:{s:1:"a";s:1:"2";}`},
 	{"bracket never closed", "a[b.c[d=1&e[=2", `a:2:{s:7:"a_b_c_d";s:1:"1";s:2:"e_";s:1:"2";}`},
 	{"second bracket never closed", "a[b][c=1&d[][e=2", `a:2:{s:1:"a";a:1:{s:1:"b";s:1:"1";}s:1:"d";a:1:{i:0;s:1:"2";}}`},
-	{"text behind a bracket", "a[b]c[d]=1&e[]]=2&f[[]]=3", `a:3:{s:1:"a";a:1:{s:1:"b";s:1:"1";}s:1:"e";a:1:{i:0;s:1:"2";}s:1:"f";a:1:{s:1:"[";s:1:"3";}}`},
+	{"text behind a bracket", "a[b]c[d]=1&e[]]=2&f[[]]=3",
+		`a:3:{s:1:"a";a:1:{s:1:"b";s:1:"1";}s:1:"e";a:1:{i:0;s:1:"2";}s:1:"f";a:1:{s:1:"[";s:1:"3";}}`},
 	{"subscript of nothing", "[a]=1&[=2&[]=3", `a:0:{}`},
-	{"space in a subscript", "a[ ]=1&a[%0b]=2&a[ b]=3&a[  ]=4", `a:1:{s:1:"a";a:4:{i:0;s:1:"1";i:1;s:1:"2";s:2:" b";s:1:"3";s:2:"  ";s:1:"4";}}`},
+	{"space in a subscript", "a[ ]=1&a[%0b]=2&a[ b]=3&a[  ]=4",
+		`a:1:{s:1:"a";a:4:{i:0;s:1:"1";i:1;s:1:"2";s:2:" b";s:1:"3";s:2:"  ";s:1:"4";}}`},
 
 	{"integers in an array", "a[7]=1&a[]=2&a[3]=3&a[]=4", `a:1:{s:1:"a";a:4:{i:7;s:1:"1";i:8;s:1:"2";i:3;s:1:"3";i:9;s:1:"4";}}`},
-	{"not quite integers", "a[01]=1&a[-0]=2&a[%2b1]=3&a[1.0]=4&a[-]=5&a[9223372036854775808]=6", `a:1:{s:1:"a";a:6:{s:2:"01";s:1:"1";s:2:"-0";s:1:"2";s:2:"+1";s:1:"3";s:3:"1.0";s:1:"4";s:1:"-";s:1:"5";s:19:"9223372036854775808";s:1:"6";}}`},
+	{"not quite integers", "a[01]=1&a[-0]=2&a[%2b1]=3&a[1.0]=4&a[-]=5&a[9223372036854775808]=6",
+		`a:1:{s:1:"a";a:6:{s:2:"01";s:1:"1";s:2:"-0";s:1:"2";s:2:"+1";s:1:"3";s:3:"1.0";s:1:"4";` +
+			`s:1:"-";s:1:"5";s:19:"9223372036854775808";s:1:"6";}}`},
 	{"behind a negative", "a[-5]=1&a[]=2", `a:1:{s:1:"a";a:2:{i:-5;s:1:"1";i:-4;s:1:"2";}}`},
-	{"behind the lowest", "a[-9223372036854775808]=1&a[]=2", `a:1:{s:1:"a";a:2:{i:-9223372036854775808;s:1:"1";i:-9223372036854775807;s:1:"2";}}`},
-	{"behind the highest", "a[9223372036854775806]=1&a[]=2&a[]=3&a[][x]=4", `a:1:{s:1:"a";a:2:{i:9223372036854775806;s:1:"1";i:9223372036854775807;s:1:"2";}}`},
+	{"behind the lowest", "a[-9223372036854775808]=1&a[]=2",
+		`a:1:{s:1:"a";a:2:{i:-9223372036854775808;s:1:"1";i:-9223372036854775807;s:1:"2";}}`},
+	{"behind the highest", "a[9223372036854775806]=1&a[]=2&a[]=3&a[][x]=4",
+		`a:1:{s:1:"a";a:2:{i:9223372036854775806;s:1:"1";i:9223372036854775807;s:1:"2";}}`},
 	{"integers as names", "10=a&9=b&a=c&-1=d", `a:4:{i:-1;s:1:"d";i:9;s:1:"b";i:10;s:1:"a";s:1:"a";s:1:"c";}`},
-	{"numbers as names", "1e3=a&999=b&0x1=c&%091=d&1e999=e", `a:5:{s:2:"` + "\t" + `1";s:1:"d";s:3:"0x1";s:1:"c";i:999;s:1:"b";s:3:"1e3";s:1:"a";s:5:"1e999";s:1:"e";}`},
+	{"numbers as names", "1e3=a&999=b&0x1=c&%091=d&1e999=e", `a:5:{s:2:"` + "\t" +
+		`1";s:1:"d";s:3:"0x1";s:1:"c";i:999;s:1:"b";s:3:"1e3";s:1:"a";s:5:"1e999";s:1:"e";}`},
 	{"infinite numbers as names", "1e999=a&999=b", `a:2:{i:999;s:1:"b";s:5:"1e999";s:1:"a";}`},
-	{"large integers as names", "9007199254740993=a&9007199254740992=b", `a:2:{i:9007199254740992;s:1:"b";i:9007199254740993;s:1:"a";}`},
-	{"numbers within are not sorted", "a[10]=1&a[9]=2&a[b]=3&a[B]=4", `a:1:{s:1:"a";a:4:{i:10;s:1:"1";i:9;s:1:"2";s:1:"b";s:1:"3";s:1:"B";s:1:"4";}}`},
+	{"large integers as names", "9007199254740993=a&9007199254740992=b",
+		`a:2:{i:9007199254740992;s:1:"b";i:9007199254740993;s:1:"a";}`},
+	{"numbers within are not sorted", "a[10]=1&a[9]=2&a[b]=3&a[B]=4",
+		`a:1:{s:1:"a";a:4:{i:10;s:1:"1";i:9;s:1:"2";s:1:"b";s:1:"3";s:1:"B";s:1:"4";}}`},
 }
 
 func TestSerializesAsPHP(t *testing.T) {
 	t.Parallel()
-
 	for _, tc := range asPHP {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-
 			got, err := serialize(tc.body)
 			require.NoError(t, err)
 			assert.Equal(t, tc.want, got)
@@ -98,7 +105,6 @@ func TestLimits(t *testing.T) {
 		for i := range n {
 			fmt.Fprintf(&b, "&k%d[]=%d", i%(n-1), i) // the last one goes to the first
 		}
-
 		return b.String()[1:]
 	}
 
@@ -154,7 +160,6 @@ func TestAgainstPHP(t *testing.T) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(remedy)
 		}
-
 		t.Skip(remedy)
 	}
 
@@ -162,7 +167,6 @@ func TestAgainstPHP(t *testing.T) {
 		bodies []string
 		input  strings.Builder
 	)
-
 	for _, tc := range asPHP {
 		if !strings.Contains(tc.body, "\x00") { // parse_str is less liberal there than $_POST
 			bodies = append(bodies, tc.body)
@@ -185,11 +189,9 @@ func TestAgainstPHP(t *testing.T) {
 
 	lines := strings.Fields(string(output))
 	require.Len(t, lines, len(bodies))
-
 	for i, body := range bodies {
 		want, err := base64.StdEncoding.DecodeString(lines[i])
 		require.NoError(t, err)
-
 		got, err := serialize(body)
 		require.NoError(t, err)
 		require.Equal(t, string(want), got, "%q", body)
@@ -202,21 +204,22 @@ func randomForm(random *rand.Rand) string {
 	// A name that starts with a digit and is no number would have no fixed place
 	// among numbers.
 	start := func() string {
-		return pick("a", "b", "B", "alert_id", "_", "é", "%C3%A9", "%20a", "+b", ".", "[", "", "7", "10", "-3", "=", "+", "__Host-", "%5F.Host-")
+		return pick("a", "b", "B", "alert_id", "_", "é", "%C3%A9", "%20a", "+b", ".", "[", "", "7", "10", "-3", "=", "+",
+			"__Host-", "%5F.Host-")
 	}
 	middle := func() string {
-		return pick("", "", "", "a", ".b", " c", "+d", "%20", "[x]", "[]", "[]", "[7]", "[-3]", "[01]", "[ ]", "[ y]", "[x][]", "[%0a]", "[", "]", "%5B", "%5D", "[9223372036854775807]", "%00", "%4")
+		return pick("", "", "", "a", ".b", " c", "+d", "%20", "[x]", "[]", "[]", "[7]", "[-3]", "[01]", "[ ]", "[ y]", "[x][]",
+			"[%0a]", "[", "]", "%5B", "%5D", "[9223372036854775807]", "%00", "%4")
 	}
 	value := func() string {
-		return pick("", "1", "red", "a+b", "a%20b", "%2B", "%", "%4", "%zz", "%C3%A9", "%F0%9F%9B%B6", "%ff", "%00", "%22;", "=", "[x]", "\n", strings.Repeat("x", 2000))
+		return pick("", "1", "red", "a+b", "a%20b", "%2B", "%", "%4", "%zz", "%C3%A9", "%F0%9F%9B%B6", "%ff", "%00", "%22;", "=",
+			"[x]", "\n", strings.Repeat("x", 2000))
 	}
 
 	var b strings.Builder
-
 	for range random.IntN(12) {
 		name := start()
 		b.WriteString(name)
-
 		if c := name + "x"; '0' <= c[0] && c[0] <= '9' || c[0] == '-' {
 			b.WriteString(pick("", "[x]", "[]", "[][y]") + "=")
 		} else {
@@ -224,10 +227,8 @@ func randomForm(random *rand.Rand) string {
 				b.WriteString(middle())
 			}
 		}
-
 		b.WriteString(pick("="+value(), "="+value(), "") + pick("&", "&", "&", "&&", ";&"))
 	}
-
 	return b.String()
 }
 
@@ -248,7 +249,6 @@ func unserialize(t *testing.T, s string) (items []phpform.Item, nested [][]phpfo
 		require.Equal(t, digits, strconv.Itoa(n))
 
 		s = after
-
 		return n
 	}
 	text := func() string {
@@ -260,36 +260,28 @@ func unserialize(t *testing.T, s string) (items []phpform.Item, nested [][]phpfo
 		value := s[:n]
 		s = s[n:]
 		take(`";`)
-
 		return value
 	}
 
 	take("a:")
-
 	for range number(":{") {
 		var item phpform.Item
-
 		if strings.HasPrefix(s, "i:") {
 			take("i:")
-
 			item.Key = strconv.Itoa(number(";"))
 		} else {
 			item.Key = text()
 		}
-
 		var inner []phpform.Item
-
 		if strings.HasPrefix(s, "a:") {
 			inner, _, s = unserialize(t, s)
 		} else {
 			item.Text = text()
 		}
-
 		items, nested = append(items, item), append(nested, inner)
 	}
 
 	take("}")
-
 	return items, nested, s
 }
 
@@ -297,14 +289,11 @@ func unserialize(t *testing.T, s string) (items []phpform.Item, nested [][]phpfo
 func sameItems(t *testing.T, form *phpform.Array, items []phpform.Item, nested [][]phpform.Item) {
 	t.Helper()
 	require.Len(t, items, form.Len())
-
 	for i, item := range form.Items() {
 		assert.Equal(t, item.Key, items[i].Key)
 		assert.Equal(t, item.Text, items[i].Text)
-
 		if item.Array != nil {
 			require.Len(t, nested[i], item.Array.Len())
-
 			for j, inner := range item.Array.Items() {
 				assert.Equal(t, inner.Key, nested[i][j].Key)
 				assert.Equal(t, inner.Text, nested[i][j].Text)
@@ -320,7 +309,6 @@ func encode(b *strings.Builder, prefix string, form *phpform.Array) {
 		if prefix == "" {
 			name = item.Key
 		}
-
 		if item.Array != nil {
 			encode(b, name, item.Array)
 		} else {
@@ -333,7 +321,6 @@ func FuzzSerialize(f *testing.F) {
 	for _, tc := range asPHP {
 		f.Add(tc.body)
 	}
-
 	f.Fuzz(func(t *testing.T, body string) {
 		form, err := phpform.Parse(body)
 		if err != nil {
@@ -380,17 +367,13 @@ func BenchmarkSerialize(b *testing.B) {
 	for i := range 34 {
 		fmt.Fprintf(&body, "field_%02d=some+value%%2C+%d&", i, i) // Paddle sorts them
 	}
-
 	dst := make([]byte, 0, 4096)
-
 	b.ReportAllocs()
-
 	for b.Loop() {
 		form, err := phpform.Parse(body.String())
 		if err != nil {
 			b.Fatal(err)
 		}
-
 		form.Sort()
 		dst = form.AppendSerialized(dst[:0])
 	}

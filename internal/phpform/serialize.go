@@ -19,7 +19,6 @@ func (a *Array) Get(key string) (Item, bool) {
 	if i := scan(a.items, key); i >= 0 {
 		return a.items[i], true
 	}
-
 	return Item{}, false
 }
 
@@ -29,10 +28,8 @@ func (a *Array) Remove(key string) (Item, bool) {
 	if i < 0 {
 		return Item{}, false
 	}
-
 	item := a.items[i]
 	a.items = slices.Delete(a.items, i, i+1)
-
 	return item, true
 }
 
@@ -52,7 +49,6 @@ func compareKeys(x, y string) int {
 	if startsNumber(x) && startsNumber(y) {
 		x, okX := parseNumber(x)
 		y, okY := parseNumber(y)
-
 		switch {
 		case okX && okY && x.isInteger && y.isInteger:
 			return cmp.Compare(x.integer, y.integer)
@@ -60,7 +56,6 @@ func compareKeys(x, y string) int {
 			return cmp.Compare(x.float, y.float)
 		}
 	}
-
 	return strings.Compare(x, y)
 }
 
@@ -83,14 +78,11 @@ func parseNumber(s string) (number, bool) {
 	if s == "" || strings.Trim(s, "+-0123456789eE") != "" {
 		return number{}, false // what Go takes for a number and PHP does not
 	}
-
 	integer, errInteger := strconv.ParseInt(s, 10, 64)
 	float, errFloat := strconv.ParseFloat(s, 64)
-
 	if errFloat != nil && !math.IsInf(float, 0) {
 		return number{}, false
 	}
-
 	return number{integer: integer, float: float, isInteger: errInteger == nil}, true
 }
 
@@ -100,10 +92,8 @@ func (a *Array) AppendSerialized(dst []byte) []byte {
 	dst = append(dst, "a:"...)
 	dst = strconv.AppendInt(dst, int64(len(a.items)), 10)
 	dst = append(dst, ":{"...)
-
 	for i := range a.items {
 		item := &a.items[i]
-
 		if _, ok := parseInteger(item.Key); ok {
 			dst = append(dst, "i:"...)
 			dst = append(dst, item.Key...)
@@ -111,14 +101,12 @@ func (a *Array) AppendSerialized(dst []byte) []byte {
 		} else {
 			dst = appendString(dst, item.Key)
 		}
-
 		if item.Array != nil {
 			dst = item.Array.AppendSerialized(dst)
 		} else {
 			dst = appendString(dst, item.Text)
 		}
 	}
-
 	return append(dst, '}')
 }
 
@@ -127,6 +115,5 @@ func appendString(dst []byte, s string) []byte {
 	dst = strconv.AppendInt(dst, int64(len(s)), 10)
 	dst = append(dst, `:"`...)
 	dst = append(dst, s...)
-
 	return append(dst, `";`...)
 }

@@ -48,9 +48,7 @@ func Classify(method string, h http.Header) Kind {
 	default:
 		return Other
 	}
-
 	mode := first(h, "Sec-Fetch-Mode")
-
 	switch {
 	case isSpeculative(h):
 		return Speculative
@@ -75,7 +73,6 @@ func first(h http.Header, name string) string {
 	if values := h[name]; len(values) > 0 {
 		return values[0]
 	}
-
 	return ""
 }
 
@@ -87,11 +84,9 @@ func isSpeculative(h http.Header) bool {
 	if hasPurpose(first(h, "Sec-Purpose")) {
 		return true
 	}
-
 	if first(h, "Sec-Fetch-User") == "?1" {
 		return false
 	}
-
 	return hasPurpose(first(h, "Purpose")) || hasPurpose(first(h, "X-Purpose")) || hasPurpose(first(h, "X-Moz")) ||
 		first(h, "Next-Router-Prefetch") != ""
 }
@@ -101,9 +96,7 @@ func isSpeculative(h http.Header) bool {
 func hasPurpose(value string) bool {
 	for value != "" {
 		var token string
-
 		token, value = cutAny(value, ";,")
-
 		switch token = strings.TrimSpace(token); {
 		case strings.EqualFold(token, "prefetch"),
 			strings.EqualFold(token, "prerender"),
@@ -111,7 +104,6 @@ func hasPurpose(value string) bool {
 			return true
 		}
 	}
-
 	return false
 }
 
@@ -119,7 +111,6 @@ func cutAny(s, separators string) (before, after string) {
 	if i := strings.IndexAny(s, separators); i >= 0 {
 		return s[:i], s[i+1:]
 	}
-
 	return s, ""
 }
 
@@ -131,7 +122,6 @@ func isEmbedded(dest, mode string) bool {
 	default:
 		return true
 	}
-
 	switch mode {
 	case "", "navigate", "cors", "same-origin":
 		return false
@@ -146,7 +136,6 @@ func isTrue(value string) bool { return strings.EqualFold(value, "true") }
 // than HTML. Wildcards count for neither: everybody sends them.
 func PrefersJSON(h http.Header) bool {
 	json, html := qualities(h)
-
 	return json > html
 }
 
@@ -154,7 +143,6 @@ func PrefersJSON(h http.Header) bool {
 // than JSON.
 func PrefersHTML(h http.Header) bool {
 	json, html := qualities(h)
-
 	return html > json
 }
 
@@ -162,10 +150,8 @@ func qualities(h http.Header) (json, html float64) {
 	for _, accept := range h["Accept"] {
 		for accept != "" {
 			var part string
-
 			part, accept = cutAny(accept, ",")
 			media, parameters := cutAny(part, ";")
-
 			switch media = strings.TrimSpace(media); {
 			case strings.EqualFold(media, "application/json"), hasSuffixFold(media, "+json"):
 				json = max(json, quality(parameters))
@@ -174,7 +160,6 @@ func qualities(h http.Header) (json, html float64) {
 			}
 		}
 	}
-
 	return json, html
 }
 
@@ -194,14 +179,11 @@ func quality(parameters string) float64 {
 		if !strings.EqualFold(strings.TrimSpace(name), "q") {
 			continue
 		}
-
 		q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 		if err != nil || !(q >= 0 && q <= 1) { // the negation also catches NaN
 			return 0
 		}
-
 		return q
 	}
-
 	return 1
 }

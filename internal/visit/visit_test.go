@@ -13,18 +13,15 @@ import (
 // header reads lines of a request as they are written in HTTP.
 func header(lines ...string) http.Header {
 	h := make(http.Header)
-
 	for _, line := range lines {
 		name, value, _ := strings.Cut(line, ": ")
 		h.Add(name, value)
 	}
-
 	return h
 }
 
 func TestClassify(t *testing.T) {
 	t.Parallel()
-
 	const (
 		navigate   = "Sec-Fetch-Mode: navigate"
 		document   = "Sec-Fetch-Dest: document"
@@ -34,30 +31,31 @@ func TestClassify(t *testing.T) {
 		htmx       = "HX-Request: true"
 		fromChrome = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 	)
-
 	for name, tc := range map[string]struct {
 		method string
 		header http.Header
 		want   visit.Kind
 	}{
-		"click":                  {"GET", header(navigate, document, clicked, fromChrome), visit.Click},
-		"click that takes JSON":  {"GET", header(navigate, document, clicked, "Accept: application/json"), visit.Click},
-		"redirected navigation":  {"GET", header(navigate, document, fromChrome), visit.Click},
-		"no header at all":       {"GET", nil, visit.Click},
-		"curl":                   {"GET", header("Accept: */*"), visit.Click},
-		"form":                   {"POST", header(navigate, document, clicked), visit.Form},
-		"POST of curl":           {"POST", header("Accept: */*"), visit.Form},
-		"fetch":                  {"GET", header(cors, destEmpty, "Accept: */*"), visit.Fetch},
-		"fetch, same-origin":     {"GET", header("Sec-Fetch-Mode: same-origin", destEmpty), visit.Fetch},
-		"fetch POST":             {"POST", header(cors, destEmpty), visit.Fetch},
-		"JSON only":              {"GET", header("Accept: application/json"), visit.Fetch},
-		"htmx":                   {"GET", header(cors, destEmpty, htmx), visit.HTMX},
-		"htmx in lower case":     {"GET", header("hx-request: True"), visit.HTMX},
-		"not htmx":               {"GET", header("HX-Request: false"), visit.Click},
-		"Inertia":                {"GET", header(cors, destEmpty, "X-Inertia: true", "Accept: text/html, application/xhtml+xml"), visit.Inertia},
-		"Inertia POST":           {"POST", header("X-Inertia: true"), visit.Inertia},
-		"prefetch":               {"GET", header("Sec-Purpose: prefetch", navigate, document), visit.Speculative},
-		"prerender":              {"GET", header("Sec-Purpose: prefetch;prerender", navigate, document, clicked), visit.Speculative},
+		"click":                 {"GET", header(navigate, document, clicked, fromChrome), visit.Click},
+		"click that takes JSON": {"GET", header(navigate, document, clicked, "Accept: application/json"), visit.Click},
+		"redirected navigation": {"GET", header(navigate, document, fromChrome), visit.Click},
+		"no header at all":      {"GET", nil, visit.Click},
+		"curl":                  {"GET", header("Accept: */*"), visit.Click},
+		"form":                  {"POST", header(navigate, document, clicked), visit.Form},
+		"POST of curl":          {"POST", header("Accept: */*"), visit.Form},
+		"fetch":                 {"GET", header(cors, destEmpty, "Accept: */*"), visit.Fetch},
+		"fetch, same-origin":    {"GET", header("Sec-Fetch-Mode: same-origin", destEmpty), visit.Fetch},
+		"fetch POST":            {"POST", header(cors, destEmpty), visit.Fetch},
+		"JSON only":             {"GET", header("Accept: application/json"), visit.Fetch},
+		"htmx":                  {"GET", header(cors, destEmpty, htmx), visit.HTMX},
+		"htmx in lower case":    {"GET", header("hx-request: True"), visit.HTMX},
+		"not htmx":              {"GET", header("HX-Request: false"), visit.Click},
+		"Inertia": {"GET", header(cors, destEmpty, "X-Inertia: true", "Accept: text/html, application/xhtml+xml"),
+			visit.Inertia},
+		"Inertia POST": {"POST", header("X-Inertia: true"), visit.Inertia},
+		"prefetch":     {"GET", header("Sec-Purpose: prefetch", navigate, document), visit.Speculative},
+		"prerender": {"GET", header("Sec-Purpose: prefetch;prerender", navigate, document, clicked),
+			visit.Speculative},
 		"prefetch by proxy":      {"GET", header("Sec-Purpose: prefetch;anonymous-client-ip"), visit.Speculative},
 		"prefetch, odd spelling": {"GET", header("Sec-Purpose: a, Prefetch ;b"), visit.Speculative},
 		"another purpose":        {"GET", header("Sec-Purpose: something"), visit.Click},
@@ -91,7 +89,6 @@ func TestClassify(t *testing.T) {
 
 func TestPrefersJSON(t *testing.T) {
 	t.Parallel()
-
 	for accept, want := range map[string]bool{
 		"":                                        false,
 		"*/*":                                     false,
@@ -125,7 +122,6 @@ func TestPrefersJSON(t *testing.T) {
 			assert.Equal(t, want, visit.PrefersJSON(header("Accept: "+accept)))
 		})
 	}
-
 	assert.True(t, visit.PrefersHTML(header("Accept: text/html, application/json;q=0.9, */*")))
 	assert.False(t, visit.PrefersHTML(header("Accept: */*")))
 	assert.False(t, visit.PrefersHTML(header("Accept: application/json, text/html")), "no preference")
@@ -134,7 +130,6 @@ func TestPrefersJSON(t *testing.T) {
 
 func TestKinds(t *testing.T) {
 	t.Parallel()
-
 	for kind := visit.Click; kind <= visit.Other; kind++ {
 		assert.Equal(t, kind <= visit.Inertia, kind.Mints(), kind)
 		assert.Equal(t, kind == visit.Click || kind == visit.Form, kind.Navigates(), kind)
@@ -151,16 +146,15 @@ func FuzzClassify(f *testing.F) {
 	f.Add("POST", "", "empty", "cors", "", "application/json")
 	f.Add("HEAD", "", "", "", "", "*/*")
 	f.Add("PUT", "preview", "image", "no-cors", "", ",;q=")
-
 	f.Fuzz(func(t *testing.T, method, purpose, dest, mode, user, accept string) {
 		h := http.Header{
-			"Sec-Purpose": {purpose}, "Sec-Fetch-Dest": {dest}, "Sec-Fetch-Mode": {mode}, "Sec-Fetch-User": {user}, "Accept": {accept},
+			"Sec-Purpose": {purpose}, "Sec-Fetch-Dest": {dest}, "Sec-Fetch-Mode": {mode}, "Sec-Fetch-User": {user},
+			"Accept": {accept},
 		}
 		kind := visit.Classify(method, h)
 
 		assert.Equal(t, kind, visit.Classify(method, h), "the same request, the same kind")
 		assert.LessOrEqual(t, kind, visit.Other)
-
 		if kind.Mints() {
 			assert.Contains(t, []string{"GET", "POST"}, method)
 			assert.Contains(t, []string{"", "document", "empty"}, dest)

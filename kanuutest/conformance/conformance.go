@@ -118,28 +118,22 @@ func suite() []group {
 // where it Reports.
 func Test(t *testing.T, framework Framework) Result {
 	t.Helper()
-
 	return run(t, framework, suite())
 }
 
 func run(t *testing.T, framework Framework, groups []group) Result {
 	t.Helper()
-
 	var result Result
-
 	for _, g := range groups {
 		if g.name == errorsGroup && !framework.Reports {
 			g.rows = nil
 		}
-
 		var passed atomic.Int64
-
 		t.Run(g.name, func(t *testing.T) {
 			for _, r := range g.rows {
 				if framework.Unaware && r.name == leavingRow {
 					continue
 				}
-
 				t.Run(r.name, func(t *testing.T) {
 					t.Parallel()
 					t.Cleanup(func() {
@@ -151,10 +145,8 @@ func run(t *testing.T, framework Framework, groups []group) Result {
 				})
 			}
 		})
-
 		result = append(result, Count{Group: g.name, Visits: len(g.rows), Passed: int(passed.Load())})
 	}
-
 	return result
 }
 
@@ -165,7 +157,6 @@ type NewApp func(client *kanuu.Client, who Who, options *kanuu.RedirectOptions) 
 // TestRedirect runs what is about the portal alone.
 func TestRedirect(t *testing.T, newApp NewApp) {
 	t.Helper()
-
 	run(t, Framework{Build: func(app App) http.Handler { return newApp(app.Client, app.Who, app.Options) }}, portalGroups())
 }
 
@@ -177,7 +168,6 @@ type NewGatedApp func(gate *kanuu.Gate, who Who, page http.HandlerFunc) http.Han
 // TestGate runs what is about the gate alone.
 func TestGate(t *testing.T, newApp NewGatedApp) {
 	t.Helper()
-
 	run(t, Framework{Build: func(app App) http.Handler { return newApp(app.Gate, app.Who, app.Page) }},
 		[]group{{"gate", rowsOf(gated())}})
 }

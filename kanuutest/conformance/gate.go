@@ -18,84 +18,99 @@ var (
 
 func gated() []visit {
 	down := &kanuutest.Fault{Status: http.StatusServiceUnavailable}
-
 	changed := func(change func(*kanuu.GateOptions)) kanuu.GateOptions {
 		options := door
 		change(&options)
-
 		return options
 	}
-
 	visits := []visit{
 		{name: "subscriber", headers: click(nil), subscription: subscribed, gate: door, admitted: true},
 		{name: "subscriber, fetch", headers: script(nil), subscription: subscribed, gate: door, admitted: true},
 		{name: "subscriber, PUT", method: "PUT", subscription: subscribed, gate: door, admitted: true},
-		{name: "subscriber, prefetch", headers: click(map[string]string{"Sec-Purpose": "prefetch"}), subscription: subscribed, gate: door, admitted: true},
+		{name: "subscriber, prefetch", headers: click(map[string]string{"Sec-Purpose": "prefetch"}), subscription: subscribed,
+			gate: door, admitted: true},
 		{
 			name: "subscriber on one of the plans", headers: click(nil),
 			subscription: subscribed, gate: changed(func(o *kanuu.GateOptions) { o.Plans = []int64{1, 12345} }), admitted: true,
 		},
 		{
 			name: "subscriber whom the predicate allows", headers: click(nil),
-			subscription: subscribed, gate: changed(func(o *kanuu.GateOptions) { o.Allow = func(s kanuu.Subscription) bool { return !s.IsTrialing } }), admitted: true,
+			subscription: subscribed,
+			gate: changed(
+				func(o *kanuu.GateOptions) { o.Allow = func(s kanuu.Subscription) bool { return !s.IsTrialing } }),
+			admitted: true,
 		},
 		{
 			name: "anybody during an outage, where allowed", headers: click(nil), fault: down,
 			gate: changed(func(o *kanuu.GateOptions) { o.LetAnybodyInDuringOutages = true }), admitted: true,
 		},
 
-		{name: "not subscribed, and another's identifier in the URL", query: "?identifier=7&id=7&user=7", headers: click(nil), status: 303, answers: location(Path), gate: door},
+		{name: "not subscribed, and another's identifier in the URL", query: "?identifier=7&id=7&user=7", headers: click(nil),
+			status: 303, answers: location(Path), gate: door},
 		{name: "not subscribed, click", headers: click(nil), status: 303, answers: location(Path), gate: door},
-		{name: "not subscribed, form", method: "POST", headers: click(map[string]string{"Origin": "SELF"}), status: 303, answers: location(Path), gate: door},
-		{name: "not subscribed, curl", headers: map[string]string{"Accept": "*/*"}, status: 303, answers: location(Path), gate: door},
+		{name: "not subscribed, form", method: "POST", headers: click(map[string]string{"Origin": "SELF"}), status: 303,
+			answers: location(Path), gate: door},
+		{name: "not subscribed, curl", headers: map[string]string{"Accept": "*/*"}, status: 303, answers: location(Path),
+			gate: door},
 		{name: "not subscribed, HEAD", method: "HEAD", headers: click(nil), status: 303, answers: location(Path), gate: door},
-		{name: "not subscribed, fetch", headers: script(nil), status: 402, lacks: []string{"Location"}, body: problem, gate: door},
-		{name: "not subscribed, htmx", headers: script(map[string]string{"HX-Request": "true"}), status: 402, lacks: []string{"Location"}, body: problem, gate: door},
+		{name: "not subscribed, fetch", headers: script(nil), status: 402, lacks: []string{"Location"}, body: problem,
+			gate: door},
+		{name: "not subscribed, htmx", headers: script(map[string]string{"HX-Request": "true"}), status: 402,
+			lacks: []string{"Location"}, body: problem, gate: door},
 		{name: "not subscribed, PUT", method: "PUT", status: 402, body: problem, gate: door},
-		{name: "not subscribed, image", headers: map[string]string{"Accept": "image/*", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, status: 402, body: problem, gate: door},
+		{name: "not subscribed, image", headers: map[string]string{"Accept": "image/*", "Sec-Fetch-Mode": "no-cors",
+			"Sec-Fetch-Dest": "image"}, status: 402, body: problem, gate: door},
 		{name: "not subscribed, no billing page", headers: click(nil), status: 402, body: page},
-		{name: "subscriber on another plan", headers: click(nil), status: 303, answers: location(Path), subscription: subscribed, gate: changed(func(o *kanuu.GateOptions) { o.Plans = []int64{1} })},
-		{name: "subscriber whom the predicate refuses", headers: click(nil), status: 303, answers: location(Path), subscription: subscribed, gate: changed(func(o *kanuu.GateOptions) { o.Allow = func(kanuu.Subscription) bool { return false } })},
-		{name: "nobody logged in, click", user: nobody, headers: click(nil), status: 302, answers: location("/login"), gate: door},
+		{name: "subscriber on another plan", headers: click(nil), status: 303, answers: location(Path), subscription: subscribed,
+			gate: changed(func(o *kanuu.GateOptions) { o.Plans = []int64{1} })},
+		{name: "subscriber whom the predicate refuses", headers: click(nil), status: 303, answers: location(Path),
+			subscription: subscribed,
+			gate:         changed(func(o *kanuu.GateOptions) { o.Allow = func(kanuu.Subscription) bool { return false } })},
+		{name: "nobody logged in, click", user: nobody, headers: click(nil), status: 302, answers: location("/login"),
+			gate: door},
 		{
-			name: "nobody logged in, click, who is to come back", user: nobody, query: "?page=2&of=a%26b", headers: click(nil), status: 302,
-			answers: location("/login?next=%2Fpro%3Fpage%3D2%26of%3Da%2526b"), gate: changed(func(o *kanuu.GateOptions) { o.ReturnParam = "next" }),
+			name: "nobody logged in, click, who is to come back", user: nobody, query: "?page=2&of=a%26b", headers: click(nil),
+			status:  302,
+			answers: location("/login?next=%2Fpro%3Fpage%3D2%26of%3Da%2526b"),
+			gate:    changed(func(o *kanuu.GateOptions) { o.ReturnParam = "next" }),
 		},
 		{
-			name: "nobody logged in, form, who cannot come back", method: "POST", user: nobody, headers: click(map[string]string{"Origin": "SELF"}),
-			status: 303, answers: location("/login"), gate: changed(func(o *kanuu.GateOptions) { o.ReturnParam = "next" }),
+			name: "nobody logged in, form, who cannot come back", method: "POST", user: nobody,
+			headers: click(map[string]string{"Origin": "SELF"}),
+			status:  303, answers: location("/login"), gate: changed(func(o *kanuu.GateOptions) { o.ReturnParam = "next" }),
 		},
-		{name: "nobody logged in, fetch", user: nobody, headers: script(nil), status: 401, lacks: []string{"Location"}, body: problem, gate: door},
+		{name: "nobody logged in, fetch", user: nobody, headers: script(nil), status: 401, lacks: []string{"Location"},
+			body: problem, gate: door},
 		{name: "nobody logged in, no login page", user: nobody, headers: click(nil), status: 401, body: page},
-		{name: "Kanuu: 503, click", headers: click(nil), fault: down, status: 503, answers: map[string]string{"Retry-After": "10"}, lacks: []string{"Location"}, body: page, gate: door},
-		{name: "Kanuu: 503, fetch", headers: script(nil), fault: down, status: 503, answers: map[string]string{"Retry-After": "10"}, body: problem, gate: door},
+		{name: "Kanuu: 503, click", headers: click(nil), fault: down, status: 503,
+			answers: map[string]string{"Retry-After": "10"}, lacks: []string{"Location"}, body: page, gate: door},
+		{name: "Kanuu: 503, fetch", headers: script(nil), fault: down, status: 503,
+			answers: map[string]string{"Retry-After": "10"}, body: problem, gate: door},
 		{
-			name: "Kanuu: 401, although outages are let in", headers: click(nil), fault: &kanuutest.Fault{Status: 401}, status: 502, body: page,
+			name: "Kanuu: 401, although outages are let in", headers: click(nil), fault: &kanuutest.Fault{Status: 401},
+			status: 502, body: page,
 			gate: changed(func(o *kanuu.GateOptions) { o.LetAnybodyInDuringOutages = true }),
 		},
 		{
 			name: "OnError answers", headers: script(nil), status: 402, answers: map[string]string{"Own-Page": "yes"},
 			gate: changed(func(o *kanuu.GateOptions) { o.OnError = ownPage }), hears: kanuu.ErrNotSubscribed,
 		},
-		{name: "resolver says that an upstream answered 401", user: unknown, headers: click(nil), gate: door, status: 500, body: page},
-		{name: "something of the application was cancelled", user: cancelled, headers: click(nil), gate: door, status: 500, body: page},
+		{name: "resolver says that an upstream answered 401", user: unknown, headers: click(nil), gate: door, status: 500,
+			body: page},
+		{name: "something of the application was cancelled", user: cancelled, headers: click(nil), gate: door, status: 500,
+			body: page},
 		{name: "resolver returns what Kanuu refuses", user: invalid, headers: click(nil), gate: door, status: 500, body: page},
 	}
-
 	for i := range visits {
 		visits[i].path = GatedPath
 	}
-
 	return visits
 }
 
 func (v visit) checkGate(t *testing.T, res *http.Response, body []byte) {
 	t.Helper()
-
 	var got gatedContent
-
 	inside := json.Unmarshal(body, &got) == nil && got.Inside
-
 	switch {
 	case inside != v.admitted:
 		t.Errorf("the page was shown: %t, want %t", inside, v.admitted)
@@ -119,12 +134,11 @@ type gatedContent struct {
 
 func gatedPage(w http.ResponseWriter, r *http.Request) {
 	subscription, ok := kanuu.SubscriptionFromContext(r.Context())
-
-	body, err := json.Marshal(gatedContent{Inside: true, Found: ok, PlanID: subscription.PlanID, Active: subscription.IsSubscribed})
+	body, err := json.Marshal(gatedContent{Inside: true, Found: ok, PlanID: subscription.PlanID,
+		Active: subscription.IsSubscribed})
 	if err != nil { // flags and a number: cannot happen
 		panic(err)
 	}
-
 	_, _ = w.Write(body)
 }
 

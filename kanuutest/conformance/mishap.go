@@ -33,16 +33,15 @@ func panicking(v visit, p plan) func(*testing.T, Framework) {
 
 		// net/http hangs up; frameworks that catch panics answer.
 		res, body, err := s.send(t, v)
-		if err == nil && (res.StatusCode != http.StatusInternalServerError || res.Header.Get("Location") != "" || strings.Contains(string(body), "inside")) {
+		if err == nil && (res.StatusCode != http.StatusInternalServerError || res.Header.Get("Location") != "" ||
+			strings.Contains(string(body), "inside")) {
 			t.Errorf("the answer is %d %v %q, want a 500 or none", res.StatusCode, res.Header, body)
 		}
 
 		if got := s.calls("/api/nonce"); got != 0 {
 			t.Errorf("Kanuu was asked %d times for a nonce, want 0", got)
 		}
-
 		s.mustAnswer(t, visit{path: Path, headers: click(nil)}, http.StatusFound)
-
 		if log := s.log.String(); strings.Contains(log, kanuutest.DefaultAPIKey) {
 			t.Errorf("the log has the API key in it:\n%s", log)
 		}
@@ -70,7 +69,6 @@ func leaves(t *testing.T, framework Framework) {
 		<-quiet.asked
 		leave()
 	}()
-
 	if _, _, err := s.do(req); !errors.Is(err, context.Canceled) {
 		t.Errorf("the visit ended with %v, want that the visitor left", err)
 	}

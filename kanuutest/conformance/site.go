@@ -78,14 +78,12 @@ func start(t *testing.T, framework Framework, p plan) *site {
 		Report: func(status int, err error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-
 			s.errors = append(s.errors, report{status, err})
 		},
 	}))
 	s.app.Config.ErrorLog = log.New(s.log, "", 0)
 	s.app.Start()
 	t.Cleanup(s.app.Close)
-
 	return s
 }
 
@@ -93,40 +91,33 @@ func start(t *testing.T, framework Framework, p plan) *site {
 func (s *site) heard() []report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-
 	return append([]report(nil), s.errors...)
 }
 
 // calls counts the calls of that path of Kanuu's API.
 func (s *site) calls(path string) int {
 	calls := 0
-
 	for _, request := range s.kanuu.Requests() {
 		if request.Path == path {
 			calls++
 		}
 	}
-
 	return calls
 }
 
 // send makes the visit, and returns an error when there is no answer.
 func (s *site) send(t *testing.T, v visit) (*http.Response, []byte, error) {
 	t.Helper()
-
 	req, err := http.NewRequestWithContext(t.Context(), v.method, s.app.URL+v.path+v.query, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-
 	for name, value := range v.headers {
 		if value == "SELF" {
 			value = s.app.URL
 		}
-
 		req.Header.Set(name, value)
 	}
-
 	switch v.user {
 	case "":
 		req.Header.Set(userHeader, "42")
@@ -134,7 +125,6 @@ func (s *site) send(t *testing.T, v visit) (*http.Response, []byte, error) {
 	default:
 		req.Header.Set(userHeader, v.user)
 	}
-
 	return s.do(req)
 }
 
@@ -145,21 +135,17 @@ func (s *site) do(req *http.Request) (*http.Response, []byte, error) {
 		return nil, nil, err
 	}
 	defer res.Body.Close()
-
 	body, err := io.ReadAll(res.Body)
-
 	return res, body, err
 }
 
 // mustAnswer makes a visit that others build on.
 func (s *site) mustAnswer(t *testing.T, v visit, status int) {
 	t.Helper()
-
 	res, body, err := s.send(t, v)
 	if err != nil {
 		t.Fatal(err)
 	}
-
 	if res.StatusCode != status {
 		t.Fatalf("%s is answered with %d %q, want %d", v.path, res.StatusCode, body, status)
 	}
@@ -214,14 +200,12 @@ type journal struct {
 func (j *journal) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-
 	return j.buf.Write(p)
 }
 
 func (j *journal) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-
 	return j.buf.String()
 }
 
@@ -237,11 +221,8 @@ func newSilence() silence {
 
 func (s silence) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.asked <- struct{}{}
-
 	<-r.Context().Done()
-
 	err := r.Context().Err()
 	s.ended <- err
-
 	return nil, errors.Join(errors.New("no answer"), err)
 }

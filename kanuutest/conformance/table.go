@@ -57,7 +57,6 @@ func (r Result) checkTable(t *testing.T, file, framework string) {
 
 	before, rest, ok := strings.Cut(string(text), tableStart+"\n")
 	table, after, ok2 := strings.Cut(rest, tableEnd)
-
 	if !ok || !ok2 {
 		t.Fatalf("%s has no lines %s and %s", file, tableStart, tableEnd)
 	}
@@ -80,7 +79,6 @@ func (r Result) checkTable(t *testing.T, file, framework string) {
 // writeTo is the table with the result's head and the framework's row in it.
 func (r Result) writeTo(table, framework string) string {
 	head, rule, cells := []string{"visits passed"}, []string{"---"}, []string{framework}
-
 	for _, count := range r {
 		head = append(head, count.Group)
 		rule = append(rule, "---:")
@@ -98,7 +96,6 @@ func (r Result) writeTo(table, framework string) string {
 	} else {
 		rows[at] = line(cells)
 	}
-
 	return strings.Join(append([]string{line(head), line(rule)}, rows...), "\n") + "\n"
 }
 
@@ -111,6 +108,5 @@ func (c Count) String() string {
 	case c.Visits:
 		return strconv.Itoa(c.Visits)
 	}
-
 	return fmt.Sprintf("%d of %d", c.Passed, c.Visits)
 }

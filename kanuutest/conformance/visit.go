@@ -51,7 +51,6 @@ func rowsOf(visits []visit) []row {
 	for i, v := range visits {
 		rows[i] = row{v.name, v.run}
 	}
-
 	return rows
 }
 
@@ -68,7 +67,6 @@ func click(extra map[string]string) map[string]string {
 			headers[name] = value
 		}
 	}
-
 	return headers
 }
 
@@ -77,7 +75,6 @@ func script(extra map[string]string) map[string]string {
 		"Accept": "*/*", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty",
 	}
 	maps.Copy(headers, extra)
-
 	return headers
 }
 
@@ -87,13 +84,11 @@ const portal = "PORTAL"
 
 func (v visit) run(t *testing.T, framework Framework) {
 	t.Helper()
-
 	if v.path == "" {
 		v.path = Path
 	}
 
 	s := start(t, framework, plan{options: v.options, gate: v.gate})
-
 	if v.subscription.Status != "" {
 		s.kanuu.SetSubscription("42", v.subscription)
 	}
@@ -108,7 +103,6 @@ func (v visit) run(t *testing.T, framework Framework) {
 	}
 
 	s.app.Close() // so that all is said and logged
-
 	for _, asked := range s.kanuu.Requests() {
 		if got := asked.Identifier(); got != "42" {
 			t.Errorf("Kanuu was asked about %q, want the user who is logged in", got)
@@ -128,15 +122,14 @@ func (v visit) run(t *testing.T, framework Framework) {
 
 	v.checkReports(t, s, res.StatusCode)
 	v.checkSecrets(t, s, res, body)
-
-	if res.StatusCode >= http.StatusInternalServerError && v.body != empty && v.body != "" && !strings.Contains(s.log.String(), "remedy=") {
+	if res.StatusCode >= http.StatusInternalServerError && v.body != empty && v.body != "" &&
+		!strings.Contains(s.log.String(), "remedy=") {
 		t.Errorf("no line in the log says what to do:\n%s", s.log)
 	}
 }
 
 func (v visit) checkHead(t *testing.T, res *http.Response, kanuuURL string) {
 	t.Helper()
-
 	if res.StatusCode != v.status {
 		t.Errorf("status is %d, want %d", res.StatusCode, v.status)
 	}
@@ -148,7 +141,6 @@ func (v visit) checkHead(t *testing.T, res *http.Response, kanuuURL string) {
 	if got := res.Header.Get("Referrer-Policy"); got != "no-referrer" && v.path == Path {
 		t.Errorf("Referrer-Policy is %q, want no-referrer", got)
 	}
-
 	vary := strings.Join(res.Header.Values("Vary"), ", ")
 	for _, name := range []string{"Accept", "HX-Request", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Purpose", "X-Inertia"} {
 		if !strings.Contains(vary, name) {
@@ -172,9 +164,7 @@ func (v visit) checkHead(t *testing.T, res *http.Response, kanuuURL string) {
 
 func (v visit) checkBody(t *testing.T, res *http.Response, body []byte, kanuuURL string) {
 	t.Helper()
-
 	contentType := res.Header.Get("Content-Type")
-
 	switch v.body {
 	case anything:
 	case "", empty:
@@ -185,7 +175,6 @@ func (v visit) checkBody(t *testing.T, res *http.Response, body []byte, kanuuURL
 		var got struct {
 			URL string `json:"url"`
 		}
-
 		if err := json.Unmarshal(body, &got); err != nil || !isPortal(got.URL, kanuuURL) || contentType != "application/json" {
 			t.Errorf("body is %q as %q, want the portal's url as JSON", body, contentType)
 		}
@@ -200,7 +189,6 @@ func (v visit) checkBody(t *testing.T, res *http.Response, body []byte, kanuuURL
 			Status int    `json:"status"`
 			Detail string `json:"detail"`
 		}
-
 		if err := json.Unmarshal(body, &got); err != nil || got.Status != v.status || got.Title == "" || got.Detail == "" ||
 			contentType != "application/problem+json" {
 			t.Errorf("body is %q as %q, want problem+json with status %d", body, contentType, v.status)
@@ -214,22 +202,18 @@ func (v visit) checkBody(t *testing.T, res *http.Response, body []byte, kanuuURL
 // the status that the customer got.
 func (v visit) checkReports(t *testing.T, s *site, status int) {
 	t.Helper()
-
 	want := 0
 	if s.reports && (v.hears != nil || v.body == page || v.body == problem) {
 		want = 1
 	}
-
 	heard := s.heard()
 	if len(heard) != want {
 		t.Fatalf("the framework heard of %d errors, want %d: %v", len(heard), want, heard)
 	}
-
 	for _, r := range heard {
 		if r.status != status {
 			t.Errorf("the framework heard of status %d, the customer got %d", r.status, status)
 		}
-
 		if v.hears != nil && !errors.Is(r.err, v.hears) {
 			t.Errorf("the framework heard of %q, want %q", r.err, v.hears)
 		}
@@ -245,8 +229,8 @@ func (v visit) checkSecrets(t *testing.T, s *site, res *http.Response, body []by
 	if err := res.Header.Write(&head); err != nil {
 		t.Fatal(err)
 	}
-
-	texts := map[string]string{"log": s.log.String(), "errors": fmt.Sprint(s.heard()), "head": head.String(), "body": string(body)}
+	texts := map[string]string{"log": s.log.String(), "errors": fmt.Sprint(s.heard()), "head": head.String(),
+		"body": string(body)}
 	for what, text := range texts {
 		if strings.Contains(text, kanuutest.DefaultAPIKey) {
 			t.Errorf("the %s has the API key in it:\n%s", what, text)

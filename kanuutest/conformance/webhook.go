@@ -32,22 +32,23 @@ var awkward = kanuutest.Webhook{
 func webhooks() []row {
 	fails := func(kanuu.Event) error { return errors.New("the database is away") }
 	rows := []row{{"a new subscriber comes in", subscribes}}
-
 	for _, d := range []delivery{
 		{name: "signed by Paddle", heard: 1},
 		{name: "comes twice", status: []int{200, 200}, heard: 1},
 		{name: "query says otherwise", query: "?alert_name=subscription_created&alert_id=1&kanuu=7", heard: 1},
 		{name: "function fails", listens: fails, status: []int{500, 500}, heard: 2},
-		{name: "function panics", listens: func(kanuu.Event) error { panic("the function panics") }, status: []int{500, 500}, heard: 2},
+		{name: "function panics", listens: func(kanuu.Event) error { panic("the function panics") }, status: []int{500, 500},
+			heard: 2},
 		{name: "changed on the way", change: func(body string) string { return body + "&status=active" }, status: []int{401}},
-		{name: "not signed", change: func(body string) string { return strings.ReplaceAll(body, "p_signature=", "signature=") }, status: []int{401}},
+		{name: "not signed", change: func(body string) string { return strings.ReplaceAll(body, "p_signature=", "signature=") },
+			status: []int{401}},
 		{name: "JSON", contentType: "application/json", status: []int{415}},
-		{name: "over 64 KiB", change: func(body string) string { return body + "&x=" + strings.Repeat("x", 64<<10) }, status: []int{413}},
+		{name: "over 64 KiB", change: func(body string) string { return body + "&x=" + strings.Repeat("x", 64<<10) },
+			status: []int{413}},
 		{name: "nothing", change: func(string) string { return "" }, status: []int{401}},
 	} {
 		rows = append(rows, row{d.name, d.run})
 	}
-
 	return rows
 }
 
@@ -62,12 +63,10 @@ func (d delivery) run(t *testing.T, framework Framework) {
 	s := start(t, framework, plan{listens: func(_ context.Context, e kanuu.Event) error {
 		mu.Lock()
 		defer mu.Unlock()
-
 		heard = append(heard, e)
 		if d.listens != nil {
 			return d.listens(e)
 		}
-
 		return nil
 	}})
 
@@ -87,13 +86,13 @@ func (d delivery) run(t *testing.T, framework Framework) {
 	}
 
 	s.app.Close() // so that all is said and logged
-
 	if len(heard) != d.heard {
 		t.Errorf("the function heard of it %d times, want %d", len(heard), d.heard)
 	}
 
 	for _, e := range heard {
-		if e.AlertName != awkward.AlertName || e.Identifier != awkward.Identifier || e.Fields.Get("customer_name") != awkward.Fields["customer_name"] {
+		if e.AlertName != awkward.AlertName || e.Identifier != awkward.Identifier ||
+			e.Fields.Get("customer_name") != awkward.Fields["customer_name"] {
 			t.Errorf("the function heard of %v", e)
 		}
 	}
@@ -119,7 +118,6 @@ func (s *site) deliver(t *testing.T, query, contentType, body string) int {
 	if contentType == "" {
 		contentType = "application/x-www-form-urlencoded"
 	}
-
 	req.Header.Set("Content-Type", contentType)
 
 	res, answer, err := s.do(req)
@@ -134,7 +132,6 @@ func (s *site) deliver(t *testing.T, query, contentType, body string) int {
 	if got := strings.TrimSpace(string(answer)); got != http.StatusText(res.StatusCode) {
 		t.Errorf("the sender reads %q, want no more than what the status says", got)
 	}
-
 	return res.StatusCode
 }
 
@@ -147,10 +144,8 @@ func subscribes(t *testing.T, framework Framework) {
 
 	s.mustAnswer(t, gate, http.StatusSeeOther)
 	s.kanuu.SetSubscription("42", subscribed)
-
 	if got := s.deliver(t, "", "", s.paddle.Body(kanuutest.Webhook{Identifier: "42"})); got != http.StatusOK {
 		t.Errorf("the webhook is answered with %d, want 200", got)
 	}
-
 	s.mustAnswer(t, gate, http.StatusOK)
 }

@@ -40,7 +40,6 @@ func (a *App) home(w http.ResponseWriter, r *http.Request, status int, user *Use
 	if user != nil {
 		data.State, data.Events = a.stateOf(r, user), a.events.last(user.ID)
 	}
-
 	a.render(w, status, homePage, data)
 }
 
@@ -60,15 +59,12 @@ func (a *App) NotFound(w http.ResponseWriter, _ *http.Request) {
 func (a *App) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 	login := r.PostFormValue("user")
-
 	user, ok := userByLogin(login)
 	if !ok {
 		current, _ := a.User(r)
 		a.home(w, r, http.StatusUnprocessableEntity, current, fmt.Sprintf("There is no user “%s”.", login))
-
 		return
 	}
-
 	a.sessions.start(w, r, user)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
@@ -100,7 +96,6 @@ func (a *App) around(handler http.Handler) http.Handler {
 	mux.HandleFunc("GET /icon.svg", asset)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.Handle("/", a.logged(handler.ServeHTTP))
-
 	return hardened(mux)
 }
 
@@ -183,7 +178,6 @@ func (a *App) render(w http.ResponseWriter, status int, page *template.Template,
 	if err := page.ExecuteTemplate(&body, "layout.html", data); err != nil {
 		a.logger.Error("a page cannot be rendered", "error", err)
 		http.Error(w, "Something went wrong.", http.StatusInternalServerError)
-
 		return
 	}
 

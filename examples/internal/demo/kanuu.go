@@ -11,33 +11,30 @@ import (
 // newClient returns a client of the real Kanuu where there is an API key, else
 // one of a stand-in that the caller has to close. The stand-in's "back to your
 // application" leads to home; of the real one, that is set in Kanuu.
-func newClient(getenv func(string) string, home string, cache kanuu.Cache, logger *slog.Logger) (*kanuu.Client, *kanuutest.Server, error) {
+func newClient(getenv func(string) string, home string, cache kanuu.Cache, logger *slog.Logger) (*kanuu.Client, *kanuutest.Server,
+	error) {
 	config := kanuu.Config{
 		APIKey:  getenv("KANUU_API_KEY"),
 		BaseURL: getenv("KANUU_BASE_URL"),
 		Logger:  logger,
 		Cache:   cache,
 	}
-
 	if config.APIKey != "" {
 		client, err := kanuu.NewClient(config)
-
 		return client, nil, err
 	}
 
 	if config.BaseURL != "" {
-		return nil, nil, errors.New("KANUU_BASE_URL is set, but KANUU_API_KEY is not: set both, or neither to run on the built-in stand-in")
+		return nil, nil,
+			errors.New("KANUU_BASE_URL is set, but KANUU_API_KEY is not: set both, or neither to run on the built-in stand-in")
 	}
-
 	standIn := kanuutest.NewServer(&kanuutest.Options{ReturnURL: home})
 	config.APIKey, config.BaseURL = kanuutest.DefaultAPIKey, standIn.URL
 
 	client, err := kanuu.NewClient(config)
 	if err != nil {
 		standIn.Close()
-
 		return nil, nil, err
 	}
-
 	return client, standIn, nil
 }

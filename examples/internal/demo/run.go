@@ -38,7 +38,6 @@ func Run(framework string, build Build) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // so that a second Ctrl-C does not wait for anybody
-
 	return Serve(ctx, os.Getenv, os.Stderr, framework, build)
 }
 
@@ -53,12 +52,10 @@ func Run(framework string, build Build) int {
 //	SESSION_KEY        signs the session cookies: random, so a restart logs everybody out
 func Serve(ctx context.Context, getenv func(string) string, stderr io.Writer, framework string, build Build) int {
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-
 	if err := serve(ctx, getenv, logger, framework, build); err != nil {
 		fmt.Fprintln(stderr, "acme-notes:", err)
 		return 1
 	}
-
 	return 0
 }
 
@@ -122,18 +119,18 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
-
 	if standIn != nil {
-		logger.Info("no KANUU_API_KEY, so a stand-in for Kanuu runs inside: click around, nothing is charged; set KANUU_API_KEY to use the real one", "portal", standIn.URL, "control", app.control)
+		logger.Info("no KANUU_API_KEY, so a stand-in for Kanuu runs inside: click around, nothing is charged; set "+
+			"KANUU_API_KEY to use the real one", "portal", standIn.URL, "control", app.control)
 	}
 	if hook == nil {
-		logger.Info("no PADDLE_PUBLIC_KEY, so there is no /webhooks/paddle: set PADDLE_PUBLIC_KEY to the public key in Paddle's dashboard to hear of changes at once")
+		logger.Info("no PADDLE_PUBLIC_KEY, so there is no /webhooks/paddle: set PADDLE_PUBLIC_KEY to the public key in " +
+			"Paddle's dashboard to hear of changes at once")
 	}
 
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	logger.Info("Acme Notes is running: open it in a browser, stop it with Ctrl-C", "url", home, "framework", framework)
-
 	select {
 	case err := <-ended:
 		return err
@@ -144,11 +141,9 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-
 	if err := server.Shutdown(drain); err != nil {
 		return errors.Join(fmt.Errorf("requests were still running after %s: %w", drainTimeout, err), server.Close())
 	}
-
 	return nil
 }
 
@@ -162,7 +157,6 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err
 	}
-
 	return nil, fmt.Errorf("cannot listen on %s (%w): choose another address, for example set ADDR=%s",
 		addr, err, neighbour(addr))
 }
@@ -170,12 +164,10 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 // neighbour is the address one port up.
 func neighbour(addr string) string {
 	host, port, _ := net.SplitHostPort(addr)
-
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || number == 0 || number == 65535 {
 		return "127.0.0.1:8081"
 	}
-
 	return net.JoinHostPort(host, strconv.FormatUint(number+1, 10))
 }
 
@@ -187,8 +179,6 @@ func homeURL(addr string, bound net.Addr) string {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-
 	_, port, _ := net.SplitHostPort(bound.String())
-
 	return "http://" + net.JoinHostPort(host, port) + "/"
 }

@@ -29,14 +29,11 @@ func newSessions(key string) (sessions, error) {
 	if key == "" {
 		random := make([]byte, sessionKeyBytes)
 		rand.Read(random)
-
 		return sessions{random}, nil
 	}
-
 	if len(key) < sessionKeyBytes {
 		return sessions{}, errors.New("SESSION_KEY is too short: set at least 32 random characters, or nothing to have one made")
 	}
-
 	return sessions{[]byte(key)}, nil
 }
 
@@ -46,25 +43,20 @@ func (s sessions) user(r *http.Request) (*User, bool) {
 	if err != nil {
 		return nil, false
 	}
-
 	login, rest, _ := strings.Cut(cookie.Value, ".")
 	expiry, signature, _ := strings.Cut(rest, ".")
-
 	if !hmac.Equal([]byte(signature), []byte(s.sign(login, expiry))) {
 		return nil, false
 	}
-
 	seconds, err := strconv.ParseInt(expiry, 10, 64)
 	if err != nil || !time.Now().Before(time.Unix(seconds, 0)) {
 		return nil, false
 	}
-
 	return userByLogin(login)
 }
 
 func (s sessions) start(w http.ResponseWriter, r *http.Request, user *User) {
 	expiry := strconv.FormatInt(time.Now().Add(sessionLifetime).Unix(), 10)
-
 	setSession(w, r, user.Login+"."+expiry+"."+s.sign(user.Login, expiry), int(sessionLifetime.Seconds()))
 }
 
@@ -75,7 +67,6 @@ func (s sessions) end(w http.ResponseWriter, r *http.Request) {
 func (s sessions) sign(login, expiry string) string {
 	mac := hmac.New(sha256.New, s.key)
 	mac.Write([]byte(sessionCookie + "." + login + "." + expiry))
-
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 

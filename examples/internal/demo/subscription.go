@@ -25,16 +25,13 @@ type state struct {
 func (a *App) stateOf(r *http.Request, user *User) state {
 	ctx, cancel := context.WithTimeout(r.Context(), askTimeout)
 	defer cancel()
-
 	subscription, err := a.Client.Subscription(ctx, user.ID)
 	if err == nil {
 		return describe(subscription)
 	}
-
 	if r.Context().Err() == nil { // else the visitor left
 		a.logger.Warn("the home page cannot tell what somebody has subscribed to", "error", err)
 	}
-
 	return state{
 		Label: "Not known right now", Tone: "none",
 		Text: "Your subscription is as it was, it just cannot be shown at the moment.",
@@ -43,7 +40,6 @@ func (a *App) stateOf(r *http.Request, user *User) state {
 
 func describe(s kanuu.Subscription) state {
 	described := state{Label: label(s), Tone: "good", Text: "Pro is open to you.", PlanID: s.PlanID}
-
 	switch {
 	case s.OnGracePeriod():
 		described.Tone, described.Text = "warn", "Pro stays open until the time that you paid for is over."
@@ -53,7 +49,6 @@ func describe(s kanuu.Subscription) state {
 	default:
 		described.Tone, described.Text = "warn", "Pro is closed until you are subscribed again."
 	}
-
 	return described
 }
 

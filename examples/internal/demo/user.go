@@ -42,6 +42,5 @@ func userByLogin(login string) (*User, bool) {
 			return user, true
 		}
 	}
-
 	return nil, false
 }

@@ -19,12 +19,10 @@ func newWebhook(client *kanuu.Client, publicKey string) (*kanuu.WebhookHandler, 
 	if publicKey == "" {
 		return nil, nil //nolint:nilnil // the route is then not there
 	}
-
 	hook, err := kanuu.NewWebhookHandler(client, publicKey, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be used: %w", kanuu.EnvPaddlePublicKey, err)
 	}
-
 	return hook, nil
 }
 
@@ -32,7 +30,6 @@ func newWebhook(client *kanuu.Client, publicKey string) (*kanuu.WebhookHandler, 
 // customer it belongs to.
 func (a *App) KeepEvent(_ context.Context, e kanuu.Event) error {
 	a.events.keep(e)
-
 	return nil
 }
 
@@ -55,18 +52,15 @@ func (ee *events) keep(e kanuu.Event) {
 	if !slices.ContainsFunc(users, func(user *User) bool { return user.ID == e.Identifier }) {
 		return
 	}
-
 	ee.mu.Lock()
 	defer ee.mu.Unlock()
 
 	kept := slices.DeleteFunc(ee.of(e.Identifier), func(other event) bool { return other.ID == e.AlertID })
 	kept = append(kept, event{e.AlertID, e.AlertName, e.Time})
 	slices.SortFunc(kept, func(a, b event) int { return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(b.ID, a.ID)) })
-
 	if ee.byUser == nil {
 		ee.byUser = make(map[string][]event)
 	}
-
 	ee.byUser[e.Identifier] = kept[:min(len(kept), shownEvents)]
 }
 
@@ -74,7 +68,6 @@ func (ee *events) keep(e kanuu.Event) {
 func (ee *events) last(userID string) []event {
 	ee.mu.Lock()
 	defer ee.mu.Unlock()
-
 	return ee.of(userID)
 }
 

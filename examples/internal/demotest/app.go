@@ -21,7 +21,6 @@ import (
 // Run tests an example app. It needs [Main].
 func Run(t *testing.T, framework string, build demo.Build) {
 	t.Helper()
-
 	for name, test := range map[string]func(*testing.T, string, demo.Build){
 		"requests":       testRequests,
 		"session":        testSession,
@@ -52,7 +51,6 @@ func Run(t *testing.T, framework string, build demo.Build) {
 
 func testRequests(t *testing.T, framework string, build demo.Build) {
 	site := start(t, framework, build, nil)
-
 	for name, test := range map[string]struct {
 		as     string // who is logged in
 		method string // empty: GET
@@ -72,7 +70,8 @@ func testRequests(t *testing.T, framework string, build demo.Build) {
 		},
 		"home, alice": {
 			as: "alice", path: "/", status: http.StatusOK,
-			shows: []string{"Hello, Alice", "1001", "alice@example.com", `href="/billing"`, "Manage your subscription", `href="/pro"`, "No subscription", `action="/logout"`},
+			shows: []string{"Hello, Alice", "1001", "alice@example.com", `href="/billing"`, "Manage your subscription",
+				`href="/pro"`, "No subscription", `action="/logout"`},
 			hides: []string{"Continue as", "bob@example.com"},
 		},
 		"home, bob": {
@@ -196,7 +195,6 @@ func testRequests(t *testing.T, framework string, build demo.Build) {
 			if method == "" {
 				method = http.MethodGet
 			}
-
 			got := site.visit(t, test.as).send(t, method, test.path, test.form, test.header)
 
 			assert.Equal(t, test.status, got.Status, got.Body)
@@ -211,7 +209,6 @@ func testRequests(t *testing.T, framework string, build demo.Build) {
 			assert.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"))
 		})
 	}
-
 	t.Cleanup(func() {
 		assert.Zero(t, site.calls("/api/nonce"), "none of these was somebody logged in who clicked on /billing")
 	})
@@ -244,12 +241,10 @@ func testSessionCookie(t *testing.T, framework string, build demo.Build) {
 		value := login + "." + strconv.FormatInt(expires.Unix(), 10)
 		mac := hmac.New(sha256.New, []byte(key))
 		mac.Write([]byte("acme_session." + value))
-
 		return value + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 	}
 	soon := time.Now().Add(time.Hour)
 	valid := cookie(key, "alice", soon)
-
 	for name, test := range map[string]struct {
 		cookie string
 		works  bool
@@ -309,7 +304,8 @@ func testBilling(t *testing.T, framework string, build demo.Build) {
 
 	first := alice.get(t, "/billing", nil)
 	second := alice.get(t, "/billing", http.Header{"Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}})
-	posted := alice.post(t, "/billing", url.Values{}, http.Header{"Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-Mode": {"navigate"}})
+	posted := alice.post(t, "/billing", url.Values{},
+		http.Header{"Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-Mode": {"navigate"}})
 	others := bob.get(t, "/billing?identifier=1001", nil)
 
 	assert.Equal(t, http.StatusFound, first.Status)
@@ -343,15 +339,15 @@ func testBilling(t *testing.T, framework string, build demo.Build) {
 
 func testKanuuFails(t *testing.T, framework string, build demo.Build) {
 	const upstream = "what-kanuu-says"
-
 	for name, test := range map[string]struct {
 		fault  kanuutest.Fault
 		key    string
 		status int
 	}{
-		"the seller owes Kanuu": {kanuutest.Fault{Status: http.StatusPaymentRequired, Body: `{"message":"` + upstream + `"}`}, "", http.StatusServiceUnavailable},
-		"a wrong key":           {kanuutest.Fault{}, "not-the-key", http.StatusBadGateway},
-		"garbage":               {kanuutest.Fault{Status: http.StatusCreated, Body: upstream}, "", http.StatusBadGateway},
+		"the seller owes Kanuu": {kanuutest.Fault{Status: http.StatusPaymentRequired, Body: `{"message":"` + upstream + `"}`}, "",
+			http.StatusServiceUnavailable},
+		"a wrong key": {kanuutest.Fault{}, "not-the-key", http.StatusBadGateway},
+		"garbage":     {kanuutest.Fault{Status: http.StatusCreated, Body: upstream}, "", http.StatusBadGateway},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -34,7 +34,6 @@ func Main(m *testing.M, framework string, build demo.Build) {
 	if os.Getenv(asApp) != "" {
 		os.Exit(demo.Run(framework, build))
 	}
-
 	os.Exit(m.Run())
 }
 
@@ -51,7 +50,6 @@ func command(t *testing.T, env map[string]string) *exec.Cmd {
 	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-
 	return cmd
 }
 
@@ -69,10 +67,8 @@ type site struct {
 // whether it ended well.
 func start(t *testing.T, framework string, build demo.Build, env map[string]string) *site {
 	t.Helper()
-
 	kanuu := kanuutest.NewServer(nil)
 	t.Cleanup(kanuu.Close)
-
 	return startOn(t, kanuu, framework, build, env)
 }
 
@@ -94,14 +90,12 @@ func startOn(t *testing.T, kanuu *kanuutest.Server, framework string, build demo
 		s.code <- demo.Serve(ctx, func(name string) string { return vars[name] }, s.Log, framework, build)
 	}()
 	t.Cleanup(func() { assert.Zero(t, s.end(), "exit code; the log:\n%s", s.Log) })
-
 	select {
 	case s.URL = <-s.Log.running:
 	case code := <-s.code:
 		s.code <- code
 		require.FailNow(t, "the app did not start", s.Log.String())
 	}
-
 	return s
 }
 
@@ -113,7 +107,6 @@ func (s *site) calls(path string) int {
 			calls++
 		}
 	}
-
 	return calls
 }
 
@@ -122,7 +115,6 @@ func (s *site) end() int {
 	s.stop()
 	code := <-s.code
 	s.code <- code
-
 	return code
 }
 
@@ -145,21 +137,18 @@ var runningLine = regexp.MustCompile(`msg="Acme Notes is running.* url=(\S+)/`)
 func (r *record) Write(line []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-
 	if found := runningLine.FindSubmatch(line); found != nil {
 		r.running <- string(found[1])
 	}
 	if bytes.Contains(line, []byte(`msg="stopping`)) {
 		r.stopping <- struct{}{}
 	}
-
 	return r.text.Write(line)
 }
 
 func (r *record) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-
 	return r.text.String()
 }
 
@@ -186,12 +175,10 @@ func (s *site) visit(t *testing.T, login string) *visitor {
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-
 	if login != "" {
 		got := v.post(t, "/login", url.Values{"user": {login}}, nil)
 		require.Equal(t, http.StatusSeeOther, got.Status, got.Body)
 	}
-
 	return v
 }
 
@@ -204,13 +191,11 @@ type answer struct {
 
 func (v *visitor) get(t *testing.T, path string, header http.Header) answer {
 	t.Helper()
-
 	return v.send(t, http.MethodGet, path, nil, header)
 }
 
 func (v *visitor) post(t *testing.T, path string, form url.Values, header http.Header) answer {
 	t.Helper()
-
 	return v.send(t, http.MethodPost, path, form, header)
 }
 
@@ -220,7 +205,6 @@ func (v *visitor) status(ctx context.Context, path string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-
 	res, err := v.client.Do(req)
 	if err != nil {
 		return 0, err
@@ -228,14 +212,12 @@ func (v *visitor) status(ctx context.Context, path string) (int, error) {
 	defer res.Body.Close()
 
 	_, err = io.Copy(io.Discard, res.Body)
-
 	return res.StatusCode, err
 }
 
 // send asks the app, or where the path is a URL whoever is there.
 func (v *visitor) send(t *testing.T, method, path string, form url.Values, header http.Header) answer {
 	t.Helper()
-
 	if strings.HasPrefix(path, "/") {
 		path = v.URL + path
 	}
@@ -253,14 +235,12 @@ func (v *visitor) send(t *testing.T, method, path string, form url.Values, heade
 
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-
 	return answer{res.StatusCode, res.Header, string(body)}
 }
 
 // eventually looks again and again whether something is so.
 func eventually(t *testing.T, within time.Duration, so func() bool, message string) {
 	t.Helper()
-
 	for end := time.Now().Add(within); !so(); time.Sleep(20 * time.Millisecond) {
 		require.True(t, time.Now().Before(end), "not within %s: %s", within, message)
 	}

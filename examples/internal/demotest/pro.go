@@ -25,7 +25,6 @@ var (
 
 func testPro(t *testing.T, framework string, build demo.Build) {
 	nextMonth, lastMonth := time.Now().AddDate(0, 1, 0), time.Now().AddDate(0, -1, 0)
-
 	for name, test := range map[string]struct {
 		subscription kanuutest.Subscription
 		header       http.Header
@@ -90,7 +89,6 @@ func testPro(t *testing.T, framework string, build demo.Build) {
 
 func testHome(t *testing.T, framework string, build demo.Build) {
 	nextMonth, lastMonth := time.Now().AddDate(0, 1, 0), time.Now().AddDate(0, -1, 0)
-
 	for name, test := range map[string]struct {
 		subscription kanuutest.Subscription
 		fault        kanuutest.Fault
@@ -133,7 +131,6 @@ func testHome(t *testing.T, framework string, build demo.Build) {
 			if test.fault.Body != "" || test.fault.Delay != 0 {
 				site.Kanuu.Inject(test.fault)
 			}
-
 			got := site.visit(t, "alice").get(t, "/", nil)
 
 			assert.Equal(t, http.StatusOK, got.Status)
@@ -186,7 +183,6 @@ func testStampede(t *testing.T, framework string, build demo.Build) {
 			visitors sync.WaitGroup
 			admitted atomic.Int64
 		)
-
 		for range visits {
 			visitors.Go(func() {
 				if status, err := alice.status(t.Context(), "/pro"); assert.NoError(t, err) && status == http.StatusOK {
@@ -194,9 +190,7 @@ func testStampede(t *testing.T, framework string, build demo.Build) {
 				}
 			})
 		}
-
 		visitors.Wait()
-
 		return int(admitted.Load())
 	}
 

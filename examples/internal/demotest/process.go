@@ -23,7 +23,6 @@ func testShutdown(t *testing.T, framework string, build demo.Build) {
 	started, release := make(chan struct{}), make(chan struct{})
 	site := start(t, framework, func(app *demo.App) (http.Handler, error) {
 		handler, err := build(app)
-
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/slow" {
 				close(started)
@@ -54,7 +53,6 @@ func testWrongSettings(t *testing.T, _ string, _ demo.Build) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { taken.Close() })
-
 	for name, test := range map[string]struct {
 		env  map[string]string
 		says []string

@@ -53,10 +53,8 @@ func startRedis(t *testing.T, settings ...string) string {
 
 	eventually(t, 10*time.Second, func() bool {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "unix", socket)
-
 		return err == nil && assert.NoError(t, conn.Close())
 	}, "redis-server listens")
-
 	return "unix://" + socket
 }
 

@@ -21,9 +21,7 @@ const webhookPath = "/webhooks/paddle"
 // startWithWebhook is start with a Paddle, too.
 func startWithWebhook(t *testing.T, framework string, build demo.Build) (*site, *kanuutest.Signer) {
 	t.Helper()
-
 	signer := kanuutest.NewSigner()
-
 	return start(t, framework, build, map[string]string{"PADDLE_PUBLIC_KEY": signer.PublicKey()}), signer
 }
 
@@ -38,7 +36,6 @@ func (s *site) receive(t *testing.T, body string) int {
 	res, err := s.visit(t, "").client.Do(req)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
-
 	return res.StatusCode
 }
 
@@ -47,21 +44,17 @@ var eventItem = regexp.MustCompile(`<li><code>(\w+)</code> <time [^>]*>20 Nov 20
 // events on the visitor's home page.
 func (v *visitor) events(t *testing.T) (names []string) {
 	t.Helper()
-
 	home := v.get(t, "/", nil).Body
 	for _, item := range eventItem.FindAllStringSubmatch(home, -1) {
 		names = append(names, item[1])
 	}
-
 	assert.Equal(t, len(names), strings.Count(home, "<time"), "all of them are of that day")
-
 	return names
 }
 
 func testWebhook(t *testing.T, framework string, build demo.Build) {
 	noon := time.Date(2026, time.November, 20, 12, 0, 0, 0, time.UTC)
 	created := kanuutest.Webhook{AlertID: "1", Identifier: "1001", Time: noon}
-
 	for name, test := range map[string]struct {
 		send   func(*kanuutest.Signer) []string // bodies
 		status int
@@ -91,14 +84,15 @@ func testWebhook(t *testing.T, framework string, build demo.Build) {
 			send: func(s *kanuutest.Signer) (bodies []string) {
 				for hour := range 7 {
 					bodies = append(bodies, s.Body(kanuutest.Webhook{
-						AlertName: "subscription_test" + strconv.Itoa(hour), Identifier: "1001", Time: noon.Add(time.Duration(hour) * time.Hour),
+						AlertName: "subscription_test" + strconv.Itoa(hour), Identifier: "1001",
+						Time: noon.Add(time.Duration(hour) * time.Hour),
 					}))
 				}
-
 				return bodies
 			},
 			status: http.StatusOK,
-			alice:  []string{"subscription_test6", "subscription_test5", "subscription_test4", "subscription_test3", "subscription_test2"},
+			alice: []string{"subscription_test6", "subscription_test5", "subscription_test4", "subscription_test3",
+				"subscription_test2"},
 		},
 		"nothing about a subscription": {
 			send: func(s *kanuutest.Signer) []string {
@@ -115,7 +109,6 @@ func testWebhook(t *testing.T, framework string, build demo.Build) {
 		"forged": {
 			send: func(s *kanuutest.Signer) []string {
 				bobs := s.Body(kanuutest.Webhook{Identifier: "1002"})
-
 				return []string{strings.Replace(bobs, "1002", "1001", 1)}
 			},
 			status: http.StatusUnauthorized,
@@ -127,13 +120,10 @@ func testWebhook(t *testing.T, framework string, build demo.Build) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			site, signer := startWithWebhook(t, framework, build)
-
 			for _, body := range test.send(signer) {
 				assert.Equal(t, test.status, site.receive(t, body))
 			}
-
 			assert.Equal(t, test.alice, site.visit(t, "alice").events(t))
 			assert.Empty(t, site.visit(t, "bob").events(t))
 			assert.Empty(t, site.visit(t, "").events(t))

@@ -40,7 +40,6 @@ func TestLinks(t *testing.T) {
 			seen = append(seen, name)
 			assert.Empty(t, brokenLinks(t, repository, name), "%s", name)
 		}
-
 		return nil
 	})
 	require.NoError(t, err)
@@ -49,7 +48,6 @@ func TestLinks(t *testing.T) {
 
 func TestBrokenLinks(t *testing.T) {
 	t.Parallel()
-
 	for name, tc := range map[string]struct{ markdown, want string }{
 		"file":                {"[x](LICENSE)", ""},
 		"folder":              {"[x](docs) [x](docs/)", ""},
@@ -98,20 +96,18 @@ func TestBrokenLinks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			repository := fstest.MapFS{
 				"README.md":         {Data: []byte(tc.markdown)},
 				"LICENSE":           {},
 				"docs/two words.md": {},
-				"docs/deploy.md": {Data: []byte("# `kanuu` & more, ü\n\n## The same\n\n## The same\n\n## [A link](LICENSE): what_now?\n\n" +
-					"Underlined\n---\n\n```\n# In code\n```\n\n<a id=\"by-hand\"></a>\n")},
+				"docs/deploy.md": {
+					Data: []byte("# `kanuu` & more, ü\n\n## The same\n\n## The same\n\n## [A link](LICENSE): what_now?\n\n" +
+						"Underlined\n---\n\n```\n# In code\n```\n\n<a id=\"by-hand\"></a>\n")},
 			}
-
 			var want []string
 			if tc.want != "" {
 				want = []string{tc.want}
 			}
-
 			assert.Equal(t, want, brokenLinks(t, repository, "README.md"))
 		})
 	}
@@ -133,9 +129,7 @@ func brokenLinks(t *testing.T, repository fs.FS, name string) []string {
 	for _, reference := range page.undefined {
 		broken = append(broken, reference+": not defined")
 	}
-
 	slices.Sort(broken)
-
 	return slices.Compact(broken)
 }
 
@@ -144,7 +138,6 @@ func judge(t *testing.T, repository fs.FS, name, target string) string {
 	t.Helper()
 
 	link, err := url.Parse(target)
-
 	switch {
 	case err != nil:
 		return "no URL"
@@ -178,7 +171,6 @@ func judge(t *testing.T, repository fs.FS, name, target string) string {
 	if link.Fragment != "" && (path.Ext(to) != ".md" || !slices.Contains(parse(t, repository, to).anchors, link.Fragment)) {
 		return "no such heading"
 	}
-
 	return ""
 }
 
@@ -210,50 +202,45 @@ func parse(t *testing.T, repository fs.FS, name string) page {
 		for _, match := range htmlLink.FindAllSubmatch(raw, -1) {
 			p.links = append(p.links, string(match[1]))
 		}
-
 		for _, match := range htmlAnchor.FindAllSubmatch(raw, -1) {
 			p.anchors = append(p.anchors, string(match[1]))
 		}
 	}
 
-	err = ast.Walk(goldmark.DefaultParser().Parse(text.NewReader(source)), func(node ast.Node, entering bool) (ast.WalkStatus, error) {
-		if !entering {
-			return ast.WalkContinue, nil
-		}
-
-		switch node := node.(type) {
-		case *ast.Link:
-			p.links = append(p.links, string(node.Destination))
-		case *ast.Image:
-			p.links = append(p.links, string(node.Destination))
-		case *ast.AutoLink:
-			if node.AutoLinkType == ast.AutoLinkURL {
-				p.links = append(p.links, string(node.URL(source)))
+	err = ast.Walk(goldmark.DefaultParser().Parse(text.NewReader(source)),
+		func(node ast.Node, entering bool) (ast.WalkStatus, error) {
+			if !entering {
+				return ast.WalkContinue, nil
 			}
-		case *ast.RawHTML:
-			html(node.Segments.Value(source))
-		case *ast.HTMLBlock:
-			html(node.Lines().Value(source))
-		case *ast.Heading:
-			p.anchors = append(p.anchors, anchor(plain(node, source), p.anchors))
-		}
-
-		if node.Type() == ast.TypeBlock && node.ChildCount() > 0 && node.FirstChild().Type() == ast.TypeInline {
-			prose := code.ReplaceAllString(plain(node, source), "")
-			p.undefined = append(p.undefined, textReference.FindAllString(prose, -1)...)
-		}
-
-		return ast.WalkContinue, nil
-	})
+			switch node := node.(type) {
+			case *ast.Link:
+				p.links = append(p.links, string(node.Destination))
+			case *ast.Image:
+				p.links = append(p.links, string(node.Destination))
+			case *ast.AutoLink:
+				if node.AutoLinkType == ast.AutoLinkURL {
+					p.links = append(p.links, string(node.URL(source)))
+				}
+			case *ast.RawHTML:
+				html(node.Segments.Value(source))
+			case *ast.HTMLBlock:
+				html(node.Lines().Value(source))
+			case *ast.Heading:
+				p.anchors = append(p.anchors, anchor(plain(node, source), p.anchors))
+			}
+			if node.Type() == ast.TypeBlock && node.ChildCount() > 0 && node.FirstChild().Type() == ast.TypeInline {
+				prose := code.ReplaceAllString(plain(node, source), "")
+				p.undefined = append(p.undefined, textReference.FindAllString(prose, -1)...)
+			}
+			return ast.WalkContinue, nil
+		})
 	require.NoError(t, err)
-
 	return p
 }
 
 // plain is the text in node: of its markup, only the backquotes of code are left.
 func plain(node ast.Node, source []byte) string {
 	var b strings.Builder
-
 	for child := node.FirstChild(); child != nil; child = child.NextSibling() {
 		switch child := child.(type) {
 		case *ast.Text:
@@ -264,7 +251,6 @@ func plain(node ast.Node, source []byte) string {
 			b.WriteString(plain(child, source))
 		}
 	}
-
 	return b.String()
 }
 
@@ -280,11 +266,9 @@ func anchor(heading string, taken []string) string {
 			return -1
 		}
 	}, heading)
-
 	free := name
 	for i := 1; slices.Contains(taken, free); i++ {
 		free = name + "-" + strconv.Itoa(i)
 	}
-
 	return free
 }

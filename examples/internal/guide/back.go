@@ -14,16 +14,14 @@ func WithReturn(client *kanuu.Client, who kanuu.IdentifierResolver, pro http.Han
 	gate := kanuu.NewGate(client, &kanuu.GateOptions{
 		BillingURL: "/billing", LoginURL: "/login", ReturnParam: "next", // /login?next=%2Fpro
 	})
-
 	mux := http.NewServeMux()
 	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, &kanuu.RedirectOptions{LoginURL: "/login?next=%2Fbilling"}))
 	mux.Handle("/pro", gate.Handler(who, pro))
 	// snippet: end
 
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, localPath(r.FormValue("next")), http.StatusSeeOther) //nolint:gosec // localPath sees to it that it is no other site
+		http.Redirect(w, r, localPath(r.FormValue("next")), http.StatusSeeOther) //nolint:gosec // localPath refuses other sites
 	})
-
 	return mux
 }
 

@@ -14,9 +14,7 @@ func TrustedOrigin(client *kanuu.Client, who kanuu.IdentifierResolver) http.Hand
 	if err := protection.AddTrustedOrigin("https://www.acme.com"); err != nil {
 		log.Fatal(err)
 	}
-
 	billing := kanuu.NewRedirectHandler(client, who, &kanuu.RedirectOptions{CrossOriginProtection: protection})
 	// snippet: end
-
 	return billing
 }

@@ -27,13 +27,10 @@ var users = guide.Users{"42": {ID: "42", Email: "ann@example.com"}}
 
 func setup(t *testing.T) (*kanuu.Client, *kanuutest.Server) {
 	t.Helper()
-
 	box := kanuutest.NewServer(nil)
 	t.Cleanup(box.Close)
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
 	require.NoError(t, err)
-
 	return client, box
 }
 
@@ -42,10 +39,8 @@ func get(handler http.Handler, path string, headers map[string]string) *httptest
 	for name, value := range headers {
 		request.Header.Set(name, value)
 	}
-
 	answer := httptest.NewRecorder()
 	handler.ServeHTTP(answer, request)
-
 	return answer
 }
 
@@ -60,13 +55,13 @@ func TestSCS(t *testing.T) {
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 
-	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := &http.Client{Jar: jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 	billing := func() string {
 		answer, err := browser.Get(app.URL + "/billing")
 		require.NoError(t, err)
 		require.NoError(t, answer.Body.Close())
-
 		return answer.Header.Get("Location")
 	}
 
@@ -104,7 +99,6 @@ func TestGorilla(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			answer := get(app, "/billing", map[string]string{"Cookie": test.cookie})
 			assert.True(t, strings.HasPrefix(answer.Header().Get("Location"), test.location), answer.Header())
 		})
@@ -122,7 +116,6 @@ func TestReturn(t *testing.T) {
 
 	assert.Equal(t, "/login?next=%2Fpro%3Fpage%3D2", get(app, "/pro?page=2", nil).Header().Get("Location"))
 	assert.Equal(t, "/login?next=%2Fbilling", get(app, "/billing", nil).Header().Get("Location"))
-
 	for next, want := range map[string]string{
 		"/pro?page=2#top": "/pro?page=2#top", "/billing": "/billing", "": "/", "pro": "/",
 		"https://evil.example/": "/", "//evil.example": "/", "///evil.example": "/", `/\evil.example`: "/", `\\evil.example`: "/",
@@ -130,7 +123,6 @@ func TestReturn(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodPost, "/login", strings.NewReader(url.Values{"next": {next}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-
 		w := httptest.NewRecorder()
 		app.ServeHTTP(w, r)
 		assert.Equal(t, want, w.Header().Get("Location"), "%q", next)
@@ -147,11 +139,9 @@ func TestJWT(t *testing.T) {
 	claims := func(change func(jwt.MapClaims)) jwt.MapClaims {
 		claims := jwt.MapClaims{"iss": "acme", "sub": "42", "email": "ann@example.com", "exp": time.Now().Add(time.Hour).Unix()}
 		change(claims)
-
 		return claims
 	}
 	same := func(jwt.MapClaims) {}
-
 	for name, test := range map[string]struct {
 		method jwt.SigningMethod
 		key    any
@@ -163,21 +153,21 @@ func TestJWT(t *testing.T) {
 		"another key":    {jwt.SigningMethodHS256, []byte("another"), claims(same), http.StatusUnauthorized},
 		"another method": {jwt.SigningMethodHS512, key, claims(same), http.StatusUnauthorized},
 		"expired":        {jwt.SigningMethodHS256, key, claims(func(c jwt.MapClaims) { c["exp"] = 1 }), http.StatusUnauthorized},
-		"never expires":  {jwt.SigningMethodHS256, key, claims(func(c jwt.MapClaims) { delete(c, "exp") }), http.StatusUnauthorized},
-		"another issuer": {jwt.SigningMethodHS256, key, claims(func(c jwt.MapClaims) { c["iss"] = "x" }), http.StatusUnauthorized},
-		"no subject":     {jwt.SigningMethodHS256, key, claims(func(c jwt.MapClaims) { delete(c, "sub") }), http.StatusUnauthorized},
+		"never expires": {jwt.SigningMethodHS256, key, claims(func(c jwt.MapClaims) { delete(c, "exp") }),
+			http.StatusUnauthorized},
+		"another issuer": {jwt.SigningMethodHS256, key, claims(func(c jwt.MapClaims) { c["iss"] = "x" }),
+			http.StatusUnauthorized},
+		"no subject": {jwt.SigningMethodHS256, key, claims(func(c jwt.MapClaims) { delete(c, "sub") }),
+			http.StatusUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			token, err := jwt.NewWithClaims(test.method, test.claims).SignedString(test.key)
 			require.NoError(t, err)
-
 			answer := get(app, "/billing", map[string]string{
 				"Authorization": "Bearer " + token, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty",
 			})
 			assert.Equal(t, test.status, answer.Code)
-
 			if test.status == http.StatusOK {
 				assert.Contains(t, answer.Body.String(), `{"url":"`+box.URL)
 			}
@@ -198,24 +188,19 @@ func (e everybody) OfSession(r *http.Request) (guide.Member, bool, error) {
 	if who == "broken" {
 		return guide.Member{}, false, errors.New("the database is away")
 	}
-
 	member, ok := e[who]
-
 	return member, ok, nil
 }
 
 func TestTeams(t *testing.T) {
 	t.Parallel()
-
 	client, box := setup(t)
 	box.SetSubscription("team:7", kanuutest.Subscription{Status: kanuutest.StatusActive})
-
 	app := guide.WithTeams(client, everybody{
 		"owner":  {UserID: "1", TeamID: "7", Owner: true, Email: "owner@example.com"},
 		"member": {UserID: "2", TeamID: "7"},
 		"loner":  {UserID: "7"}, // the same number as the team's
 	}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
-
 	for _, test := range []struct {
 		as, path string
 		status   int
@@ -234,7 +219,6 @@ func TestTeams(t *testing.T) {
 	} {
 		t.Run(test.as+" "+test.path, func(t *testing.T) {
 			t.Parallel()
-
 			answer := get(app, test.path, as(test.as))
 			assert.Equal(t, test.status, answer.Code)
 			assert.True(t, strings.HasPrefix(answer.Header().Get("Location"), test.location), answer.Header())
@@ -252,7 +236,6 @@ func TestBack(t *testing.T) {
 		if user := r.Header.Get("Test-As"); user != "" {
 			return kanuu.Identity{Identifier: user}, nil
 		}
-
 		return kanuu.Identity{}, kanuu.ErrUnauthenticated
 	}))
 
@@ -266,19 +249,16 @@ func TestBack(t *testing.T) {
 
 func TestTrustedOrigin(t *testing.T) {
 	t.Parallel()
-
 	client, _ := setup(t)
 	billing := guide.TrustedOrigin(client, kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
 		return kanuu.Identity{Identifier: "42"}, nil
 	}))
-
 	for origin, status := range map[string]int{
 		"https://www.acme.com": http.StatusSeeOther, "https://www.example.com": http.StatusForbidden,
 	} {
 		request := httptest.NewRequest(http.MethodPost, "/billing", nil)
 		request.Header.Set("Origin", origin)
 		request.Header.Set("Sec-Fetch-Site", "cross-site")
-
 		answer := httptest.NewRecorder()
 		billing.ServeHTTP(answer, request)
 		assert.Equal(t, status, answer.Code, origin)
@@ -290,7 +270,6 @@ func TestLaravel(t *testing.T) {
 
 	client, box := setup(t)
 	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
-
 	for id, want := range map[string]bool{"42": true, "43": false} {
 		subscribed, err := guide.LaravelBillable(t.Context(), client, guide.User{ID: id})
 		require.NoError(t, err)
@@ -306,7 +285,6 @@ func TestLaravel(t *testing.T) {
 
 	guide.LaravelWebhooks(hook, func(identifier string, plan int64) error {
 		welcomed = append(welcomed, fmt.Sprint(identifier, " ", plan))
-
 		return nil
 	})
 
@@ -333,7 +311,6 @@ func (t table) Set(_ context.Context, identifier string, at time.Time, plan int6
 	if at.After(t[identifier].at) {
 		t[identifier] = row{at, plan, status}
 	}
-
 	return nil
 }
 
@@ -350,7 +327,6 @@ func TestTable(t *testing.T) {
 	guide.KeepPlans(hook, plans)
 
 	noon := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
-
 	for _, webhook := range []kanuutest.Webhook{
 		{AlertName: "subscription_cancelled", Identifier: "user:42", Time: noon},
 		{AlertName: "subscription_created", Identifier: "user:42", Time: noon.Add(-time.Hour)}, // late

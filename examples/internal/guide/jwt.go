@@ -17,7 +17,6 @@ func WithJWT(client *kanuu.Client, key []byte) http.Handler {
 		jwt.WithExpirationRequired(),
 		jwt.WithIssuer("acme"),
 	)
-
 	who := kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if !ok {
@@ -33,10 +32,8 @@ func WithJWT(client *kanuu.Client, key []byte) http.Handler {
 		}
 		return kanuu.Identity{Identifier: "user:" + claims.Subject, Email: claims.Email}, nil
 	})
-
 	mux := http.NewServeMux()
 	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, nil))
 	// snippet: end
-
 	return mux
 }

@@ -18,18 +18,15 @@ func Replicas(logger *slog.Logger) (*kanuu.Client, func(), error) {
 	if err != nil {
 		log.Fatal("REDIS_URL is not a Redis URL") // not err, which repeats the password
 	}
-
 	cache, err := kanuuredis.New(option, &kanuuredis.Options{Prefix: "acme:kanuu:", Logger: logger})
 	if err != nil {
 		log.Fatal(err)
 	}
-
 	client, err := kanuu.NewClient(kanuu.Config{
 		APIKey: os.Getenv("KANUU_API_KEY"),
 		Logger: logger,
 		Cache:  cache, // a WebhookHandler of this client remembers its alerts there, too
 	})
 	// snippet: end
-
 	return client, cache.Close, err
 }

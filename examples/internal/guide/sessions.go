@@ -27,7 +27,6 @@ func WithSCS(client *kanuu.Client, users Users, manager *scs.SessionManager) htt
 		}
 		return kanuu.Identity{Identifier: "user:" + user.ID, Email: user.Email}, nil
 	})
-
 	mux := http.NewServeMux()
 	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, &kanuu.RedirectOptions{LoginURL: "/login"}))
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
@@ -43,10 +42,8 @@ func WithSCS(client *kanuu.Client, users Users, manager *scs.SessionManager) htt
 		manager.Put(r.Context(), "user-id", user.ID)
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	})
-
 	handler := manager.LoadAndSave(mux) // around all that asks for the session
 	// snippet: end
-
 	return handler
 }
 
@@ -69,13 +66,11 @@ func WithGorilla(client *kanuu.Client, users Users, store sessions.Store) http.H
 
 	mux := http.NewServeMux()
 	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, &kanuu.RedirectOptions{LoginURL: "/login"}))
-
 	return mux
 }
 
 // logIn is whatever the application does.
 func logIn(users Users, r *http.Request) (User, bool) {
 	user, ok := users[r.PostFormValue("user")]
-
 	return user, ok
 }

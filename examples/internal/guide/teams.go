@@ -66,7 +66,6 @@ func WithTeams(client *kanuu.Client, members Members, pro http.Handler) http.Han
 	mux.Handle("/billing", kanuu.NewRedirectHandler(client, ownersOnly, &kanuu.RedirectOptions{LoginURL: "/login"}))
 	mux.Handle("/pro", gate.Handler(anyMember, pro))
 	// snippet: end
-
 	return mux
 }
 
@@ -80,9 +79,7 @@ func Back(client *kanuu.Client, who kanuu.IdentifierResolver) http.Handler {
 			http.Redirect(w, r, "/login", http.StatusSeeOther)
 			return
 		}
-
 		subscription, err := client.Subscription(r.Context(), identity.Identifier)
-
 		switch {
 		case err != nil:
 			http.Error(w, "Your subscription is as you left it; it just cannot be shown right now.", kanuu.HTTPStatus(err))
@@ -94,7 +91,6 @@ func Back(client *kanuu.Client, who kanuu.IdentifierResolver) http.Handler {
 		}
 	})
 	// snippet: end
-
 	return back
 }
 

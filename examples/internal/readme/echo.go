@@ -16,7 +16,6 @@ func mountEcho(e *echo.Echo, client *kanuu.Client, gate *kanuu.Gate, pro echo.Ha
 		}
 		return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
 	}
-
 	kanuuecho.Mount(e, "/billing", client, who, &kanuu.RedirectOptions{LoginURL: "/login"})
 	e.GET("/pro", pro, kanuuecho.Gate(gate, who)) // pro finds kanuu.SubscriptionFromContext(c.Request().Context())
 	// snippet: end

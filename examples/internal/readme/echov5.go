@@ -16,7 +16,6 @@ func mountEchoV5(e *echo.Echo, client *kanuu.Client, gate *kanuu.Gate, pro echo.
 		}
 		return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
 	}
-
 	kanuuechov5.Mount(e, "/billing", client, who, &kanuu.RedirectOptions{LoginURL: "/login"})
 	e.GET("/pro", pro, kanuuechov5.Gate(gate, who)) // pro finds kanuu.SubscriptionFromContext(c.Request().Context())
 	// snippet: end

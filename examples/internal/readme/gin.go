@@ -17,7 +17,6 @@ func mountGin(router *gin.Engine, client *kanuu.Client, gate *kanuu.Gate, pro gi
 		}
 		return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
 	}
-
 	kanuugin.Mount(router, "/billing", client, who, &kanuu.RedirectOptions{LoginURL: "/login"})
 	router.GET("/pro", kanuugin.Gate(gate, who), pro) // pro finds kanuu.SubscriptionFromContext(c.Request.Context())
 	// snippet: end

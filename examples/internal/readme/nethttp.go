@@ -17,7 +17,6 @@ func netHTTP(mux *http.ServeMux, pro http.Handler) {
 	if err != nil {
 		log.Fatal(err)
 	}
-
 	who := kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
 		user, ok := UserFromSession(r)
 		if !ok {
@@ -25,9 +24,7 @@ func netHTTP(mux *http.ServeMux, pro http.Handler) {
 		}
 		return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
 	})
-
 	gate := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/login"})
-
 	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, &kanuu.RedirectOptions{LoginURL: "/login"}))
 	mux.Handle("/pro", gate.Handler(who, pro)) // pro finds kanuu.SubscriptionFromContext(r.Context())
 	// snippet: end
@@ -39,12 +36,10 @@ func webhooks(mux *http.ServeMux, client *kanuu.Client) {
 	if err != nil {
 		log.Fatal(err)
 	}
-
 	hook.On("subscription_*", func(ctx context.Context, e kanuu.Event) error {
 		log.Println(e.AlertName, e.Identifier, e.Status(), e.NextBillDate())
 		return nil
 	})
-
 	mux.Handle("/webhooks/paddle", hook)
 	// snippet: end
 }
@@ -68,7 +63,6 @@ func below(ctx context.Context, client *kanuu.Client) error {
 	log.Println(sub.IsSubscribed, sub.IsTrialing, sub.OnGracePeriod(), sub.Status, sub.PlanID)
 	// snippet: end
 	_ = nonce.URL
-
 	return nil
 }
 

@@ -17,7 +17,6 @@ func shared() (*kanuu.Client, error) {
 	if err != nil {
 		log.Fatal("REDIS_URL is not a Redis URL") // not err, which repeats the password
 	}
-
 	cache, err := kanuuredis.New(option, &kanuuredis.Options{Logger: slog.Default()})
 	if err != nil {
 		log.Fatal(err)
@@ -31,6 +30,5 @@ func shared() (*kanuu.Client, error) {
 		Cache:   cache,
 	})
 	// snippet: end
-
 	return client, err
 }

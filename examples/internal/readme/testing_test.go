@@ -23,7 +23,6 @@ func newApp(client *kanuu.Client, hook *kanuu.WebhookHandler) http.Handler {
 	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, nil))
 	mux.Handle("/pro", kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"}).Handler(who, pro))
 	mux.Handle("/webhooks/paddle", hook)
-
 	return mux
 }
 

@@ -12,10 +12,10 @@ import (
 )
 
 // MountFiber is for Fiber v3.
-func MountFiber(app *fiber.App, portal, hook http.Handler, gate *kanuu.Gate, who kanuu.IdentifierResolver, session, pro fiber.Handler) {
+func MountFiber(app *fiber.App, portal, hook http.Handler, gate *kanuu.Gate, who kanuu.IdentifierResolver, session,
+	pro fiber.Handler) {
 	// snippet: fiber
 	app.Use(recover.New(), session) // session does c.Locals(userKey{}, user)
-
 	app.All("/billing", onFiber(portal))
 	app.All("/pro", gated(gate, who), pro) // pro finds kanuu.SubscriptionFromContext(c.Context())
 	app.Post("/webhooks/paddle", onFiber(hook))
@@ -40,7 +40,6 @@ func gated(gate *kanuu.Gate, who kanuu.IdentifierResolver) fiber.Handler {
 		if err != nil || admitted == nil {
 			return err // it is answered
 		}
-
 		c.SetContext(admitted.Context())
 		return c.Next()
 	}

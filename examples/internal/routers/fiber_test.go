@@ -23,7 +23,6 @@ import (
 
 func TestFiberConformance(t *testing.T) {
 	t.Parallel()
-
 	conformance.Test(t, conformance.Framework{Unaware: true, Build: func(app conformance.App) http.Handler {
 		who := kanuu.IdentifierResolverFunc(app.Who)
 		page := func(c fiber.Ctx) error {
@@ -31,10 +30,9 @@ func TestFiberConformance(t *testing.T) {
 				app.Page(w, r.WithContext(c.Context())) //nolint:contextcheck // where the gate put the subscription
 			})(c)
 		}
-
 		f := fiber.New()
-		routers.MountFiber(f, kanuu.NewRedirectHandler(app.Client, who, app.Options), app.Webhook, app.Gate, who, logIn(nil), page)
-
+		routers.MountFiber(f, kanuu.NewRedirectHandler(app.Client, who, app.Options), app.Webhook, app.Gate, who, logIn(nil),
+			page)
 		return serve(t, f)
 	}}).CheckTable(t, "../../../README.md", "[Fiber](docs/routers.md#fiber), by its own adaptor")
 }
@@ -44,7 +42,6 @@ func logIn(user *routers.User) fiber.Handler {
 		if user != nil {
 			c.Locals(routers.UserKey{}, user)
 		}
-
 		return c.Next()
 	}
 }
@@ -61,7 +58,6 @@ func TestFiberResolverSeesTheSession(t *testing.T) {
 
 	who := kanuu.IdentifierResolverFunc(routers.Who)
 	portal := kanuu.NewRedirectHandler(client, who, nil)
-
 	for name, tc := range map[string]struct {
 		user         *routers.User
 		billing, pro int
@@ -72,21 +68,18 @@ func TestFiberResolverSeesTheSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			f := fiber.New()
-			routers.MountFiber(f, portal, http.NotFoundHandler(), kanuu.NewGate(client, nil), who, logIn(tc.user), func(c fiber.Ctx) error {
-				subscription, ok := kanuu.SubscriptionFromContext(c.Context())
-				assert.True(t, ok)
-				assert.Equal(t, int64(12345), subscription.PlanID)
-
-				return c.SendString("inside")
-			})
-
+			routers.MountFiber(f, portal, http.NotFoundHandler(), kanuu.NewGate(client, nil), who, logIn(tc.user),
+				func(c fiber.Ctx) error {
+					subscription, ok := kanuu.SubscriptionFromContext(c.Context())
+					assert.True(t, ok)
+					assert.Equal(t, int64(12345), subscription.PlanID)
+					return c.SendString("inside")
+				})
 			server := listen(t, f)
 			for path, want := range map[string]int{"/billing": tc.billing, "/pro": tc.pro} {
 				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.JoinPath(path).String(), nil)
 				require.NoError(t, err)
-
 				res, err := http.DefaultTransport.RoundTrip(req)
 				require.NoError(t, err)
 				require.NoError(t, res.Body.Close())
@@ -110,12 +103,10 @@ func TestStringsChangeWithTheNextRequest(t *testing.T) {
 
 	server := listen(t, f)
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
-
 	for _, user := range []string{"1042", "1077"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.String(), nil)
 		require.NoError(t, err)
 		req.Header.Set("Test-User", user)
-
 		res, err := client.Do(req)
 		require.NoError(t, err)
 		require.NoError(t, res.Body.Close())
@@ -127,11 +118,9 @@ func TestStringsChangeWithTheNextRequest(t *testing.T) {
 // serve is the app on fasthttp itself, behind a proxy that hangs up when it does.
 func serve(t *testing.T, f *fiber.App) http.Handler {
 	t.Helper()
-
 	target := listen(t, f)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
@@ -156,6 +145,5 @@ func listen(t *testing.T, f *fiber.App) *url.URL {
 		assert.NoError(t, f.Shutdown())
 		assert.NoError(t, <-ended)
 	})
-
 	return &url.URL{Scheme: "http", Host: listener.Addr().String(), Path: "/"}
 }

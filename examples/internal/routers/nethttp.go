@@ -12,7 +12,8 @@ import (
 )
 
 // MountServeMux is for net/http.
-func MountServeMux(mux *http.ServeMux, portal, hook http.Handler, gate *kanuu.Gate, who kanuu.IdentifierResolver, pro http.Handler) {
+func MountServeMux(mux *http.ServeMux, portal, hook http.Handler, gate *kanuu.Gate, who kanuu.IdentifierResolver,
+	pro http.Handler) {
 	// snippet: net/http
 	mux.Handle("/billing", portal)
 	mux.Handle("/pro", gate.Handler(who, pro))

@@ -66,7 +66,6 @@ func (p Program) Run(ctx context.Context, args []string) int {
 
 	f := a.explain(ctx, err)
 	a.report(f)
-
 	return f.code
 }
 
@@ -116,12 +115,10 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.Stdout) // before the commands for completion, which keep it
 	root.SetErr(a.Stderr)
 	root.InitDefaultCompletionCmd("completion")
-
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		completion.Args = knownCommand
 		completion.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
-
 	return root
 }
 
@@ -138,6 +135,5 @@ func (a *app) client() (*kanuu.Client, error) {
 		BaseURL:    a.Getenv(kanuu.EnvBaseURL),
 		HTTPClient: a.httpClient(),
 	}
-
 	return kanuu.NewClient(config)
 }

@@ -29,13 +29,11 @@ func of(box *kanuutest.Server) environment {
 // with returns a copy in which one variable is different.
 func (e environment) with(name, value string) environment {
 	other := environment{name: value}
-
 	for n, v := range e {
 		if n != name {
 			other[n] = v
 		}
 	}
-
 	return other
 }
 
@@ -47,65 +45,64 @@ type result struct {
 
 func run(t *testing.T, env environment, args ...string) result {
 	t.Helper()
-
 	return runWith(t.Context(), cli.Program{}, env, args...)
 }
 
 func runWith(ctx context.Context, program cli.Program, env environment, args ...string) result {
 	var stdout, stderr strings.Builder
-
 	program.Getenv = func(name string) string { return env[name] }
 	program.Stdout, program.Stderr = &stdout, &stderr
-
 	code := program.Run(ctx, args)
-
 	return result{code, stdout.String(), stderr.String()}
 }
 
 func newBox(t *testing.T) *kanuutest.Server {
 	t.Helper()
-
 	box := kanuutest.NewServer(nil)
 	t.Cleanup(box.Close)
-
 	return box
 }
 
 // decode reads one JSON value and nothing after it.
 func decode(t *testing.T, text string) map[string]any {
 	t.Helper()
-
 	var value map[string]any
 	require.NoError(t, json.Unmarshal([]byte(text), &value), "%q", text)
-
 	return value
 }
 
 func TestUsage(t *testing.T) {
 	t.Parallel()
-
 	box := newBox(t)
-
 	for name, tt := range map[string]struct {
 		args   []string
 		env    environment
 		stderr []string
 	}{
-		"mistyped command":      {args: []string{"subscriptoin", "42"}, stderr: []string{`no command "subscriptoin"`, "did you mean `kanuu subscription`?"}},
-		"unknown command":       {args: []string{"launch"}, stderr: []string{`no command "launch"`, "kanuu --help"}},
-		"mistyped help":         {args: []string{"help", "nonc"}, stderr: []string{"did you mean `kanuu nonce`?"}},
-		"mistyped shell":        {args: []string{"completion", "bsh"}, stderr: []string{"did you mean `kanuu completion bash`?"}},
-		"mistyped flag":         {args: []string{"nonce", "42", "--suplemental", "a=b"}, stderr: []string{"did you mean --supplemental?"}},
-		"unknown flag":          {args: []string{"nonce", "42", "--xyzzy"}, stderr: []string{"unknown flag: --xyzzy", "kanuu nonce --help"}},
-		"no identifier":         {args: []string{"nonce"}, stderr: []string{"nonce needs IDENTIFIER", "usage: kanuu nonce IDENTIFIER"}},
-		"two identifiers":       {args: []string{"subscription", "user", "42"}, stderr: []string{"nothing more", "quote"}},
-		"empty identifier":      {args: []string{"nonce", ""}, env: of(box), stderr: []string{"Identifier is empty"}},
-		"no email":              {args: []string{"nonce", "42", "--email", "ann"}, env: of(box), stderr: []string{"Email is not an email address"}},
-		"supplemental not K=V":  {args: []string{"nonce", "42", "--supplemental", "spring"}, env: of(box), stderr: []string{`"spring" is not KEY=VALUE`}},
-		"supplemental twice":    {args: []string{"nonce", "42", "--supplemental", "a=b", "--supplemental", "a=c"}, env: of(box), stderr: []string{`"a" twice`}},
-		"a path as webhook URL": {args: []string{"doctor", "--webhook-url", "/webhooks"}, stderr: []string{`"/webhooks" is not an absolute URL`}},
-		"no key":                {args: []string{"nonce", "42"}, stderr: []string{"APIKey is empty", "kanuu emulator"}},
-		"key with Bearer":       {args: []string{"nonce", "42"}, env: of(box).with("KANUU_API_KEY", "Bearer s3cret"), stderr: []string{`APIKey starts with "Bearer "`}},
+		"mistyped command": {args: []string{"subscriptoin", "42"},
+			stderr: []string{`no command "subscriptoin"`, "did you mean `kanuu subscription`?"}},
+		"unknown command": {args: []string{"launch"}, stderr: []string{`no command "launch"`, "kanuu --help"}},
+		"mistyped help":   {args: []string{"help", "nonc"}, stderr: []string{"did you mean `kanuu nonce`?"}},
+		"mistyped shell":  {args: []string{"completion", "bsh"}, stderr: []string{"did you mean `kanuu completion bash`?"}},
+		"mistyped flag": {args: []string{"nonce", "42", "--suplemental", "a=b"},
+			stderr: []string{"did you mean --supplemental?"}},
+		"unknown flag": {args: []string{"nonce", "42", "--xyzzy"},
+			stderr: []string{"unknown flag: --xyzzy", "kanuu nonce --help"}},
+		"no identifier": {args: []string{"nonce"},
+			stderr: []string{"nonce needs IDENTIFIER", "usage: kanuu nonce IDENTIFIER"}},
+		"two identifiers":  {args: []string{"subscription", "user", "42"}, stderr: []string{"nothing more", "quote"}},
+		"empty identifier": {args: []string{"nonce", ""}, env: of(box), stderr: []string{"Identifier is empty"}},
+		"no email": {args: []string{"nonce", "42", "--email", "ann"}, env: of(box),
+			stderr: []string{"Email is not an email address"}},
+		"supplemental not K=V": {args: []string{"nonce", "42", "--supplemental", "spring"}, env: of(box),
+			stderr: []string{`"spring" is not KEY=VALUE`}},
+		"supplemental twice": {args: []string{"nonce", "42", "--supplemental", "a=b", "--supplemental", "a=c"}, env: of(box),
+			stderr: []string{`"a" twice`}},
+		"a path as webhook URL": {args: []string{"doctor", "--webhook-url", "/webhooks"},
+			stderr: []string{`"/webhooks" is not an absolute URL`}},
+		"no key": {args: []string{"nonce", "42"}, stderr: []string{"APIKey is empty", "kanuu emulator"}},
+		"key with Bearer": {args: []string{"nonce", "42"}, env: of(box).with("KANUU_API_KEY", "Bearer s3cret"),
+			stderr: []string{`APIKey starts with "Bearer "`}},
 		"plain http to a stranger": {
 			args: []string{"subscription", "42"}, env: of(box).with("KANUU_BASE_URL", "http://kanuu.io"),
 			stderr: []string{"plain http", "check KANUU_API_KEY and KANUU_BASE_URL"},
@@ -145,7 +142,6 @@ func TestUsageAsJSON(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-
 	for name, tt := range map[string]struct {
 		args   []string
 		stdout []string
@@ -160,9 +156,7 @@ func TestHelp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			got := run(t, nil, tt.args...)
-
 			assert.Equal(t, 0, got.code)
 			for _, text := range tt.stdout {
 				assert.Contains(t, got.stdout, text)
@@ -174,13 +168,10 @@ func TestHelp(t *testing.T) {
 // Every command has --json and explains itself with an example.
 func TestHelpOfEachCommand(t *testing.T) {
 	t.Parallel()
-
 	for _, name := range []string{"emulator", "trigger", "nonce", "subscription", "doctor"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			got := run(t, nil, name, "--help")
-
 			assert.Equal(t, 0, got.code)
 			assert.Contains(t, got.stdout, "--json")
 			assert.Contains(t, got.stdout, "Examples:\n  kanuu "+name)
@@ -191,9 +182,7 @@ func TestHelpOfEachCommand(t *testing.T) {
 
 func TestVersionAsJSON(t *testing.T) {
 	t.Parallel()
-
 	got := run(t, nil, "version", "--json")
-
 	assert.Equal(t, 0, got.code)
 	assert.Subset(t, keys(decode(t, got.stdout)), []string{"version", "go", "platform"})
 }
@@ -203,7 +192,6 @@ func keys(m map[string]any) []string {
 	for name := range m {
 		names = append(names, name)
 	}
-
 	return names
 }
 
@@ -212,7 +200,8 @@ func TestNonce(t *testing.T) {
 
 	box := newBox(t)
 
-	got := run(t, of(box), "nonce", "user:42", "--email", "ann@example.com", "--supplemental", "campaign=spring, early", "--supplemental", "x=a=b")
+	got := run(t, of(box), "nonce", "user:42", "--email", "ann@example.com", "--supplemental", "campaign=spring, early",
+		"--supplemental", "x=a=b")
 
 	require.Equal(t, 0, got.code, got.stderr)
 	assert.Regexp(t, `\A`+box.URL+`/manage/acme/[0-9a-f]{32}\n\z`, got.stdout)
@@ -220,7 +209,8 @@ func TestNonce(t *testing.T) {
 
 	asked := box.Requests()
 	require.Len(t, asked, 1)
-	assert.JSONEq(t, `{"identifier":"user:42","email":"ann@example.com","supplemental":{"campaign":"spring, early","x":"a=b"}}`, string(asked[0].Body))
+	assert.JSONEq(t, `{"identifier":"user:42","email":"ann@example.com","supplemental":{"campaign":"spring, early","x":"a=b"}}`,
+		string(asked[0].Body))
 }
 
 // The link is shown once, on stdout, and never in the talk beside it.
@@ -242,9 +232,7 @@ func TestNonceAsJSON(t *testing.T) {
 
 func TestSubscription(t *testing.T) {
 	t.Parallel()
-
 	month := time.Now().AddDate(0, 1, 0)
-
 	for name, tt := range map[string]struct {
 		has    kanuutest.Subscription
 		code   int
@@ -258,14 +246,17 @@ func TestSubscription(t *testing.T) {
 				`"status":"active","plan_id":67,"subscription_id":700001}`,
 		},
 		"trialing": {
-			has:    kanuutest.Subscription{Status: kanuutest.StatusTrialing, PlanID: 67, SubscriptionID: 700001, PaidUntil: month},
-			stdout: "identifier    user:42\nsubscribed    yes, on trial\nstatus        trialing\nplan          67\nsubscription  700001\n",
+			has: kanuutest.Subscription{Status: kanuutest.StatusTrialing, PlanID: 67, SubscriptionID: 700001,
+				PaidUntil: month},
+			stdout: "identifier    user:42\nsubscribed    yes, on trial\nstatus        trialing\nplan          " +
+				"67\nsubscription  700001\n",
 			json: `{"identifier":"user:42","is_subscribed":true,"is_trialing":true,"on_grace_period":false,` +
 				`"status":"trialing","plan_id":67,"subscription_id":700001}`,
 		},
 		"cancelled, paid for": {
-			has:    kanuutest.Subscription{Status: "deleted", PlanID: 67, SubscriptionID: 700001, PaidUntil: month},
-			stdout: "identifier    user:42\nsubscribed    yes, until what was paid for is over\nstatus        deleted\nplan          67\nsubscription  700001\n",
+			has: kanuutest.Subscription{Status: "deleted", PlanID: 67, SubscriptionID: 700001, PaidUntil: month},
+			stdout: "identifier    user:42\nsubscribed    yes, until what was paid for is over\nstatus        deleted\nplan   " +
+				"       67\nsubscription  700001\n",
 			json: `{"identifier":"user:42","is_subscribed":true,"is_trialing":false,"on_grace_period":true,` +
 				`"status":"canceled","plan_id":67,"subscription_id":700001}`,
 		},
@@ -317,7 +308,6 @@ func TestSubscriptionWithControlCharacters(t *testing.T) {
 
 func TestExitCodeOfAnswers(t *testing.T) {
 	t.Parallel()
-
 	for name, tt := range map[string]struct {
 		fault  kanuutest.Fault
 		key    string
@@ -328,12 +318,13 @@ func TestExitCodeOfAnswers(t *testing.T) {
 		"payment required": {fault: kanuutest.Fault{Status: 402}, code: 1, stderr: "20 active customers"},
 		"refused":          {fault: kanuutest.Fault{Status: 422}, code: 1, stderr: "correct what Kanuu names"},
 		"garbage":          {fault: kanuutest.Fault{Body: "<html>"}, code: 1, stderr: "check that KANUU_BASE_URL is Kanuu's"},
-		"too many calls":   {fault: kanuutest.Fault{Status: 429, Header: map[string][]string{"Retry-After": {"3600"}}}, code: 5, stderr: "wait a moment"},
-		"down":             {fault: kanuutest.Fault{Status: 503, Header: map[string][]string{"Retry-After": {"3600"}}}, code: 5, stderr: "kanuu doctor"},
+		"too many calls": {fault: kanuutest.Fault{Status: 429, Header: map[string][]string{"Retry-After": {"3600"}}}, code: 5,
+			stderr: "wait a moment"},
+		"down": {fault: kanuutest.Fault{Status: 503, Header: map[string][]string{"Retry-After": {"3600"}}}, code: 5,
+			stderr: "kanuu doctor"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			for _, command := range []string{"nonce", "subscription"} {
 				box := newBox(t)
 				if tt.key == "" {
@@ -377,14 +368,11 @@ func TestUnreachable(t *testing.T) {
 
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-
 	box := newBox(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-
 	for _, command := range [][]string{{"nonce", "42"}, {"subscription", "42"}, {"doctor"}} {
 		got := runWith(ctx, cli.Program{}, of(box), command...)
-
 		assert.Equal(t, 130, got.code, command)
 		assert.Equal(t, "kanuu: interrupted\n", got.stderr, command)
 	}
@@ -420,7 +408,6 @@ ok    public key    PADDLE_PUBLIC_KEY is a key to verify webhooks with; whether 
 
 func TestColours(t *testing.T) {
 	t.Parallel()
-
 	for name, tt := range map[string]struct {
 		terminal bool
 		env      environment
@@ -437,7 +424,6 @@ func TestColours(t *testing.T) {
 			// No key and no base URL: nobody is asked.
 			env := tt.env.with("KANUU_BASE_URL", "-")
 			program := cli.Program{IsTerminal: func(io.Writer) bool { return tt.terminal }}
-
 			assert.True(t, strings.HasPrefix(runWith(t.Context(), program, env, "doctor").stdout, tt.want))
 			assert.NotContains(t, runWith(t.Context(), program, env, "doctor", "--json").stdout, "\x1b")
 		})

@@ -13,7 +13,6 @@ import (
 
 func (a *app) doctorCommand() *cobra.Command {
 	var webhookURL string
-
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Find out what is wrong with a set-up, and what to do",
@@ -32,16 +31,15 @@ Exits with 1 when something failed; a warning is no failure.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if webhookURL != "" && !isAbsolute(webhookURL) {
-				return usage("write it like http://localhost:8080/webhooks/paddle", "--webhook-url %q is not an absolute URL", webhookURL)
+				return usage("write it like http://localhost:8080/webhooks/paddle", "--webhook-url %q is not an absolute URL",
+					webhookURL)
 			}
-
 			return a.doctor(cmd.Context(), webhookURL)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-
-	cmd.Flags().StringVar(&webhookURL, "webhook-url", "", "the application's `URL` for webhooks, to see whether it refuses what is not signed")
-
+	cmd.Flags().StringVar(&webhookURL, "webhook-url", "",
+		"the application's `URL` for webhooks, to see whether it refuses what is not signed")
 	return cmd
 }
 
@@ -50,7 +48,6 @@ func (a *app) doctor(ctx context.Context, webhookURL string) error {
 		findings []doctor.Finding
 		failed   int
 	)
-
 	doctor.Examine(ctx, doctor.Setup{
 		APIKey:     a.Getenv(kanuu.EnvAPIKey),
 		BaseURL:    a.Getenv(kanuu.EnvBaseURL),
@@ -60,20 +57,16 @@ func (a *app) doctor(ctx context.Context, webhookURL string) error {
 		RootCAs:    a.RootCAs,
 	}, func(f doctor.Finding) {
 		findings = append(findings, f)
-
 		if f.Status == doctor.Fail {
 			failed++
 		}
-
 		if !a.json {
 			a.printFinding(f)
 		}
 	})
-
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-
 	if a.json {
 		if err := a.printJSON(struct {
 			OK     bool             `json:"ok"`
@@ -82,11 +75,9 @@ func (a *app) doctor(ctx context.Context, webhookURL string) error {
 			return err
 		}
 	}
-
 	if failed > 0 {
 		return &failure{code: exitFailure}
 	}
-
 	return nil
 }
 
@@ -101,7 +92,6 @@ var findingStyles = map[doctor.Status]style{
 func (a *app) printFinding(f doctor.Finding) {
 	status := a.paint(a.Stdout, findingStyles[f.Status], fmt.Sprintf("%-4s", f.Status))
 	fmt.Fprintf(a.Stdout, "%s  %-12s  %s\n", status, f.Check, printable(f.Detail))
-
 	if f.Remedy != "" {
 		fmt.Fprintf(a.Stdout, "%s%s\n", strings.Repeat(" ", len("fail  ")), "→ "+printable(f.Remedy))
 	}

@@ -66,10 +66,12 @@ machine only, unless --allow-remote is given.`,
 	f.StringVar(&flags.appURL, "app-url", "", "`URL` that \"Back to your application\" leads to")
 	f.StringVar(&flags.webhookURL, "webhook-url", "", "`URL` of the application that webhooks are posted to")
 	f.StringVar(&flags.key, "key", kanuutest.DefaultAPIKey, "API `KEY` to ask for")
-	f.StringVar(&flags.signingKey, "signing-key", "", "PEM `FILE` with the RSA key that signs webhooks (default: a new key each time)")
-	f.StringArrayVar(&flags.plans, "plan", nil, "`PLAN` on sale, such as \""+emulator.PlanForm+"\"; repeatable (default: a Basic and a Pro plan)")
-	f.IntVar(&flags.freeCustomers, "free-customers", 0, "answer 402 while more than `N` customers are subscribed, as Kanuu does with 20; 0: never")
-
+	f.StringVar(&flags.signingKey, "signing-key", "",
+		"PEM `FILE` with the RSA key that signs webhooks (default: a new key each time)")
+	f.StringArrayVar(&flags.plans, "plan", nil, "`PLAN` on sale, such as \""+emulator.PlanForm+
+		"\"; repeatable (default: a Basic and a Pro plan)")
+	f.IntVar(&flags.freeCustomers, "free-customers", 0,
+		"answer 402 while more than `N` customers are subscribed, as Kanuu does with 20; 0: never")
 	return cmd
 }
 
@@ -78,7 +80,6 @@ func (a *app) emulator(ctx context.Context, flags emulatorFlags) error {
 	if err != nil {
 		return err
 	}
-
 	var printing sync.Mutex
 
 	config.Report = func(e emulator.Event) {
@@ -103,7 +104,6 @@ func (a *app) emulator(ctx context.Context, flags emulatorFlags) error {
 	if !a.json {
 		a.say(stylePlain, "stopped")
 	}
-
 	return nil
 }
 
@@ -137,7 +137,6 @@ func (f emulatorFlags) read() (emulator.Config, error) {
 		Addr: f.addr, AllowRemote: f.allowRemote, APIKey: f.key,
 		AppURL: f.appURL, WebhookURL: f.webhookURL, FreeCustomers: f.freeCustomers,
 	}
-
 	if config.Plans, err = emulator.ParsePlans(f.plans); err != nil {
 		return none, usage("", "--plan: %w", err)
 	}
@@ -153,13 +152,11 @@ func (f emulatorFlags) read() (emulator.Config, error) {
 			return none, usage("name a file with --tls-cert", "--tls: %w", err)
 		}
 	}
-
 	return config, nil
 }
 
 func isAbsolute(raw string) bool {
 	u, err := url.Parse(raw)
-
 	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
@@ -169,14 +166,11 @@ func certFile(given, host, port string) (string, error) {
 	if given != "" {
 		return filepath.Abs(given)
 	}
-
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("there is no cache folder for the certificate: %w", err)
 	}
-
 	name := strings.NewReplacer(":", "-", "%", "-").Replace(host + "-" + port)
-
 	return filepath.Join(cache, "kanuu", "emulator-"+name+".pem"), nil
 }
 
@@ -201,25 +195,21 @@ func listenFailure(addr string, err error) error {
 // neighbour is the address one port up.
 func neighbour(addr string) string {
 	host, port, _ := net.SplitHostPort(addr)
-
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || number == 0 || number == 65535 {
 		return defaultAddr
 	}
-
 	return net.JoinHostPort(host, strconv.FormatUint(number+1, 10))
 }
 
 // introduce prints what an application has to know, and people.
 func (a *app) introduce(box *emulator.Emulator, config emulator.Config) error {
 	variables := box.Environment()
-
 	if a.json {
 		env := make(map[string]string, len(variables))
 		for _, v := range variables {
 			env[v.Name] = v.Value
 		}
-
 		return a.printJSON(struct {
 			URL         string            `json:"url"`
 			ControlURL  string            `json:"control_url"`
@@ -236,9 +226,9 @@ func (a *app) introduce(box *emulator.Emulator, config emulator.Config) error {
 
 	a.say(stylePlain, "")
 	a.say(styleBold, "Kanuu runs on this machine: nothing is charged, and all is forgotten when it stops (Ctrl-C).")
-
 	if box.Remote {
-		a.say(styleError, "WARNING: other machines reach it at "+config.Addr+". Whoever does can subscribe to anything for nothing.")
+		a.say(styleError, "WARNING: other machines reach it at "+config.Addr+
+			". Whoever does can subscribe to anything for nothing.")
 	}
 
 	webhooks := config.WebhookURL
@@ -250,7 +240,6 @@ func (a *app) introduce(box *emulator.Emulator, config emulator.Config) error {
 	a.say(stylePlain, "  portal       opens behind the application's link, or one of `kanuu nonce IDENTIFIER`")
 	a.say(stylePlain, "  control      "+box.ControlURL())
 	a.say(stylePlain, "  webhooks     "+webhooks)
-
 	if config.SigningKey == nil {
 		a.say(styleFaint, "  The public key is another one at each start; --signing-key keeps it.")
 	}
@@ -260,7 +249,6 @@ func (a *app) introduce(box *emulator.Emulator, config emulator.Config) error {
 	}
 
 	a.say(stylePlain, "")
-
 	return nil
 }
 
@@ -271,15 +259,12 @@ func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\'
 func (a *app) printEvent(e emulator.Event) {
 	if a.json {
 		_ = writeJSON(a.Stderr, e) // a log that cannot be written is no reason to stop
-
 		return
 	}
 
 	at := a.paint(a.Stderr, styleFaint, e.Time.Format(time.TimeOnly))
-
 	if e.Kind == emulator.Notice {
 		fmt.Fprintf(a.Stderr, "%s  %s\n", at, printable(e.Name))
-
 		return
 	}
 
@@ -295,7 +280,6 @@ func (a *app) printEvent(e emulator.Event) {
 	if e.Status >= 200 && e.Status < 300 {
 		s = styleGood
 	}
-
 	columns := []string{
 		at, fmt.Sprintf("%-38s", printable(name)), a.paint(a.Stderr, s, status), fmt.Sprintf("%-12s", printable(e.Identifier)),
 		a.paint(a.Stderr, styleFaint, e.Took.Round(100*time.Microsecond).String()), a.paint(a.Stderr, s, printable(e.Error)),

@@ -41,32 +41,26 @@ func newOutput() *output { return &output{written: make(chan struct{}, 1)} }
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-
 	select {
 	case o.written <- struct{}{}:
 	default:
 	}
-
 	return o.text.Write(p)
 }
 
 func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-
 	return o.text.String()
 }
 
 // await returns the first complete line that has all parts.
 func (o *output) await(t *testing.T, parts ...string) string {
 	t.Helper()
-
 	late := time.After(20 * time.Second)
-
 	for {
 		text := o.String()
 		complete := text[:strings.LastIndexByte(text, '\n')+1]
-
 	lines:
 		for line := range strings.Lines(complete) {
 			for _, part := range parts {
@@ -74,10 +68,8 @@ func (o *output) await(t *testing.T, parts ...string) string {
 					continue lines
 				}
 			}
-
 			return line
 		}
-
 		select {
 		case <-o.written:
 		case <-late:
@@ -105,36 +97,30 @@ func launch(t *testing.T, args ...string) *running {
 
 	r.stop = sync.OnceValue(func() int {
 		cancel()
-
 		return <-ended
 	})
 	t.Cleanup(func() { r.stop() })
 
 	r.stdout.await(t, "PADDLE_PUBLIC_KEY")
-
 	return r
 }
 
 // startEmulator starts one whose environment can be used.
 func startEmulator(t *testing.T, args ...string) *running {
 	t.Helper()
-
 	r := launch(t, args...)
 	r.env = environment{}
-
 	for line := range strings.Lines(r.stdout.String()) {
 		name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
 		require.True(t, ok, line)
 		r.env[name] = strings.Trim(value, "'\n") // no value in the tests that use it has a quote
 	}
-
 	return r
 }
 
 // control calls the emulator's control API.
 func (r *running) control(t *testing.T, call, body string) {
 	t.Helper()
-
 	res, err := http.Post(r.env["KANUU_BASE_URL"]+"/control/api/"+call, "application/json", strings.NewReader(body))
 	require.NoError(t, err)
 	defer res.Body.Close()
@@ -158,14 +144,12 @@ func newApp(t *testing.T) (app *httptest.Server, use func(publicKey string), eve
 		hook.ServeHTTP(w, r)
 	}))
 	t.Cleanup(app.Close)
-
 	return app, func(publicKey string) {
 		defer close(ready)
 		hook, err = kanuu.NewWebhookHandler(client, publicKey, nil)
 		require.NoError(t, err)
 		hook.On("*", func(_ context.Context, e kanuu.Event) error {
 			received <- e
-
 			return nil
 		})
 	}, received
@@ -196,7 +180,8 @@ export PADDLE_PUBLIC_KEY='-----BEGIN PUBLIC KEY-----\\nMII[A-Za-z0-9+/=\\]+\\n--
 
 	got = run(t, box.env, "trigger", "subscription_payment_failed", "user:42")
 	assert.Equal(t, 0, got.code, got.stderr)
-	assert.Regexp(t, `\Aalert       subscription_payment_failed\nalert id    \d+\nidentifier  user:42\nanswer      200, taken\n\z`, got.stdout)
+	assert.Regexp(t,
+		`\Aalert       subscription_payment_failed\nalert id    \d+\nidentifier  user:42\nanswer      200, taken\n\z`, got.stdout)
 	assert.Equal(t, "subscription_payment_failed", (<-events).AlertName)
 	box.stderr.await(t, "webhook subscription_payment_failed", "200", "user:42")
 
@@ -210,12 +195,9 @@ export PADDLE_PUBLIC_KEY='-----BEGIN PUBLIC KEY-----\\nMII[A-Za-z0-9+/=\\]+\\n--
 // A base URL that is not the emulator's is a 404, and its path is in the log.
 func TestEmulatorWithWrongBaseURL(t *testing.T) {
 	t.Parallel()
-
 	box := startEmulator(t)
-
 	for _, path := range []string{"/api", "/foo/bar", "/control"} {
 		got := run(t, box.env.with("KANUU_BASE_URL", box.env["KANUU_BASE_URL"]+path), "nonce", "user:42")
-
 		assert.Equal(t, 1, got.code, path)
 		assert.Contains(t, got.stderr, "The route "+path[1:]+"/api/nonce could not be found.")
 		box.stderr.await(t, "POST "+path+"/api/nonce", "404", "user:42")
@@ -236,7 +218,6 @@ func TestEmulatorLogsNoSecret(t *testing.T) {
 	got := run(t, box.env, "nonce", "42")
 	require.Equal(t, 0, got.code, got.stderr)
 	nonce := strings.TrimSpace(got.stdout)
-
 	for range 2 { // the first one uses it up
 		res, err := http.Get(nonce) //nolint:gosec // of the box
 		require.NoError(t, err)
@@ -257,7 +238,8 @@ func TestEmulatorEnvironmentInAShell(t *testing.T) {
 
 	box := startEmulator(t, "--key", `it's"$(x)`)
 
-	script := exec.Command(shell, "-c", `eval "$1"; printf '%s\n' "$KANUU_API_KEY" "$KANUU_BASE_URL" "$PADDLE_PUBLIC_KEY"`, "-", box.stdout.String()) //nolint:gosec // that is the point
+	//nolint:gosec // that is the point
+	script := exec.Command(shell, "-c", `eval "$1"; printf '%s\n' "$KANUU_API_KEY" "$KANUU_BASE_URL" "$PADDLE_PUBLIC_KEY"`, "-", box.stdout.String())
 	script.Env = []string{}
 	said, err := script.CombinedOutput()
 	require.NoError(t, err, string(said))
@@ -316,12 +298,9 @@ func TestEmulatorAsJSON(t *testing.T) {
 
 func TestEmulatorReportsDroppedConnections(t *testing.T) {
 	t.Parallel()
-
 	box := startEmulator(t)
 	box.control(t, "faults", `{"drop": true}`)
-
 	got := run(t, box.env, "subscription", "42")
-
 	assert.Equal(t, 5, got.code)
 	box.stderr.await(t, "POST /api/subscription", "---", "dropped")
 }
@@ -386,7 +365,6 @@ func TestEmulatorStopsWhateverGoesOn(t *testing.T) {
 		}
 		defer res.Body.Close()
 		text, err := io.ReadAll(res.Body)
-
 		return err == nil && strings.Contains(string(text), `"path":"/api/nonce","identifier":"42"`)
 	}, 10*time.Second, 10*time.Millisecond)
 
@@ -399,16 +377,12 @@ func TestEmulatorStopsWhateverGoesOn(t *testing.T) {
 
 func TestEmulatorWithPlansAndFreeCustomers(t *testing.T) {
 	t.Parallel()
-
 	box := startEmulator(t, "--plan", "5:Team:99.00 USD/year, 14 days trial", "--free-customers", "1")
-
 	for _, identifier := range []string{"1", "2"} {
 		assert.Equal(t, 0, run(t, box.env, "nonce", identifier).code)
 		box.control(t, "act", `{"identifier": "`+identifier+`", "action": "subscribe", "plan_id": 5}`)
 	}
-
 	got := run(t, box.env, "nonce", "3")
-
 	assert.Equal(t, 1, got.code)
 	assert.Contains(t, got.stderr, "20 active customers")
 }
@@ -419,7 +393,9 @@ func TestEmulatorWithSigningKey(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "paddle.pem")
-	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}), 0o600))
+	require.NoError(t,
+		os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),
+			0o600))
 
 	box := startEmulator(t, "--signing-key", file)
 
@@ -459,7 +435,8 @@ func TestEmulatorWithTLS(t *testing.T) {
 	assert.Equal(t, 4, got.code)
 	assert.Contains(t, got.stdout, "it was not sent")
 
-	conn, err := tls.Dial("tcp", strings.TrimPrefix(box.env["KANUU_BASE_URL"], "https://"), &tls.Config{RootCAs: roots, NextProtos: []string{"h2"}})
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(box.env["KANUU_BASE_URL"], "https://"),
+		&tls.Config{RootCAs: roots, NextProtos: []string{"h2"}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	assert.Equal(t, "h2", conn.ConnectionState().NegotiatedProtocol)
@@ -482,32 +459,28 @@ func TestEmulatorWherePortIsTaken(t *testing.T) {
 
 func TestEmulatorForOtherMachines(t *testing.T) {
 	t.Parallel()
-
 	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0"} {
 		got := run(t, nil, "emulator", "--addr", addr)
-
 		assert.Equal(t, 2, got.code, addr)
 		assert.Contains(t, got.stderr, "other machines could reach the emulator at "+addr)
 		assert.Contains(t, got.stderr, "--allow-remote")
 	}
-
 	box := startEmulator(t, "--addr", "0.0.0.0:0", "--allow-remote")
-
 	assert.Regexp(t, `^http://localhost:\d+$`, box.env["KANUU_BASE_URL"])
 	box.stderr.await(t, "WARNING", "can subscribe to anything for nothing")
 }
 
 func TestEmulatorFlags(t *testing.T) {
 	t.Parallel()
-
 	for name, tt := range map[string]struct {
 		args   []string
 		stderr string
 	}{
-		"an argument":          {[]string{"now"}, "now"},
-		"a bare port":          {[]string{"--addr", "4242"}, "write it like 127.0.0.1:4242"},
-		"a path as app":        {[]string{"--app-url", "/"}, "--app-url \"/\" is not an absolute URL"},
-		"a host as webhook":    {[]string{"--webhook-url", "localhost:8080/x"}, "write it like http://localhost:8080/webhooks/paddle"},
+		"an argument":   {[]string{"now"}, "now"},
+		"a bare port":   {[]string{"--addr", "4242"}, "write it like 127.0.0.1:4242"},
+		"a path as app": {[]string{"--app-url", "/"}, "--app-url \"/\" is not an absolute URL"},
+		"a host as webhook": {[]string{"--webhook-url", "localhost:8080/x"},
+			"write it like http://localhost:8080/webhooks/paddle"},
 		"an empty key":         {[]string{"--key", ""}, "--key cannot be one"},
 		"a key with Bearer":    {[]string{"--key", "Bearer s3cret"}, "--key cannot be one"},
 		"a plan without price": {[]string{"--plan", "1:Basic"}, `write it like "12345:Basic:9.00 EUR/month"`},
@@ -517,9 +490,7 @@ func TestEmulatorFlags(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			got := run(t, nil, append([]string{"emulator"}, tt.args...)...)
-
 			assert.Equal(t, 2, got.code)
 			assert.Empty(t, got.stdout)
 			assert.Contains(t, got.stderr, tt.stderr)
@@ -530,12 +501,9 @@ func TestEmulatorFlags(t *testing.T) {
 
 func TestEmulatorCannotWriteItsCertificate(t *testing.T) {
 	t.Parallel()
-
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-
 	got := run(t, nil, "emulator", "--addr", "127.0.0.1:0", "--tls", "--tls-cert", filepath.Join(file, "emulator.pem"))
-
 	assert.Equal(t, 1, got.code)
 	assert.Contains(t, got.stderr, "cannot write the certificate")
 }
@@ -543,10 +511,8 @@ func TestEmulatorCannotWriteItsCertificate(t *testing.T) {
 // What cannot be printed cannot be pasted.
 func TestEmulatorWithoutStdout(t *testing.T) {
 	t.Parallel()
-
 	var stderr strings.Builder
 	program := cli.Program{Getenv: func(string) string { return "" }, Stdout: closed{}, Stderr: &stderr}
-
 	assert.Equal(t, 1, program.Run(t.Context(), []string{"emulator", "--addr", "127.0.0.1:0"}))
 	assert.Contains(t, stderr.String(), "broken pipe")
 }

@@ -40,7 +40,6 @@ func (f *failure) Error() string {
 	if f.err == nil {
 		return fmt.Sprintf("exit code %d", f.code)
 	}
-
 	return f.err.Error()
 }
 
@@ -80,30 +79,24 @@ func (a *app) explain(ctx context.Context, err error) *failure {
 	if a.started && ctx.Err() != nil { // whatever it was that did not end well
 		return &failure{code: exitInterrupted, err: errors.New("interrupted")}
 	}
-
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
-
 	if !a.started { // the library for command lines refused the arguments
 		return &failure{exitUsage, err, "`kanuu --help` lists the commands, `kanuu COMMAND --help` what each takes"}
 	}
-
 	if config, ok := errors.AsType[*kanuu.ConfigError](err); ok {
 		remedy := "check " + kanuu.EnvAPIKey + " and " + kanuu.EnvBaseURL
 		if a.Getenv(kanuu.EnvAPIKey) == "" {
 			remedy = "export " + kanuu.EnvAPIKey + ", or start `kanuu emulator` and paste what it prints"
 		}
-
 		return &failure{exitUsage, config, remedy}
 	}
-
 	for _, m := range meanings {
 		if errors.Is(err, m.err) {
 			return &failure{m.code, err, m.remedy}
 		}
 	}
-
 	return &failure{code: exitFailure, err: err}
 }
 
@@ -112,7 +105,6 @@ func (a *app) report(f *failure) {
 	if f.err == nil {
 		return
 	}
-
 	if a.json {
 		// With nowhere to write to, the exit code remains.
 		_ = writeJSON(a.Stderr, struct {
@@ -120,12 +112,9 @@ func (a *app) report(f *failure) {
 			Remedy   string `json:"remedy,omitempty"`
 			ExitCode int    `json:"exit_code"`
 		}{f.err.Error(), f.remedy, f.code})
-
 		return
 	}
-
 	a.say(styleError, withName(f.err.Error()))
-
 	if f.remedy != "" {
 		a.say(stylePlain, "  "+f.remedy)
 	}

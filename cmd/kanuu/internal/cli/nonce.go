@@ -15,7 +15,6 @@ func (a *app) nonceCommand() *cobra.Command {
 		email        string
 		supplemental []string
 	)
-
 	cmd := &cobra.Command{
 		Use:   "nonce IDENTIFIER",
 		Short: "Make a one-time link to a customer's billing portal",
@@ -30,22 +29,18 @@ else, and keep it out of logs. It is printed to stdout, with --json as
 		Args: exactly("IDENTIFIER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			identity := kanuu.Identity{Identifier: args[0], Email: email}
-
 			var err error
 			if identity.Supplemental, err = parsePairs("--supplemental", supplemental); err != nil {
 				return err
 			}
-
 			return a.nonce(cmd.Context(), identity)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-
 	cmd.Flags().StringVar(&email, "email", "", "the customer's email `ADDRESS`, for Paddle's checkout")
 	cmd.Flags().StringArrayVar(&supplemental, "supplemental", nil,
 		fmt.Sprintf("`KEY=VALUE` to come back in Paddle's webhooks; repeatable, at most %d, a value at most %d characters",
 			kanuu.MaxSupplemental, kanuu.MaxSupplementalValue))
-
 	return cmd
 }
 
@@ -71,7 +66,6 @@ func (a *app) nonce(ctx context.Context, identity kanuu.Identity) error {
 	a.say(styleWarn, fmt.Sprintf("Whoever opens this link first is %q in the portal. It works once.", identity.Identifier))
 
 	_, err = fmt.Fprintln(a.Stdout, nonce.URL)
-
 	return err
 }
 
@@ -80,22 +74,17 @@ func parsePairs(flag string, pairs []string) (map[string]string, error) {
 	if len(pairs) == 0 {
 		return nil, nil //nolint:nilnil // no pairs are a nil map
 	}
-
 	read := make(map[string]string, len(pairs))
-
 	for _, pair := range pairs {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok || key == "" {
 			return nil, usage("", "%s %q is not KEY=VALUE", flag, pair)
 		}
-
 		if _, twice := read[key]; twice {
 			return nil, usage("", "%s has the key %q twice", flag, key)
 		}
-
 		read[key] = value
 	}
-
 	return read, nil
 }
 

@@ -27,7 +27,6 @@ func (a *app) paint(w io.Writer, s style, text string) string {
 	if s == stylePlain || text == "" || !a.colours(w) {
 		return text
 	}
-
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
 }
 
@@ -43,9 +42,7 @@ func isCharacterDevice(w io.Writer) bool {
 	if !ok {
 		return false
 	}
-
 	info, err := file.Stat()
-
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
@@ -60,7 +57,6 @@ func (a *app) printJSON(v any) error { return writeJSON(a.Stdout, v) }
 func writeJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false) // & stays & in URLs
-
 	return encoder.Encode(v)
 }
 
@@ -73,7 +69,6 @@ func (a *app) printTable(rows []row) error {
 	for _, r := range rows {
 		fmt.Fprintf(w, "%s\t%s\n", r.name, printable(r.value))
 	}
-
 	return w.Flush()
 }
 
@@ -84,7 +79,6 @@ func printable(text string) string {
 		if r != '\n' && !unicode.IsPrint(r) {
 			return unicode.ReplacementChar
 		}
-
 		return r
 	}, text)
 }
@@ -94,6 +88,5 @@ func withName(message string) string {
 	if strings.HasPrefix(message, "kanuu: ") {
 		return message
 	}
-
 	return "kanuu: " + message
 }

@@ -58,7 +58,6 @@ func (a *app) subscription(ctx context.Context, identifier string) error {
 	if err == nil && !s.IsSubscribed {
 		return &failure{code: exitNotSubscribed}
 	}
-
 	return err
 }
 
@@ -91,7 +90,6 @@ func nullable[T comparable](v T) *T {
 	if v == zero {
 		return nil
 	}
-
 	return &v
 }
 
@@ -112,6 +110,5 @@ func idText(id int64) string {
 	if id == 0 {
 		return "-"
 	}
-
 	return strconv.FormatInt(id, 10)
 }

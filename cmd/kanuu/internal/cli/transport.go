@@ -11,7 +11,6 @@ func (a *app) httpClient() *http.Client {
 	if a.RootCAs == nil {
 		return nil
 	}
-
 	return &http.Client{Transport: &http.Transport{
 		Proxy:           http.ProxyFromEnvironment,
 		TLSClientConfig: &tls.Config{RootCAs: a.RootCAs, MinVersion: tls.VersionTLS12},

@@ -25,7 +25,6 @@ func (a *app) triggerCommand() *cobra.Command {
 		at     string
 		fields []string
 	)
-
 	cmd := &cobra.Command{
 		Use:   "trigger ALERT IDENTIFIER",
 		Short: "Have the emulator send the application a webhook",
@@ -49,30 +48,25 @@ emulator then goes on trying, as Paddle does.`,
 			if !slices.Contains(kanuutest.AlertNames(), args[0]) {
 				return unknownAlert(args[0])
 			}
-
 			if err := (kanuu.Identity{Identifier: args[1]}).Validate(); err != nil {
 				return err
 			}
-
 			chosen, err := parsePairs("--field", fields)
 			if err != nil {
 				return err
 			}
-
 			return a.trigger(cmd.Context(), at, alert{args[0], args[1], chosen})
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-
 			return kanuutest.AlertNames(), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
-
 	cmd.Flags().StringArrayVar(&fields, "field", nil, "`KEY=VALUE` for a field of the alert; repeatable")
-	cmd.Flags().StringVar(&at, "emulator", "", "base `URL` of the emulator (default: "+kanuu.EnvBaseURL+", else http://"+defaultAddr+")")
-
+	cmd.Flags().StringVar(&at, "emulator", "", "base `URL` of the emulator (default: "+kanuu.EnvBaseURL+", else http://"+
+		defaultAddr+")")
 	return cmd
 }
 
@@ -84,7 +78,6 @@ func unknownAlert(name string) error {
 	if near := cmp.Or(nearest(name, names), nearest("subscription_"+name, names)); near != "" {
 		remedy = "did you mean " + near + "? Otherwise " + remedy
 	}
-
 	return usage(remedy, "the emulator sends no alert named %q", name)
 }
 
@@ -130,9 +123,7 @@ func (a *app) trigger(ctx context.Context, at string, send alert) error {
 	if err != nil {
 		return err
 	}
-
 	accepted := sent.is(kanuutest.DeliveryDelivered)
-
 	if a.json {
 		err = a.printJSON(struct {
 			delivery
@@ -150,7 +141,6 @@ func (a *app) trigger(ctx context.Context, at string, send alert) error {
 	if err == nil && !accepted {
 		return &failure{code: exitNotAccepted, err: errors.New("the application did not take the alert"), remedy: sent.remedy()}
 	}
-
 	return err
 }
 
@@ -179,9 +169,11 @@ func (d delivery) remedy() string {
 	case d.is(kanuutest.DeliveryLost), d.Tries == 0 && d.Chaos != "":
 		return "end the chaos on the emulator's control page"
 	case d.Tries == 0:
-		return "an earlier alert about the same customer was not taken, and this one waits for it: look at the emulator's control page"
+		return "an earlier alert about the same customer was not taken, and this one waits for it: look at the emulator's " +
+			"control page"
 	case d.Status == http.StatusUnauthorized:
-		return "look into the application's log: it has another public key, and has to be restarted with the " + kanuu.EnvPaddlePublicKey +
+		return "look into the application's log: it has another public key, and has to be restarted with the " +
+			kanuu.EnvPaddlePublicKey +
 			" that the emulator printed, or something reads or changes the body before its handler"
 	case d.Status == http.StatusNotFound, d.Status == http.StatusMethodNotAllowed:
 		return "check the path of the emulator's --webhook-url, and that the application takes POST there"
@@ -228,7 +220,6 @@ func (a *app) callTrigger(ctx context.Context, base string, send alert) (deliver
 		}
 	}
 	defer res.Body.Close()
-
 	return readDelivery(base, res)
 }
 
@@ -237,14 +228,11 @@ func readDelivery(base string, res *http.Response) (delivery, error) {
 		delivery
 		Refusal string `json:"error"` // beside a status that is not 200
 	}
-
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err == nil {
 		err = json.Unmarshal(text, &answer)
 	}
-
 	answer.Error = answer.Refusal
-
 	switch {
 	case err == nil && res.StatusCode == http.StatusOK && answer.AlertID != "":
 		return answer.delivery, nil
@@ -254,7 +242,8 @@ func readDelivery(base string, res *http.Response) (delivery, error) {
 		return delivery{}, &failure{code: exitFailure, err: errors.New("the emulator refused: " + answer.Refusal)}
 	default:
 		return delivery{}, &failure{
-			exitFailure, fmt.Errorf("what is at %s is no emulator, or another version of it (it answered %d)", base, res.StatusCode),
+			exitFailure, fmt.Errorf("what is at %s is no emulator, or another version of it (it answered %d)", base,
+				res.StatusCode),
 			"start `kanuu emulator`, or name it with --emulator",
 		}
 	}
@@ -265,6 +254,5 @@ func bare(err error) error {
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return failed.Err
 	}
-
 	return err
 }

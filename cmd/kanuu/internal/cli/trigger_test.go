@@ -14,7 +14,6 @@ import (
 
 func TestTrigger(t *testing.T) {
 	t.Parallel()
-
 	for name, tt := range map[string]struct {
 		status int // of the application; 0: it is not running
 		chaos  kanuutest.Chaos
@@ -22,8 +21,9 @@ func TestTrigger(t *testing.T) {
 		stdout string
 		stderr string
 	}{
-		"taken":          {status: 200, stdout: "200, taken"},
-		"wrong key":      {status: 401, code: 4, stdout: "answered with 401", stderr: "PADDLE_PUBLIC_KEY that the emulator printed"},
+		"taken": {status: 200, stdout: "200, taken"},
+		"wrong key": {status: 401, code: 4, stdout: "answered with 401",
+			stderr: "PADDLE_PUBLIC_KEY that the emulator printed"},
 		"wrong path":     {status: 404, code: 4, stdout: "answered with 404", stderr: "check the path"},
 		"redirect":       {status: 302, code: 4, stdout: "redirect", stderr: "the application did not take the alert"},
 		"it failed":      {status: 500, code: 4, stdout: "answered with 500", stderr: "application's log"},
@@ -113,7 +113,6 @@ func TestTriggerWithoutWebhookURL(t *testing.T) {
 // The emulator answers before the alert was sent, where something holds it up.
 func TestTriggerThatWaits(t *testing.T) {
 	t.Parallel()
-
 	for name, tt := range map[string]struct{ chaos, remedy string }{
 		"behind another": {"", "an earlier alert about the same customer was not taken"},
 		"for chaos":      {"delayed", "end the chaos"},
@@ -139,9 +138,7 @@ func TestTriggerThatWaits(t *testing.T) {
 
 func TestTriggerUsage(t *testing.T) {
 	t.Parallel()
-
 	box := newBox(t)
-
 	for name, tt := range map[string]struct {
 		args   []string
 		code   int
@@ -155,16 +152,18 @@ func TestTriggerUsage(t *testing.T) {
 		"empty identifier": {[]string{"subscription_created", ""}, 2, "Identifier is empty"},
 		"Kanuu itself":     {[]string{"subscription_created", "42", "--emulator", "https://kanuu.io/"}, 2, "is Kanuu itself"},
 		"field not K=V":    {[]string{"subscription_created", "42", "--field", "status"}, 2, `--field "status" is not KEY=VALUE`},
-		"field, no name":   {[]string{"subscription_created", "42", "--field", "=paused"}, 2, `--field "=paused" is not KEY=VALUE`},
-		"field twice":      {[]string{"subscription_created", "42", "--field", "a=b", "--field", "a=c"}, 2, `--field has the key "a" twice`},
-		"field of its own": {[]string{"subscription_created", "42", "--field", "alert_id=7"}, 2, "the field alert_id cannot be set"},
-		"no URL":           {[]string{"subscription_created", "42", "--emulator", "127.0.0.1:4242"}, 2, "write it like http://127.0.0.1:4242"},
+		"field, no name": {[]string{"subscription_created", "42", "--field", "=paused"}, 2,
+			`--field "=paused" is not KEY=VALUE`},
+		"field twice": {[]string{"subscription_created", "42", "--field", "a=b", "--field", "a=c"}, 2,
+			`--field has the key "a" twice`},
+		"field of its own": {[]string{"subscription_created", "42", "--field", "alert_id=7"}, 2,
+			"the field alert_id cannot be set"},
+		"no URL": {[]string{"subscription_created", "42", "--emulator", "127.0.0.1:4242"}, 2,
+			"write it like http://127.0.0.1:4242"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			got := run(t, of(box), append([]string{"trigger"}, tt.args...)...)
-
 			assert.Equal(t, tt.code, got.code)
 			assert.Empty(t, got.stdout)
 			assert.Contains(t, got.stderr, tt.stderr)
@@ -174,7 +173,6 @@ func TestTriggerUsage(t *testing.T) {
 
 func TestTriggerWhereNoEmulatorIs(t *testing.T) {
 	t.Parallel()
-
 	answer := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "/login")
@@ -182,7 +180,6 @@ func TestTriggerWhereNoEmulatorIs(t *testing.T) {
 			_, _ = w.Write([]byte(body))
 		}
 	}
-
 	for name, tt := range map[string]struct {
 		handler http.Handler // nil: nobody is there
 		code    int
@@ -203,7 +200,6 @@ func TestTriggerWhereNoEmulatorIs(t *testing.T) {
 			if tt.handler == nil {
 				server.Close()
 			}
-
 			got := run(t, nil, "trigger", "subscription_created", "42", "--emulator", server.URL)
 
 			assert.Equal(t, tt.code, got.code)
@@ -216,7 +212,7 @@ func TestTriggerWhereNoEmulatorIs(t *testing.T) {
 
 func TestTriggerCompletion(t *testing.T) {
 	t.Parallel()
-
 	assert.Contains(t, run(t, nil, "__complete", "trigger", "").stdout, "subscription_payment_refunded\n")
-	assert.NotContains(t, run(t, nil, "__complete", "trigger", "subscription_created", "").stdout, "subscription_payment_refunded")
+	assert.NotContains(t, run(t, nil, "__complete", "trigger", "subscription_created", "").stdout,
+		"subscription_payment_refunded")
 }

@@ -17,13 +17,10 @@ func (a *app) versionCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			v := readVersion()
-
 			if a.json {
 				return a.printJSON(v)
 			}
-
 			_, err := fmt.Fprintf(a.Stdout, "kanuu %s (%s, %s)\n", v.Version, v.Go, v.Platform)
-
 			return err
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -39,7 +36,6 @@ type version struct {
 
 func readVersion() version {
 	v := version{Version: kanuu.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {
 			if setting.Key == "vcs.revision" {
@@ -47,6 +43,5 @@ func readVersion() version {
 			}
 		}
 	}
-
 	return v
 }

@@ -34,7 +34,6 @@ func (m meeting) certificateErr() *tls.CertificateVerificationError {
 	if err, ok := errors.AsType[*tls.CertificateVerificationError](m.err); ok {
 		return err
 	}
-
 	return nil
 }
 
@@ -42,10 +41,8 @@ func (d *doctor) checkCertificate(met meeting) {
 	if refused := met.certificateErr(); refused != nil {
 		detail, remedy := d.explain(met.url.Hostname(), refused)
 		d.say(checkCertificate, Fail, detail, remedy)
-
 		return
 	}
-
 	switch {
 	case met.err != nil || !met.asked:
 		d.say(checkCertificate, Skip, "no server was reached that would show one", "")
@@ -54,14 +51,12 @@ func (d *doctor) checkCertificate(met meeting) {
 	default:
 		end := earliestEnd(met.res.TLS.VerifiedChains)
 		left := end.Sub(d.Now())
-		detail := fmt.Sprintf("valid until %s, %s, %s", end.UTC().Format(time.DateOnly), inTime(left), tls.VersionName(met.res.TLS.Version))
-
+		detail := fmt.Sprintf("valid until %s, %s, %s", end.UTC().Format(time.DateOnly), inTime(left),
+			tls.VersionName(met.res.TLS.Version))
 		if left < expiresSoon {
 			d.say(checkCertificate, Warn, detail, "whoever runs the server has to renew it: after that day no call succeeds")
-
 			return
 		}
-
 		d.say(checkCertificate, OK, detail, "")
 	}
 }
@@ -72,21 +67,17 @@ func inTime(left time.Duration) string { return "in " + roughly(left) }
 // best chain but the root, for which clients answer.
 func earliestEnd(chains [][]*x509.Certificate) time.Time {
 	var latest time.Time
-
 	for _, chain := range chains {
 		end := chain[0].NotAfter
-
 		for _, certificate := range chain[:max(len(chain)-1, 1)] {
 			if certificate.NotAfter.Before(end) {
 				end = certificate.NotAfter
 			}
 		}
-
 		if end.After(latest) {
 			latest = end
 		}
 	}
-
 	return latest
 }
 
@@ -97,14 +88,12 @@ func (d *doctor) explain(host string, refused *tls.CertificateVerificationError)
 		hostname x509.HostnameError
 		invalid  x509.CertificateInvalidError
 	)
-
 	switch {
 	case errors.As(refused, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
 		if d.Now().Before(invalid.Cert.NotBefore) {
 			return "it is not valid before " + invalid.Cert.NotBefore.UTC().Format(time.RFC1123),
 				d.clockRemedy("the server got its certificate too early")
 		}
-
 		return "it expired on " + invalid.Cert.NotAfter.UTC().Format(time.RFC1123),
 			d.clockRemedy("whoever runs the server has to renew it")
 	case errors.As(refused, &hostname):
@@ -130,7 +119,6 @@ func namesOf(certificate *x509.Certificate) string {
 	for _, ip := range certificate.IPAddresses {
 		names = append(names, ip.String())
 	}
-
 	switch {
 	case len(names) == 0:
 		return "no host at all"
@@ -145,7 +133,6 @@ func issuerOf(chain []*x509.Certificate) string {
 	if len(chain) == 0 {
 		return ""
 	}
-
 	return ": " + chain[len(chain)-1].Issuer.String()
 }
 
@@ -154,27 +141,23 @@ func reason(err error) string {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
-
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns.Err + " (looking up " + dns.Name + ")"
 	}
-
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer within " + roughly(timeout)
 	}
-
 	return err.Error()
 }
 
 // remedyOf a server that cannot be reached.
 func remedyOf(err error) string {
 	var record tls.RecordHeaderError
-
 	dns, isDNS := errors.AsType[*net.DNSError](err)
-
 	switch {
 	case isDNS && dns.IsNotFound:
-		return "check the spelling of " + kanuu.EnvBaseURL + " if it is set; if it is right, the machine's DNS does not know the name, or only a proxy (HTTPS_PROXY) does"
+		return "check the spelling of " + kanuu.EnvBaseURL +
+			" if it is set; if it is right, the machine's DNS does not know the name, or only a proxy (HTTPS_PROXY) does"
 	case isDNS:
 		return "check the machine's DNS (/etc/resolv.conf): it gave no answer"
 	case errors.Is(err, syscall.ECONNREFUSED):

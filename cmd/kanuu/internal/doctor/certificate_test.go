@@ -45,14 +45,12 @@ func newAuthority(t *testing.T) *authority {
 	require.NoError(t, err)
 	certificate, err := x509.ParseCertificate(der)
 	require.NoError(t, err)
-
 	return &authority{certificate, key}
 }
 
 func (a *authority) pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.certificate)
-
 	return pool
 }
 
@@ -79,15 +77,12 @@ func (a *authority) box(t *testing.T, from, to time.Duration, names ...string) *
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
-
 	return server
 }
 
 func TestCertificate(t *testing.T) {
 	t.Parallel()
-
 	root := newAuthority(t)
-
 	for name, tt := range map[string]struct {
 		from, to time.Duration
 		names    []string
@@ -96,17 +91,22 @@ func TestCertificate(t *testing.T) {
 		status   doctor.Status
 		says     []string
 	}{
-		"fine":          {from: -day, to: 90 * day, roots: root.pool(), status: doctor.OK, says: []string{"in 90 days", "TLS 1.3"}},
-		"expires soon":  {from: -80 * day, to: 10 * day, roots: root.pool(), status: doctor.Warn, says: []string{"in 10 days", "renew"}},
-		"expired":       {from: -91 * day, to: -day, roots: root.pool(), status: doctor.Fail, says: []string{"it expired on", "renew it", "clock"}},
-		"not yet valid": {from: day, to: 90 * day, roots: root.pool(), status: doctor.Fail, says: []string{"not valid before", "clock"}},
+		"fine": {from: -day, to: 90 * day, roots: root.pool(), status: doctor.OK,
+			says: []string{"in 90 days", "TLS 1.3"}},
+		"expires soon": {from: -80 * day, to: 10 * day, roots: root.pool(), status: doctor.Warn,
+			says: []string{"in 10 days", "renew"}},
+		"expired": {from: -91 * day, to: -day, roots: root.pool(), status: doctor.Fail,
+			says: []string{"it expired on", "renew it", "clock"}},
+		"not yet valid": {from: day, to: 90 * day, roots: root.pool(), status: doctor.Fail,
+			says: []string{"not valid before", "clock"}},
 		"unknown CA": {
 			from: -day, to: 90 * day, roots: newAuthority(t).pool(), status: doctor.Fail,
 			says: []string{"does not know who issued it: CN=Acme Root", "SSL_CERT_FILE"},
 		},
 		"wrong host": {
-			from: -day, to: 90 * day, names: []string{"kanuu.example", "www.kanuu.example"}, roots: root.pool(), status: doctor.Fail,
-			says: []string{"not for 127.0.0.1 but for kanuu.example, www.kanuu.example", "KANUU_BASE_URL"},
+			from: -day, to: 90 * day, names: []string{"kanuu.example", "www.kanuu.example"}, roots: root.pool(),
+			status: doctor.Fail,
+			says:   []string{"not for 127.0.0.1 but for kanuu.example, www.kanuu.example", "KANUU_BASE_URL"},
 		},
 		"fine, but the clock is a year ahead": {
 			from: -day, to: 90 * day, roots: root.pool(), clock: 365 * day, status: doctor.Fail,

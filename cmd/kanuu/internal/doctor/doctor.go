@@ -68,7 +68,6 @@ func Examine(ctx context.Context, setup Setup, report func(Finding)) {
 	if setup.Now == nil {
 		setup.Now = time.Now
 	}
-
 	d := &doctor{Setup: setup, transport: newTransport(setup), report: report}
 	defer d.transport.CloseIdleConnections()
 
@@ -78,7 +77,6 @@ func Examine(ctx context.Context, setup Setup, report func(Finding)) {
 	d.checkClock(met)
 	d.checkAccepted(ctx, validKey, reached)
 	d.checkPublicKey()
-
 	if setup.WebhookURL != "" {
 		d.checkWebhook(ctx)
 	}

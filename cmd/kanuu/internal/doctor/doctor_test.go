@@ -19,13 +19,10 @@ import (
 // examine returns the findings by check.
 func examine(t *testing.T, setup doctor.Setup) map[string]doctor.Finding {
 	t.Helper()
-
 	findings := make(map[string]doctor.Finding)
-
 	doctor.Examine(t.Context(), setup, func(f doctor.Finding) {
 		assert.NotContains(t, findings, f.Check, "each check reports once")
 		findings[f.Check] = f
-
 		if f.Status == doctor.Fail || f.Status == doctor.Warn {
 			assert.NotEmpty(t, f.Remedy, "%s %s: %s", f.Status, f.Check, f.Detail)
 		}
@@ -33,22 +30,18 @@ func examine(t *testing.T, setup doctor.Setup) map[string]doctor.Finding {
 			assert.NotContains(t, f.Detail+f.Remedy, setup.APIKey)
 		}
 	})
-
 	return findings
 }
 
 func setupOf(t *testing.T, opts *kanuutest.Options) (*kanuutest.Server, doctor.Setup) {
 	t.Helper()
-
 	box := kanuutest.NewServer(opts)
 	t.Cleanup(box.Close)
-
 	return box, doctor.Setup{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL, PublicKey: kanuutest.NewSigner().PublicKey()}
 }
 
 func assertFinding(t *testing.T, got doctor.Finding, status doctor.Status, texts ...string) {
 	t.Helper()
-
 	assert.Equal(t, status, got.Status, "%+v", got)
 	for _, text := range texts {
 		assert.Contains(t, got.Detail+" → "+got.Remedy, text)
@@ -60,11 +53,9 @@ func TestHarmless(t *testing.T) {
 	t.Parallel()
 
 	box, setup := setupOf(t, nil)
-
 	for check, f := range examine(t, setup) {
 		assert.Equal(t, doctor.OK, f.Status, check)
 	}
-
 	asked := box.Requests()
 	require.Len(t, asked, 1)
 	assert.Equal(t, "/api/subscription", asked[0].Path)
@@ -82,7 +73,8 @@ func TestBaseURLOfAProxy(t *testing.T) {
 
 	findings := examine(t, doctor.Setup{APIKey: kanuutest.DefaultAPIKey, BaseURL: server.URL + "/billing/api"})
 
-	assertFinding(t, findings["base url"], doctor.Warn, "leave /api out: set KANUU_BASE_URL to "+server.URL+"/billing, unless a proxy has Kanuu there")
+	assertFinding(t, findings["base url"], doctor.Warn, "leave /api out: set KANUU_BASE_URL to "+server.URL+
+		"/billing, unless a proxy has Kanuu there")
 	assertFinding(t, findings["key accepted"], doctor.OK)
 }
 
@@ -112,7 +104,6 @@ func TestKeyGoesNowhereElse(t *testing.T) {
 // the key stays here.
 func TestEmulatorsKeyForKanuu(t *testing.T) {
 	t.Parallel()
-
 	for name, tt := range map[string]struct{ base, says string }{
 		"not set":    {"", "KANUU_BASE_URL is not set"},
 		"Kanuu":      {kanuu.DefaultBaseURL, "KANUU_BASE_URL is https://kanuu.io"},
@@ -120,11 +111,10 @@ func TestEmulatorsKeyForKanuu(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			findings := examine(t, doctor.Setup{APIKey: kanuutest.DefaultAPIKey, BaseURL: tt.base})
-
 			assertFinding(t, findings["api key"], doctor.OK)
-			assertFinding(t, findings["base url"], doctor.Fail, tt.says, "the emulator's own key", "`kanuu emulator` printed", "Kanuu dashboard")
+			assertFinding(t, findings["base url"], doctor.Fail, tt.says, "the emulator's own key", "`kanuu emulator` printed",
+				"Kanuu dashboard")
 			for _, check := range []string{"certificate", "clock", "key accepted"} {
 				assertFinding(t, findings[check], doctor.Skip)
 			}
@@ -134,24 +124,28 @@ func TestEmulatorsKeyForKanuu(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
-
 	_, setup := setupOf(t, nil)
-
 	for name, tt := range map[string]struct {
 		change func(*doctor.Setup)
 		check  string
 		status doctor.Status
 		says   []string
 	}{
-		"no key":                  {func(s *doctor.Setup) { s.APIKey = "" }, "api key", doctor.Fail, []string{"KANUU_API_KEY is not set", "kanuu emulator"}},
-		"no key, not asked":       {func(s *doctor.Setup) { s.APIKey = "" }, "key accepted", doctor.Skip, nil},
-		"key with a line end":     {func(s *doctor.Setup) { s.APIKey = "s3cret\n" }, "api key", doctor.Fail, []string{"white space"}},
-		"key of somebody else":    {func(s *doctor.Setup) { s.APIKey = "s3cret" }, "key accepted", doctor.Fail, []string{"refused", "Kanuu dashboard"}},
-		"base URL without scheme": {func(s *doctor.Setup) { s.BaseURL = "kanuu.io" }, "base url", doctor.Fail, []string{"not an absolute URL"}},
-		"base URL, not asked":     {func(s *doctor.Setup) { s.BaseURL = "kanuu.io" }, "certificate", doctor.Skip, nil},
-		"base URL in plain http":  {func(s *doctor.Setup) { s.BaseURL = "http://kanuu.io" }, "base url", doctor.Fail, []string{"use https"}},
-		"base URL with password":  {func(s *doctor.Setup) { s.BaseURL = "https://u:s3cret@kanuu.io" }, "base url", doctor.Fail, []string{"has a user in it"}},
-		"base URL with a path":    {func(s *doctor.Setup) { s.BaseURL += "/some/where/" }, "base url", doctor.OK, nil},
+		"no key": {func(s *doctor.Setup) { s.APIKey = "" }, "api key", doctor.Fail,
+			[]string{"KANUU_API_KEY is not set", "kanuu emulator"}},
+		"no key, not asked": {func(s *doctor.Setup) { s.APIKey = "" }, "key accepted", doctor.Skip, nil},
+		"key with a line end": {func(s *doctor.Setup) { s.APIKey = "s3cret\n" }, "api key", doctor.Fail,
+			[]string{"white space"}},
+		"key of somebody else": {func(s *doctor.Setup) { s.APIKey = "s3cret" }, "key accepted", doctor.Fail,
+			[]string{"refused", "Kanuu dashboard"}},
+		"base URL without scheme": {func(s *doctor.Setup) { s.BaseURL = "kanuu.io" }, "base url", doctor.Fail,
+			[]string{"not an absolute URL"}},
+		"base URL, not asked": {func(s *doctor.Setup) { s.BaseURL = "kanuu.io" }, "certificate", doctor.Skip, nil},
+		"base URL in plain http": {func(s *doctor.Setup) { s.BaseURL = "http://kanuu.io" }, "base url", doctor.Fail,
+			[]string{"use https"}},
+		"base URL with password": {func(s *doctor.Setup) { s.BaseURL = "https://u:s3cret@kanuu.io" }, "base url", doctor.Fail,
+			[]string{"has a user in it"}},
+		"base URL with a path": {func(s *doctor.Setup) { s.BaseURL += "/some/where/" }, "base url", doctor.OK, nil},
 		"base URL, nothing there": {
 			func(s *doctor.Setup) { s.BaseURL += "/some/where/" }, "key accepted", doctor.Fail,
 			[]string{"404", "leave /some/where out: set KANUU_BASE_URL to " + setup.BaseURL},
@@ -165,9 +159,11 @@ func TestEnvironment(t *testing.T) {
 			[]string{"404", "leave /api out: set KANUU_BASE_URL to " + setup.BaseURL},
 		},
 		"base URL with /api, no key": {
-			func(s *doctor.Setup) { s.BaseURL, s.APIKey = s.BaseURL+"/api", "" }, "base url", doctor.Warn, []string{"leave /api out"},
+			func(s *doctor.Setup) { s.BaseURL, s.APIKey = s.BaseURL+"/api", "" }, "base url", doctor.Warn,
+			[]string{"leave /api out"},
 		},
-		"no public key": {func(s *doctor.Setup) { s.PublicKey = "" }, "public key", doctor.Warn, []string{"PADDLE_PUBLIC_KEY is not set"}},
+		"no public key": {func(s *doctor.Setup) { s.PublicKey = "" }, "public key", doctor.Warn,
+			[]string{"PADDLE_PUBLIC_KEY is not set"}},
 		"public key with \\n": {
 			func(s *doctor.Setup) { s.PublicKey = strings.ReplaceAll(s.PublicKey, "\n", `\n`) }, "public key", doctor.OK, nil,
 		},
@@ -176,17 +172,15 @@ func TestEnvironment(t *testing.T) {
 			[]string{"PADDLE_PUBLIC_KEY holds is damaged PEM", "keep the line ends"},
 		},
 		"public key cut off": {
-			func(s *doctor.Setup) { s.PublicKey = s.PublicKey[:100] }, "public key", doctor.Fail, []string{"is cut off", "copy the public key"},
+			func(s *doctor.Setup) { s.PublicKey = s.PublicKey[:100] }, "public key", doctor.Fail,
+			[]string{"is cut off", "copy the public key"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			changed := setup
 			tt.change(&changed)
-
 			findings := examine(t, changed)
-
 			assertFinding(t, findings[tt.check], tt.status, tt.says...)
 			for _, f := range findings {
 				assert.NotContains(t, f.Detail+f.Remedy, "s3cret")
@@ -197,9 +191,7 @@ func TestEnvironment(t *testing.T) {
 
 func TestAnswersOfKanuu(t *testing.T) {
 	t.Parallel()
-
 	slow := http.Header{"Retry-After": {"3600"}}
-
 	for name, tt := range map[string]struct {
 		fault  kanuutest.Fault
 		status doctor.Status
@@ -213,12 +205,9 @@ func TestAnswersOfKanuu(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			box, setup := setupOf(t, nil)
 			box.Inject(tt.fault)
-
 			findings := examine(t, setup)
-
 			assert.Equal(t, doctor.OK, findings["base url"].Status)
 			assertFinding(t, findings["key accepted"], tt.status, tt.says)
 		})
@@ -227,7 +216,6 @@ func TestAnswersOfKanuu(t *testing.T) {
 
 func TestClock(t *testing.T) {
 	t.Parallel()
-
 	for name, tt := range map[string]struct {
 		off    time.Duration
 		status doctor.Status
@@ -282,20 +270,15 @@ func TestUnreachable(t *testing.T) {
 // .invalid is a name that RFC 6761 keeps from existing.
 func TestUnknownHost(t *testing.T) {
 	t.Parallel()
-
 	findings := examine(t, doctor.Setup{APIKey: kanuutest.DefaultAPIKey, BaseURL: "https://kanuu.invalid"})
-
 	assertFinding(t, findings["base url"], doctor.Fail, "kanuu.invalid", "DNS")
 }
 
 func TestPlainHTTPBehindHTTPS(t *testing.T) {
 	t.Parallel()
-
 	_, setup := setupOf(t, nil)
 	setup.BaseURL = strings.Replace(setup.BaseURL, "http:", "https:", 1)
-
 	findings := examine(t, setup)
-
 	assertFinding(t, findings["base url"], doctor.Fail, "speaks plain http")
 }
 
@@ -330,7 +313,6 @@ func TestWebhook(t *testing.T) {
 	require.NoError(t, err)
 	verifying, err := kanuu.NewWebhookHandler(client, kanuutest.NewSigner().PublicKey(), nil)
 	require.NoError(t, err)
-
 	for name, tt := range map[string]struct {
 		app    http.Handler
 		status doctor.Status
@@ -349,12 +331,10 @@ func TestWebhook(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			_, setup := setupOf(t, nil)
 			app := httptest.NewServer(tt.app)
 			t.Cleanup(app.Close)
 			setup.WebhookURL = app.URL + "/webhooks/paddle"
-
 			assertFinding(t, examine(t, setup)["webhook"], tt.status, tt.says)
 		})
 	}
@@ -380,10 +360,8 @@ func TestWebhookIsHarmless(t *testing.T) {
 
 func TestWebhookURL(t *testing.T) {
 	t.Parallel()
-
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
-
 	for name, tt := range map[string]struct{ url, says string }{
 		"a path":       {"/webhooks/paddle", "write it like https://"},
 		"no scheme":    {"localhost:8080/webhooks", "write it like https://"},
@@ -391,10 +369,8 @@ func TestWebhookURL(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			_, setup := setupOf(t, nil)
 			setup.WebhookURL = tt.url
-
 			assertFinding(t, examine(t, setup)["webhook"], doctor.Fail, tt.says)
 		})
 	}

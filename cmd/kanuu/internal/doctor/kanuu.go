@@ -31,11 +31,9 @@ const loopback = "http://127.0.0.1"
 // problemsOf the config's own field, without the library's name before them.
 func problemsOf(config kanuu.Config) string {
 	_, err := kanuu.NewClient(config)
-
 	if invalid, ok := errors.AsType[*kanuu.ConfigError](err); ok {
 		return strings.Join(invalid.Problems, "; ")
 	}
-
 	return ""
 }
 
@@ -43,19 +41,15 @@ func problemsOf(config kanuu.Config) string {
 func (d *doctor) checkAPIKey() (valid bool) {
 	if d.APIKey == "" {
 		d.say(checkAPIKey, Fail, kanuu.EnvAPIKey+" is not set",
-			"export "+kanuu.EnvAPIKey+" with the key that the Kanuu dashboard shows, or run `kanuu emulator` and paste what it prints")
-
+			"export "+kanuu.EnvAPIKey+
+				" with the key that the Kanuu dashboard shows, or run `kanuu emulator` and paste what it prints")
 		return false
 	}
-
 	if problem := problemsOf(kanuu.Config{APIKey: d.APIKey, BaseURL: loopback}); problem != "" {
 		d.say(checkAPIKey, Fail, "what "+kanuu.EnvAPIKey+" holds is no key", problem)
-
 		return false
 	}
-
 	d.say(checkAPIKey, OK, kanuu.EnvAPIKey+" is set", "")
-
 	return true
 }
 
@@ -64,27 +58,22 @@ func (d *doctor) checkAPIKey() (valid bool) {
 func (d *doctor) checkBaseURL(ctx context.Context) (met meeting, reached bool) {
 	if problem := problemsOf(kanuu.Config{APIKey: "unused", BaseURL: d.BaseURL}); problem != "" {
 		d.say(checkBaseURL, Fail, "what "+kanuu.EnvBaseURL+" holds is no base URL", problem)
-
 		return meeting{}, false
 	}
 
 	base := cmp.Or(d.BaseURL, kanuu.DefaultBaseURL)
-
 	if strings.TrimRight(base, "/") == kanuu.DefaultBaseURL && d.APIKey == kanuutest.DefaultAPIKey {
 		d.sayStrayKey()
-
 		return meeting{}, false
 	}
 
 	met = d.meet(ctx, base)
 	path, without := surplus(base)
-
 	switch {
 	case met.certificateErr() != nil: // the next check has more to say
 		d.say(checkBaseURL, OK, "there is a server at "+base, "")
 	case met.err != nil:
 		d.say(checkBaseURL, Fail, base+" cannot be reached: "+reason(met.err), remedyOf(met.err))
-
 		return met, false
 	case d.BaseURL == "":
 		d.say(checkBaseURL, OK, base+" answers ("+kanuu.EnvBaseURL+" is not set)", "")
@@ -94,7 +83,6 @@ func (d *doctor) checkBaseURL(ctx context.Context) (met meeting, reached bool) {
 	default:
 		d.say(checkBaseURL, OK, base+" answers", "")
 	}
-
 	return met, met.err == nil
 }
 
@@ -104,7 +92,6 @@ func (d *doctor) sayStrayKey() {
 	if d.BaseURL != "" {
 		means = kanuu.EnvBaseURL + " is "
 	}
-
 	d.say(checkBaseURL, Fail, means+kanuu.DefaultBaseURL+", and "+kanuu.EnvAPIKey+" is the emulator's own key: nobody was asked",
 		"paste all lines that `kanuu emulator` printed, or set "+kanuu.EnvAPIKey+" to the key that the Kanuu dashboard shows")
 }
@@ -120,14 +107,11 @@ func surplus(base string) (path, without string) {
 	if without, ok := strings.CutSuffix(base, apiPath); ok {
 		return apiPath, without
 	}
-
 	u, err := url.Parse(base)
 	if err != nil { // it was checked
 		return "", base
 	}
-
 	path = u.EscapedPath()
-
 	return path, strings.TrimSuffix(base, path)
 }
 
@@ -153,17 +137,14 @@ func (d *doctor) meet(ctx context.Context, target string) meeting {
 	if err != nil {
 		return meeting{err: err}
 	}
-
 	begun, asked := time.Now(), d.Now()
 
 	res, err := d.transport.RoundTrip(req)
 	took := time.Since(begun)
 	met := meeting{asked: true, url: req.URL, res: res, err: err, at: asked.Add(took / 2), took: took}
-
 	if err == nil {
 		res.Body.Close()
 	}
-
 	return met
 }
 
@@ -176,14 +157,12 @@ const (
 func (d *doctor) checkClock(met meeting) {
 	if met.err != nil || !met.asked {
 		d.say(checkClock, Skip, "nobody was reached to compare it with", "")
-
 		return
 	}
 
 	date, err := http.ParseTime(met.res.Header.Get("Date"))
 	if err != nil {
 		d.say(checkClock, Skip, "the server does not say what time it is", "")
-
 		return
 	}
 
@@ -192,13 +171,10 @@ func (d *doctor) checkClock(met meeting) {
 	// The header's seconds are cut off: on average half of one is missing.
 	off := met.at.Sub(date.Add(time.Second / 2))
 	direction := "ahead of"
-
 	if off < 0 {
 		off, direction = -off, "behind"
 	}
-
 	detail := fmt.Sprintf("this machine is %s %s the server", roughly(off), direction)
-
 	switch {
 	case off > clockFail:
 		d.say(checkClock, Fail, detail, remedy)
@@ -212,7 +188,6 @@ func (d *doctor) checkClock(met meeting) {
 // roughly says a duration in its largest unit.
 func roughly(d time.Duration) string {
 	d = d.Round(time.Second)
-
 	for _, unit := range []struct {
 		name string
 		long time.Duration
@@ -221,7 +196,6 @@ func roughly(d time.Duration) string {
 			return count(int(d.Round(unit.long)/unit.long), unit.name)
 		}
 	}
-
 	return count(int(d/time.Second), "second")
 }
 
@@ -229,7 +203,6 @@ func count(n int, unit string) string {
 	if n == 1 {
 		return "1 " + unit
 	}
-
 	return fmt.Sprintf("%d %ss", n, unit)
 }
 
@@ -237,7 +210,6 @@ func count(n int, unit string) string {
 func (d *doctor) checkAccepted(ctx context.Context, validKey, reached bool) {
 	if !validKey || !reached {
 		d.say(checkAccepted, Skip, "Kanuu was not asked, because of what is above", "")
-
 		return
 	}
 
@@ -246,7 +218,6 @@ func (d *doctor) checkAccepted(ctx context.Context, validKey, reached bool) {
 	})
 	if err != nil { // both values were checked
 		d.say(checkAccepted, Fail, err.Error(), "")
-
 		return
 	}
 
@@ -254,7 +225,6 @@ func (d *doctor) checkAccepted(ctx context.Context, validKey, reached bool) {
 	detail := strings.TrimPrefix(fmt.Sprint(err), "kanuu: ")
 	answer, _ := errors.AsType[*kanuu.APIError](err)
 	path, without := surplus(d.BaseURL)
-
 	switch {
 	case err == nil:
 		d.say(checkAccepted, OK, fmt.Sprintf("Kanuu answered about %q, whom nobody is", Identifier), "")

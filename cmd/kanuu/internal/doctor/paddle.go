@@ -14,25 +14,22 @@ import (
 func (d *doctor) checkPublicKey() {
 	if d.PublicKey == "" {
 		d.say(checkPublicKey, Warn, kanuu.EnvPaddlePublicKey+" is not set",
-			"if the application receives webhooks, export it with the public key that Paddle's dashboard shows, or `kanuu emulator` prints")
-
+			"if the application receives webhooks, export it with the public key that Paddle's dashboard shows, "+
+				"or `kanuu emulator` prints")
 		return
 	}
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: "unused", BaseURL: loopback})
 	if err == nil {
 		_, err = kanuu.NewWebhookHandler(client, d.PublicKey, nil)
 	}
-
 	if invalid, ok := errors.AsType[*kanuu.ConfigError](err); ok {
 		problem := strings.TrimPrefix(strings.Join(invalid.Problems, "; "), "publicKey ")
 		problem, remedy, _ := strings.Cut(problem, ": ")
 		d.say(checkPublicKey, Fail, "what "+kanuu.EnvPaddlePublicKey+" holds "+problem, remedy)
-
 		return
 	}
-
-	d.say(checkPublicKey, OK, kanuu.EnvPaddlePublicKey+" is a key to verify webhooks with; whether it is the sender's, the first webhook shows", "")
+	d.say(checkPublicKey, OK, kanuu.EnvPaddlePublicKey+
+		" is a key to verify webhooks with; whether it is the sender's, the first webhook shows", "")
 }
 
 // unsignedAlert is about nobody, and its name is none that an application
@@ -45,7 +42,6 @@ func (d *doctor) checkWebhook(ctx context.Context) {
 	target, err := url.Parse(d.WebhookURL)
 	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
 		d.say(checkWebhook, Fail, "the webhook URL is not absolute", "write it like https://example.com/webhooks/paddle")
-
 		return
 	}
 
@@ -55,7 +51,6 @@ func (d *doctor) checkWebhook(ctx context.Context) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), strings.NewReader(unsignedAlert))
 	if err != nil {
 		d.say(checkWebhook, Fail, "the webhook URL cannot be called", "write it like https://example.com/webhooks/paddle")
-
 		return
 	}
 
@@ -65,7 +60,6 @@ func (d *doctor) checkWebhook(ctx context.Context) {
 	if err != nil {
 		d.say(checkWebhook, Fail, "it cannot be reached: "+reason(err),
 			"start the application, or check the URL; Paddle has to reach it from outside, too")
-
 		return
 	}
 	defer res.Body.Close()
@@ -77,7 +71,6 @@ func (d *doctor) checkWebhook(ctx context.Context) {
 // judgeWebhook by the answer to an alert that nobody signed.
 func judgeWebhook(status int) Finding {
 	answered := fmt.Sprintf("it answered %d to an alert that nobody signed", status)
-
 	switch {
 	case status == http.StatusUnauthorized:
 		return Finding{Status: OK, Detail: answered}

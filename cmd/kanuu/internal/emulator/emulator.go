@@ -94,10 +94,8 @@ func Listen(ctx context.Context, config Config) (*Emulator, error) {
 
 	bound, _ := listener.Addr().(*net.TCPAddr) // "tcp" has no others
 	e.Remote = !bound.IP.IsLoopback()
-
 	if e.Remote && !config.AllowRemote {
 		listener.Close()
-
 		return nil, fmt.Errorf("%w at %s", ErrRemote, config.Addr)
 	}
 
@@ -116,15 +114,12 @@ func Listen(ctx context.Context, config Config) (*Emulator, error) {
 		ReadHeaderTimeout: headerTimeout,
 		ErrorLog:          log.New(notices(config.Report), "", 0),
 	}
-
 	if config.CertFile != "" {
 		if err := e.useTLS(); err != nil {
 			listener.Close()
-
 			return nil, err
 		}
 	}
-
 	return e, nil
 }
 
@@ -136,12 +131,10 @@ func (e *Emulator) baseURL(bound *net.TCPAddr) string {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-
 	scheme := "http"
 	if e.config.CertFile != "" {
 		scheme = "https"
 	}
-
 	return fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(host, strconv.Itoa(bound.Port)))
 }
 
@@ -150,10 +143,8 @@ func welcome(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" && r.Method == http.MethodGet {
 			http.Redirect(w, r, "/control", http.StatusFound)
-
 			return
 		}
-
 		next.ServeHTTP(w, r)
 	})
 }
@@ -165,12 +156,10 @@ func (e *Emulator) useTLS() error {
 	if host != "" {
 		names = append(names, host)
 	}
-
 	certificate := kanuutest.NewCertificate(names...)
 	e.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})
-
 	if err := os.MkdirAll(filepath.Dir(e.config.CertFile), 0o750); err != nil {
 		return fmt.Errorf("cannot write the certificate: %w", err)
 	}
@@ -178,7 +167,6 @@ func (e *Emulator) useTLS() error {
 	if err := os.WriteFile(e.config.CertFile, text, 0o600); err != nil {
 		return fmt.Errorf("cannot write the certificate: %w", err)
 	}
-
 	return nil
 }
 
@@ -196,17 +184,14 @@ func (e *Emulator) Environment() []Variable {
 	if key == "" {
 		key = kanuutest.DefaultAPIKey
 	}
-
 	variables := []Variable{
 		{kanuu.EnvAPIKey, key},
 		{kanuu.EnvBaseURL, e.URL},
 		{kanuu.EnvPaddlePublicKey, strings.ReplaceAll(strings.TrimSpace(e.signer.PublicKey()), "\n", `\n`)},
 	}
-
 	if e.config.CertFile != "" {
 		variables = append(variables, Variable{"SSL_CERT_FILE", e.config.CertFile})
 	}
-
 	return variables
 }
 
@@ -221,7 +206,6 @@ func (e *Emulator) Serve(ctx context.Context) error {
 
 	ended := make(chan error, 1)
 	go func() { ended <- serve(e.listener) }()
-
 	select {
 	case err := <-ended:
 		return err
@@ -230,7 +214,6 @@ func (e *Emulator) Serve(ctx context.Context) error {
 
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-
 	if e.server.Shutdown(drain) != nil { // something still waits, such as for a delay on demand
 		_ = e.server.Close() // nothing is lost with those connections
 	}
@@ -238,7 +221,6 @@ func (e *Emulator) Serve(ctx context.Context) error {
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-
 	return nil
 }
 
@@ -247,10 +229,8 @@ func bare(err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return syscall.EADDRINUSE
 	}
-
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err
 	}
-
 	return err
 }

@@ -40,7 +40,6 @@ func (e Event) after(begun time.Time) Event {
 	e.Time = time.Now()
 	e.Took = e.Time.Sub(begun)
 	e.Millis = e.Took.Milliseconds()
-
 	return e
 }
 
@@ -49,7 +48,6 @@ func reportCalls(next http.Handler, report func(Event)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isCall(r) {
 			next.ServeHTTP(w, r)
-
 			return
 		}
 
@@ -59,11 +57,11 @@ func reportCalls(next http.Handler, report func(Event)) http.Handler {
 		r.Body = body
 
 		defer func() {
-			e := Event{Kind: Call, Name: r.Method + " " + r.URL.EscapedPath(), Identifier: identifierOf(body.seen.Bytes()), Status: answer.status}
+			e := Event{Kind: Call, Name: r.Method + " " + r.URL.EscapedPath(), Identifier: identifierOf(body.seen.Bytes()),
+				Status: answer.status}
 			if answer.status == 0 {
 				e.Error = "the connection was dropped"
 			}
-
 			report(e.after(begun))
 		}()
 
@@ -75,7 +73,6 @@ func reportCalls(next http.Handler, report func(Event)) http.Handler {
 // and programs do on the control page, which takes no key.
 func isCall(r *http.Request) bool {
 	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-
 	return strings.Contains(r.URL.Path, "/api/") &&
 		(strings.EqualFold(scheme, "Bearer") || !strings.HasPrefix(r.URL.Path, "/control/"))
 }
@@ -89,7 +86,6 @@ type copying struct {
 func (c *copying) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
 	c.seen.Write(p[:n])
-
 	return n, err
 }
 
@@ -103,7 +99,6 @@ func (n *noting) WriteHeader(status int) {
 	if n.status == 0 {
 		n.status = status
 	}
-
 	n.ResponseWriter.WriteHeader(status)
 }
 
@@ -111,7 +106,6 @@ func (n *noting) Write(p []byte) (int, error) {
 	if n.status == 0 {
 		n.status = http.StatusOK
 	}
-
 	return n.ResponseWriter.Write(p)
 }
 
@@ -123,11 +117,9 @@ func identifierOf(body []byte) string {
 	var call struct {
 		Identifier string `json:"identifier"`
 	}
-
 	if json.Unmarshal(body, &call) != nil {
 		return ""
 	}
-
 	return call.Identifier
 }
 
@@ -150,9 +142,7 @@ type reporting struct {
 func (t reporting) RoundTrip(r *http.Request) (*http.Response, error) {
 	begun := time.Now()
 	e := alertOf(r)
-
 	res, err := t.next.RoundTrip(r)
-
 	switch {
 	case err == nil:
 		e.Status = res.StatusCode
@@ -161,16 +151,13 @@ func (t reporting) RoundTrip(r *http.Request) (*http.Response, error) {
 	default:
 		e.Error = err.Error()
 	}
-
 	t.report(e.after(begun))
-
 	return res, err
 }
 
 // alertOf a request that delivers one.
 func alertOf(r *http.Request) Event {
 	e := Event{Kind: Webhook}
-
 	if r.GetBody == nil {
 		return e
 	}
@@ -194,13 +181,11 @@ func alertOf(r *http.Request) Event {
 	var passthrough struct {
 		Kanuu string `json:"kanuu"`
 	}
-
 	if json.Unmarshal([]byte(form.Get("passthrough")), &passthrough) == nil {
 		e.Identifier = passthrough.Kanuu
 	}
 
 	e.Name, e.AlertID = form.Get("alert_name"), form.Get("alert_id")
-
 	return e
 }
 
@@ -209,6 +194,5 @@ type notices func(Event)
 
 func (report notices) Write(line []byte) (int, error) {
 	report(Event{Time: time.Now(), Kind: Notice, Name: strings.TrimSpace(string(line))})
-
 	return len(line), nil
 }

@@ -23,15 +23,13 @@ var planForm = regexp.MustCompile(`^(\d+):(.*\S.*):\s*(\d+(?:\.\d\d)?) ([A-Z]{3}
 // ", 14 days trial" at the end.
 func ParsePlans(texts []string) ([]kanuutest.Plan, error) {
 	var plans []kanuutest.Plan
-
 	seen := make(map[int64]bool)
-
 	for _, text := range texts {
 		part := planForm.FindStringSubmatch(text)
 		if part == nil {
-			return nil, fmt.Errorf("%q is not a plan: write it like %q, or with /year, or with \", 14 days trial\" at the end", text, PlanForm)
+			return nil, fmt.Errorf("%q is not a plan: write it like %q, or with /year, or with \", 14 days trial\" at the end",
+				text, PlanForm)
 		}
-
 		id, err := strconv.ParseInt(part[1], 10, 64)
 		if err != nil || id == 0 {
 			return nil, fmt.Errorf("%q is not a plan: its id is not one of Paddle's", text)
@@ -40,15 +38,14 @@ func ParsePlans(texts []string) ([]kanuutest.Plan, error) {
 		if seen[id] {
 			return nil, fmt.Errorf("two plans have the id %d", id)
 		}
-
 		seen[id] = true
 		trial, _ := strconv.Atoi(part[6]) // at most three digits, or empty: none
 
 		plans = append(plans, kanuutest.Plan{
-			ID: id, Name: strings.TrimSpace(part[2]), Price: part[3], Currency: part[4], Yearly: part[5] == "year", TrialDays: trial,
+			ID: id, Name: strings.TrimSpace(part[2]), Price: part[3], Currency: part[4], Yearly: part[5] == "year",
+			TrialDays: trial,
 		})
 	}
-
 	return plans, nil
 }
 
@@ -62,9 +59,7 @@ func ReadSigningKey(file string) (*rsa.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the signing key: %w", err)
 	}
-
 	block, _ := pem.Decode(text)
-
 	switch {
 	case block == nil:
 		return nil, fmt.Errorf("%s is not PEM", file)
@@ -78,7 +73,6 @@ func ReadSigningKey(file string) (*rsa.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", file, err)
 	}
-
 	return key, nil
 }
 
@@ -86,17 +80,14 @@ func parseKey(block *pem.Block) (*rsa.PrivateKey, error) {
 	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
 		return strong(key)
 	}
-
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
 		return nil, errors.New("is not a private key in the form of PKCS #1 or #8")
 	}
-
 	key, ok := parsed.(*rsa.PrivateKey)
 	if !ok {
 		return nil, errors.New("is not an RSA key, and Paddle signs with RSA")
 	}
-
 	return strong(key)
 }
 
@@ -104,6 +95,5 @@ func strong(key *rsa.PrivateKey) (*rsa.PrivateKey, error) {
 	if bits := key.N.BitLen(); bits < minKeyBits {
 		return nil, fmt.Errorf("has %d bits, too few to sign with: at least %d", bits, minKeyBits)
 	}
-
 	return key, nil
 }

@@ -19,7 +19,6 @@ import (
 
 func TestParsePlans(t *testing.T) {
 	t.Parallel()
-
 	for text, want := range map[string]kanuutest.Plan{
 		emulator.PlanForm:                        {ID: 12345, Name: "Basic", Price: "9.00", Currency: "EUR"},
 		"67:Pro:290.00 EUR/year":                 {ID: 67, Name: "Pro", Price: "290.00", Currency: "EUR", Yearly: true},
@@ -31,9 +30,7 @@ func TestParsePlans(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
-
 			plans, err := emulator.ParsePlans([]string{text})
-
 			require.NoError(t, err)
 			assert.Equal(t, []kanuutest.Plan{want}, plans)
 		})
@@ -42,7 +39,6 @@ func TestParsePlans(t *testing.T) {
 
 func TestParsePlansRefuses(t *testing.T) {
 	t.Parallel()
-
 	for name, tt := range map[string]struct {
 		texts []string
 		says  string
@@ -61,9 +57,7 @@ func TestParsePlansRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			_, err := emulator.ParsePlans(tt.texts)
-
 			require.ErrorContains(t, err, tt.says)
 		})
 	}
@@ -80,12 +74,10 @@ func TestReadSigningKey(t *testing.T) {
 	pkcs8 := func(key any) []byte {
 		der, err := x509.MarshalPKCS8PrivateKey(key)
 		require.NoError(t, err)
-
 		return der
 	}
 	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
 	require.NoError(t, err)
-
 	for name, tt := range map[string]struct {
 		kind string
 		der  []byte
@@ -106,10 +98,8 @@ func TestReadSigningKey(t *testing.T) {
 			require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: tt.kind, Bytes: tt.der}), 0o600))
 
 			got, err := emulator.ReadSigningKey(file)
-
 			if tt.says != "" {
 				require.ErrorContains(t, err, file+" "+tt.says)
-
 				return
 			}
 

@@ -24,7 +24,6 @@ func main() {
 	if err != nil {
 		log.Panic(err)
 	}
-
 	e := echo.New()
 	kanuuechov5.Mount(e, "/billing", client, func(*echo.Context) (kanuu.Identity, error) {
 		return kanuu.Identity{Identifier: "42"}, nil

@@ -24,7 +24,6 @@ func main() {
 	if err != nil {
 		log.Panic(err)
 	}
-
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	kanuugin.Mount(router, "/billing", client, func(*gin.Context) (kanuu.Identity, error) {

@@ -21,7 +21,6 @@ func main() {
 	if err != nil {
 		log.Panic(err)
 	}
-
 	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
 		return kanuu.Identity{Identifier: "42"}, nil
 	})
