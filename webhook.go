@@ -43,6 +43,10 @@ const (
 	// about 4 KiB.
 	maxWebhook = 64 << 10
 
+	// maxSignature is how many characters a p_signature has at most, white space
+	// included: that of a key of 16,384 bits has 2,732.
+	maxSignature = 8 << 10
+
 	// leaseMargin is how long a claim of an alert outlives the handlers' time.
 	leaseMargin = time.Minute
 
@@ -312,12 +316,36 @@ func (h *WebhookHandler) receive(r *http.Request) (*phpform.Array, *rejection) {
 		return nil, &rejection{http.StatusBadRequest, "the body has " + err.Error(), remedyNotPaddle}
 	}
 
-	signature, _ := form.Remove("p_signature")
+	field, _ := form.Remove("p_signature")
+	signature, rejected := h.readSignature(field.Text)
+	if rejected != nil {
+		return nil, rejected
+	}
 	form.Sort()
 	if rejected := h.verify(form, signature, scratch); rejected != nil {
 		return nil, rejected
 	}
 	return form, nil
+}
+
+// readSignature refuses what no key can have made, before any work is done on
+// the other fields.
+func (h *WebhookHandler) readSignature(text string) ([]byte, *rejection) {
+	if text == "" {
+		return nil, notSigned
+	}
+	if len(text) > maxSignature {
+		return nil, notBase64
+	}
+	signature, err := decodeSignature(text)
+	if err != nil {
+		return nil, notBase64
+	}
+	if !slices.ContainsFunc(h.keys, func(key *rsa.PublicKey) bool { return key.Size() == len(signature) }) {
+		return nil, &rejection{otherKey.status, fmt.Sprintf("%s: it has %d bits, and the key has %d",
+			otherKey.cause, 8*len(signature), 8*h.keys[0].Size()), otherKey.remedy}
+	}
+	return signature, nil
 }
 
 func readWebhook(r *http.Request, into *reading) *rejection {
@@ -344,40 +372,23 @@ func readWebhook(r *http.Request, into *reading) *rejection {
 
 // verify holds the signature against each key, and finds out what is wrong
 // with it where none fits. It makes use of the memory that the body was read into.
-func (h *WebhookHandler) verify(form *phpform.Array, field phpform.Item, scratch *reading) *rejection {
-	if field.Text == "" {
-		return notSigned
-	}
-	signature, err := decodeSignature(field.Text)
-	if err != nil {
-		return notBase64
-	}
-
+func (h *WebhookHandler) verify(form *phpform.Array, signature []byte, scratch *reading) *rejection {
 	// Each item gets at most twenty bytes, as in i:0;s:65536:"";, around it.
 	scratch.buffer.Grow(20 * (form.Len() + 1))
 	serialized := form.AppendSerialized(scratch.buffer.Bytes()[:0])
 	digest := sha1.Sum(serialized) //nolint:gosec // it is what Paddle signs with
 
-	var sameLength, sameKey bool
+	sameKey := false
 	for _, key := range h.keys {
 		if rsa.VerifyPKCS1v15(key, crypto.SHA1, digest[:], signature) == nil {
 			return nil
 		}
-		if key.Size() == len(signature) {
-			sameLength = true
-			sameKey = sameKey || madeWith(key, signature)
-		}
+		sameKey = sameKey || key.Size() == len(signature) && madeWith(key, signature)
 	}
-
-	switch {
-	case sameKey:
+	if sameKey {
 		return changed
-	case sameLength:
-		return otherKey
-	default:
-		return &rejection{otherKey.status, fmt.Sprintf("%s: it has %d bits, and the key has %d",
-			otherKey.cause, 8*len(signature), 8*h.keys[0].Size()), otherKey.remedy}
 	}
+	return otherKey
 }
 
 // decodeSignature skips white space, as PHP does. PHP skips everything else

@@ -222,7 +222,7 @@ func TestWhatIsNoWebhook(t *testing.T) {
 			"more than 65536 bytes"},
 		"as large as allowed": {"POST", form, strings.NewReader(strings.Repeat("a", 64<<10)), 401, "has no p_signature"},
 		"too many fields": {"POST", form, strings.NewReader(strings.Repeat("a&", 1001) + valid), 400,
-			"more fields than PHP takes"},
+			"more fields than a webhook"},
 		"too deep": {"POST", form, strings.NewReader("a" + strings.Repeat("[]", 65) + "=1&" + valid), 400,
 			"more subscripts than PHP takes"},
 		"broken off": {"POST", form, failingReader{}, 400, "ended early"},

@@ -35,28 +35,41 @@ func (a *Array) Remove(key string) (Item, bool) {
 
 // Sort is ksort: names by their bytes, numbers by their value. What is within
 // the items stays as it is. Where PHP's comparison contradicts itself (it finds
-// 9 < 10 and 10 < 1a, but 1a < 9), so may the order.
+// 9 < 10 and 10 < 1a, but 1a < 9), so may the order. Each key is read once.
 func (a *Array) Sort() {
-	if slices.ContainsFunc(a.items, func(item Item) bool { return startsNumber(item.Key) }) {
-		slices.SortStableFunc(a.items, func(x, y Item) int { return compareKeys(x.Key, y.Key) })
-	} else {
+	if !slices.ContainsFunc(a.items, func(item Item) bool { return startsNumber(item.Key) }) {
 		slices.SortFunc(a.items, func(x, y Item) int { return strings.Compare(x.Key, y.Key) })
+		return
+	}
+	keys := make([]sortKey, len(a.items))
+	for i, item := range a.items {
+		keys[i] = sortKey{item: item}
+		if startsNumber(item.Key) {
+			keys[i].number, keys[i].isNumber = parseNumber(item.Key)
+		}
+	}
+	slices.SortStableFunc(keys, compareKeys)
+	for i := range keys {
+		a.items[i] = keys[i].item
 	}
 }
 
+type sortKey struct {
+	item     Item
+	number   number
+	isNumber bool
+}
+
 // compareKeys compares two keys as numbers if both are, else as text.
-func compareKeys(x, y string) int {
-	if startsNumber(x) && startsNumber(y) {
-		x, okX := parseNumber(x)
-		y, okY := parseNumber(y)
-		switch {
-		case okX && okY && x.isInteger && y.isInteger:
-			return cmp.Compare(x.integer, y.integer)
-		case okX && okY:
-			return cmp.Compare(x.float, y.float)
-		}
+func compareKeys(x, y sortKey) int {
+	switch {
+	case !x.isNumber || !y.isNumber:
+		return strings.Compare(x.item.Key, y.item.Key)
+	case x.number.isInteger && y.number.isInteger:
+		return cmp.Compare(x.number.integer, y.number.integer)
+	default:
+		return cmp.Compare(x.number.float, y.number.float)
 	}
-	return strings.Compare(x, y)
 }
 
 // startsNumber keeps nearly every name from being read as a number.

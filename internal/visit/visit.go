@@ -27,8 +27,8 @@ const (
 
 // Vary lists every header that the functions of this package look at, and those
 // that http.CrossOriginProtection does.
-const Vary = "Accept, HX-Request, Next-Router-Prefetch, Origin, Purpose, Sec-Fetch-Dest, Sec-Fetch-Mode, " +
-	"Sec-Fetch-Site, Sec-Fetch-User, Sec-Purpose, X-Inertia, X-Moz, X-Purpose"
+const Vary = "Accept, HX-Preloaded, HX-Request, Next-Router-Prefetch, Origin, Purpose, Sec-Fetch-Dest, Sec-Fetch-Mode, " +
+	"Sec-Fetch-Site, Sec-Fetch-User, Sec-Purpose, X-Inertia, X-Moz, X-Purpose, X-Sec-Purpose"
 
 // Mints tells whether the kind is of somebody who wants to get to the portal.
 func (k Kind) Mints() bool { return k <= Inertia }
@@ -67,21 +67,27 @@ func Classify(method string, h http.Header) Kind {
 	}
 }
 
+// maxHeader is how many bytes of a header are looked at. No client that means it
+// sends more, and anybody can send a megabyte.
+const maxHeader = 1 << 10
+
 // first value of a header, whose name is canonical: h.Get would find that out
 // for each of a dozen names at each visit.
 func first(h http.Header, name string) string {
 	if values := h[name]; len(values) > 0 {
-		return values[0]
+		return values[0][:min(len(values[0]), maxHeader)]
 	}
 	return ""
 }
 
-// isSpeculative knows the standard header (Fetch: Sec-Purpose) and those that
-// browsers and frameworks used before it. The latter are also sent by browsers
+// isSpeculative knows the standard header (Fetch: Sec-Purpose), those by which
+// scripts, which cannot set that one, say the same (Turbo 8: X-Sec-Purpose, the
+// preload extension of htmx: HX-Preloaded), and those that browsers and
+// frameworks used before it. The last are also sent by browsers
 // that turn a running prefetch into the navigation; Sec-Fetch-User then shows
 // that a person clicked.
 func isSpeculative(h http.Header) bool {
-	if hasPurpose(first(h, "Sec-Purpose")) {
+	if hasPurpose(first(h, "Sec-Purpose")) || hasPurpose(first(h, "X-Sec-Purpose")) || isTrue(first(h, "Hx-Preloaded")) {
 		return true
 	}
 	if first(h, "Sec-Fetch-User") == "?1" {
@@ -146,8 +152,13 @@ func PrefersHTML(h http.Header) bool {
 	return html > json
 }
 
-func qualities(h http.Header) (json, html float64) {
+// qualities are in thousandths. They look at the first maxHeader bytes of all
+// Accept headers together.
+func qualities(h http.Header) (json, html int) {
+	room := maxHeader
 	for _, accept := range h["Accept"] {
+		accept = accept[:min(len(accept), room)]
+		room -= len(accept)
 		for accept != "" {
 			var part string
 			part, accept = cutAny(accept, ",")
@@ -159,6 +170,9 @@ func qualities(h http.Header) (json, html float64) {
 				html = max(html, quality(parameters))
 			}
 		}
+		if room == 0 {
+			break
+		}
 	}
 	return json, html
 }
@@ -167,23 +181,30 @@ func hasSuffixFold(s, suffix string) bool {
 	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
 }
 
-// quality is the q among the parameters of a media range: 1 where there is
-// none, 0 where it cannot be read.
-func quality(parameters string) float64 {
+// quality is the q among the parameters of a media range, in thousandths: 1000
+// where there is none, 0 where it cannot be read.
+func quality(parameters string) int {
 	for parameters != "" {
 		var parameter string
-
 		parameter, parameters = cutAny(parameters, ";")
-
 		name, value, _ := strings.Cut(parameter, "=")
-		if !strings.EqualFold(strings.TrimSpace(name), "q") {
-			continue
+		if strings.EqualFold(strings.TrimSpace(name), "q") {
+			return thousandths(strings.TrimSpace(value))
 		}
-		q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		if err != nil || !(q >= 0 && q <= 1) { // the negation also catches NaN
-			return 0
-		}
-		return q
 	}
-	return 1
+	return 1000
+}
+
+// thousandths reads a qvalue of RFC 9110, section 12.4.2: 0 to 1 with at most
+// three digits behind the point.
+func thousandths(q string) int {
+	whole, fraction, _ := strings.Cut(q, ".")
+	if len(whole) != 1 || len(fraction) > 3 || whole == "+" || whole == "-" {
+		return 0
+	}
+	n, err := strconv.ParseUint(whole+(fraction + "000")[:3], 10, 16)
+	if err != nil || n > 1000 {
+		return 0
+	}
+	return int(n)
 }

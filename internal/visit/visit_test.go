@@ -56,6 +56,9 @@ func TestClassify(t *testing.T) {
 		"prefetch":     {"GET", header("Sec-Purpose: prefetch", navigate, document), visit.Speculative},
 		"prerender": {"GET", header("Sec-Purpose: prefetch;prerender", navigate, document, clicked),
 			visit.Speculative},
+		"hover, Turbo 8":         {"GET", header(cors, destEmpty, "X-Sec-Purpose: prefetch"), visit.Speculative},
+		"hover, htmx preload":    {"GET", header(cors, destEmpty, htmx, "HX-Preloaded: true"), visit.Speculative},
+		"click after it":         {"GET", header(cors, destEmpty, htmx, "HX-Preloaded: false"), visit.HTMX},
 		"prefetch by proxy":      {"GET", header("Sec-Purpose: prefetch;anonymous-client-ip"), visit.Speculative},
 		"prefetch, odd spelling": {"GET", header("Sec-Purpose: a, Prefetch ;b"), visit.Speculative},
 		"another purpose":        {"GET", header("Sec-Purpose: something"), visit.Click},
@@ -112,6 +115,11 @@ func TestPrefersJSON(t *testing.T) {
 		"application/json;q=2":                    false,
 		"application/json;q=-1":                   false,
 		"application/json;q=x":                    false,
+		"application/json;q=1.000":                true,
+		"application/json;q=0.001":                true,
+		"application/json;q=0.0001":               false, // RFC 9110: at most three digits
+		"application/json;q=1.001":                false,
+		"application/json;q=+1":                   false,
 		"application/json;v=1;q=0":                false,
 		"+json":                                   true,
 		"application/jsonp":                       false,
@@ -126,6 +134,7 @@ func TestPrefersJSON(t *testing.T) {
 	assert.False(t, visit.PrefersHTML(header("Accept: */*")))
 	assert.False(t, visit.PrefersHTML(header("Accept: application/json, text/html")), "no preference")
 	assert.True(t, visit.PrefersJSON(header("Accept: text/html;q=0.5", "Accept: application/json")), "two lines are one list")
+	assert.False(t, visit.PrefersJSON(header("Accept: "+strings.Repeat("*/*,", 256)+"application/json")), "beyond 1 KiB")
 }
 
 func TestKinds(t *testing.T) {

@@ -1,0 +1,5 @@
+//go:build race
+
+package kanuu_test
+
+const raceEnabled = true
