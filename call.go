@@ -1,13 +1,14 @@
 package kanuu
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -34,8 +35,11 @@ const (
 	// maxRetryAfter is the longest wish of Kanuu that is believed.
 	maxRetryAfter = 24 * time.Hour
 
-	// maxMessage is how many characters of a message of Kanuu are kept.
-	maxMessage = 200
+	// maxMessage is how many characters of a message of Kanuu are kept, and
+	// maxFields and maxMessages how many fields of a 422 and messages of one field.
+	maxMessage  = 200
+	maxFields   = 16
+	maxMessages = 2
 )
 
 // post makes one call: attempts, the waits between them, the breaker before
@@ -49,7 +53,7 @@ func (c *Client) post(ctx context.Context, to *endpoint, body []byte) (answer, e
 		InitialInterval: firstBackoff, RandomizationFactor: 0.5, Multiplier: 3, MaxInterval: c.timeout,
 	}
 	for attempt := 1; ; attempt++ {
-		got, err := c.breaker.Execute(func() (answer, error) {
+		got, err := to.breaker.Execute(func() (answer, error) {
 			if attempt > 1 {
 				c.count.retries.Add(1)
 			}
@@ -135,33 +139,38 @@ func (c *Client) newAPIError(operation string, got answer) *APIError {
 			Errors  map[string][]string `json:"errors"`
 		}
 
-		// A gateway in between may say the key that it refused.
-		body := bytes.ReplaceAll(got.bytes(), []byte(c.key.reveal()), []byte(redacted))
-		if json.Unmarshal(body, &said) == nil {
-			apiErr.Message = cleanMessage(said.Message)
-			apiErr.Fields = cleanFields(said.Errors)
+		if json.Unmarshal(got.bytes(), &said) == nil {
+			apiErr.Message = c.cleanMessage(said.Message)
+			apiErr.Fields = c.cleanFields(said.Errors)
 		}
 	}
 	return apiErr
 }
 
-func cleanFields(said map[string][]string) map[string][]string {
+// cleanFields keeps maxFields of what Kanuu says, in the order of their names,
+// each with its first messages.
+func (c *Client) cleanFields(said map[string][]string) map[string][]string {
 	if len(said) == 0 {
 		return nil
 	}
-	fields := make(map[string][]string, len(said))
-	for field, messages := range said {
-		field = cleanMessage(field)
-		for _, message := range messages {
-			fields[field] = append(fields[field], cleanMessage(message))
+	names := slices.Sorted(maps.Keys(said))
+	fields := make(map[string][]string, min(len(names), maxFields))
+	for _, name := range names[:min(len(names), maxFields)] {
+		messages := said[name]
+		name = c.cleanMessage(name)
+		for _, message := range messages[:min(len(messages), maxMessages)] {
+			fields[name] = append(fields[name], c.cleanMessage(message))
 		}
 	}
 	return fields
 }
 
 // cleanMessage makes a text from outside fit for a log line: one line, short,
-// and no URL, which could open somebody's portal.
-func cleanMessage(s string) string {
+// without the key, which a gateway in between may repeat, and without a URL,
+// which could open a customer's portal. It takes text that is decoded: JSON can
+// write a key in many ways.
+func (c *Client) cleanMessage(s string) string {
+	s = strings.ReplaceAll(s, c.key.reveal(), redacted)
 	words := strings.Fields(strings.ToValidUTF8(s, "?"))
 	for i, word := range words {
 		if strings.Contains(word, "//") || strings.Contains(word, `\/`) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -550,4 +551,37 @@ func TestEndlessAnswerIsCutOff(t *testing.T) {
 	require.ErrorContains(t, err, "larger than 1048576 bytes")
 	server.Close() // returns when the handler has
 	assert.Less(t, written.Load(), int64(64<<20))
+}
+
+// Whatever Kanuu or a gateway before it answers, the log line stays short and
+// the key out of it.
+func TestAnswersCannotFloodTheLog(t *testing.T) {
+	t.Parallel()
+	quoted := strings.ReplaceAll(strings.ReplaceAll(key, "/", `\/`), "s", `\u0073`)
+	var many strings.Builder
+	for i := range 30_000 {
+		fmt.Fprintf(&many, `"field%05d":["%s"],`, i, strings.Repeat("x", 8))
+	}
+	for name, body := range map[string]string{
+		"many fields":   `{"message":"m","errors":{` + strings.TrimSuffix(many.String(), ",") + `}}`,
+		"many messages": `{"message":"m","errors":{"email":["m"` + strings.Repeat(`,"m"`, 60_000) + `]}}`,
+		"long field":    `{"message":"m","errors":{"` + strings.Repeat("x", 900_000) + `":["m"]}}`,
+		"long message":  `{"message":"` + strings.Repeat("x", 900_000) + `"}`,
+		"escaped key":   `{"message":"` + quoted + `","errors":{"` + quoted + `":["` + quoted + `"]}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			play := func(*http.Request) (*http.Response, error) { return response(422, body), nil }
+			inBubble(t, play, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
+				t.Helper()
+				visitAs(handler(client, nil), "42")
+				assert.Contains(t, log.String(), "level=ERROR")
+				assert.Less(t, log.Len(), 8<<10)
+				_, err := client.CreateNonce(t.Context(), ann)
+				require.ErrorIs(t, err, kanuu.ErrValidation)
+				assert.NotContains(t, err.Error(), key)
+				assert.Less(t, len(err.Error()), 8<<10)
+			})
+		})
+	}
 }

@@ -62,7 +62,7 @@ func ExampleGateOptions() {
 	box, client := fakeKanuu()
 	defer box.Close()
 
-	box.Inject(kanuutest.Fault{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3600"}}})
+	box.Inject(kanuutest.Fault{Status: http.StatusServiceUnavailable})
 
 	strict := kanuu.NewGate(client, nil)
 	lenient := kanuu.NewGate(client, &kanuu.GateOptions{LetAnybodyInDuringOutages: true})

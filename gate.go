@@ -38,8 +38,8 @@ type GateOptions struct {
 	Allow func(Subscription) bool
 
 	// LetAnybodyInDuringOutages lets visitors in of whom nothing is known while
-	// Kanuu cannot be asked, whether they have paid or not, instead of
-	// answering 503. Subscribers that the cache knows come in anyway.
+	// Kanuu is unavailable, whether they have paid or not, instead of
+	// answering 503. A rate limit (429) lets nobody in: any visitor can use it up. Subscribers that the cache knows come in anyway.
 	// [SubscriptionFromContext] then has none.
 	LetAnybodyInDuringOutages bool
 
@@ -137,7 +137,7 @@ func PassGate[C any](
 	switch {
 	case err == nil:
 		return r.WithContext(context.WithValue(r.Context(), subscriptionKey{}, subscription)), nil
-	case g.lenient && isOutage(err):
+	case g.lenient && errors.Is(err, ErrUnavailable):
 		g.client.count.gate.unchecked.Add(1)
 		g.client.log.LogAttrs(r.Context(), slog.LevelWarn, "kanuu: let in unchecked", slog.Any("error", err))
 		return r, nil
@@ -172,12 +172,6 @@ func (g *Gate) tally(err error) {
 	case !errors.Is(err, context.Canceled): // a visitor who left is none of these
 		count.failed.Add(1)
 	}
-}
-
-// isOutage tells whether err says that Kanuu could not be asked, and nothing
-// about the customer or the configuration.
-func isOutage(err error) bool {
-	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrRateLimited)
 }
 
 type subscriptionKey struct{}

@@ -1,6 +1,7 @@
 package kanuu_test
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -39,6 +40,46 @@ func TestNewGatePanics(t *testing.T) {
 		func() { kanuu.NewGate(client, &kanuu.GateOptions{ReturnParam: "next"}) })
 	assert.Panics(t, func() { kanuu.NewGate(client, nil).Handler(nil, http.NotFoundHandler()) })
 	assert.Panics(t, func() { kanuu.NewGate(client, nil).Handler(who, nil) })
+}
+
+// No visitor can open the gate: neither by using up Kanuu's rate limit nor by
+// clicks that fail. Only lookups that find Kanuu unavailable do.
+func TestGateStaysClosedWhateverAVisitorDoes(t *testing.T) {
+	t.Parallel()
+	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return ann, nil })
+	unsubscribed := func(*http.Request) (*http.Response, error) {
+		return response(200, `{"is_trialing":false,"is_subscribed":false,"status":null,"plan_id":null,"subscription_id":null}`), nil
+	}
+	for name, tc := range map[string]struct {
+		subscription, nonce roundTripper
+		clicks, want        int
+	}{
+		"rate limit used up":           {answering(429, "Retry-After", "60"), answering(201), 70, 503},
+		"rate limit, no Retry-After":   {answering(429), answering(201), 1, 503},
+		"four clicks fail":             {unsubscribed, answering(503), 4, 402},
+		"lookups find Kanuu down":      {answering(503), answering(201), 0, 200},
+		"lookups find no Kanuu at all": {down, answering(201), 0, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			play := func(r *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(r.URL.Path, "/api/nonce") {
+					return tc.nonce(r)
+				}
+				return tc.subscription(r)
+			}
+			inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+				t.Helper()
+				portal := kanuu.NewRedirectHandler(client, who, nil)
+				gate := kanuu.NewGate(client, &kanuu.GateOptions{LetAnybodyInDuringOutages: true})
+				for range tc.clicks {
+					serve(portal, httptest.NewRequest(http.MethodGet, "/billing", nil))
+				}
+				page := gate.Handler(who, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+				assert.Equal(t, tc.want, serve(page, httptest.NewRequest(http.MethodGet, "/pro", nil)).Code)
+			})
+		})
+	}
 }
 
 // What the login is told is a path of this application, whatever the request has.

@@ -86,7 +86,6 @@ type Client struct {
 	log               *slog.Logger
 	timeout           time.Duration
 	attempt           time.Duration
-	breaker           *breaker
 	count             *counters
 	cache             Cache
 	load              LoadFunc // FetchSubscription, bound once so that a hit allocates nothing
@@ -128,14 +127,13 @@ func NewClient(config Config) (*Client, error) {
 	count := new(counters)
 	client := &Client{
 		wire:              newWire(config.HTTPClient),
-		createNonce:       newEndpoint("create nonce", base, "api/nonce", key),
-		fetchSubscription: newEndpoint("fetch subscription", base, "api/subscription", key),
+		createNonce:       newEndpoint("create nonce", base, "api/nonce", key, newBreaker(log, &count.outages)),
+		fetchSubscription: newEndpoint("fetch subscription", base, "api/subscription", key, newBreaker(log, &count.outages)),
 		key:               key,
 		insecureURLs:      base.Scheme == "http",
 		log:               log,
 		timeout:           timeout,
 		attempt:           attempt,
-		breaker:           newBreaker(log, &count.outages),
 		count:             count,
 		cache:             config.Cache,
 	}

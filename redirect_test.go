@@ -265,6 +265,11 @@ func TestRefusedOriginIsSaid(t *testing.T) {
 		assert.Contains(t, log.String(), "level=WARN")
 		assert.Contains(t, log.String(), "trust its origin in RedirectOptions.CrossOriginProtection")
 		assert.Contains(t, log.String(), "origin=https://app.acme.com host=example.com")
+
+		r.Host = strings.Repeat("a", 900_000)
+		r.Header.Set("Origin", "https://b"+r.Host)
+		serve(handler(client, nil), r)
+		assert.Less(t, log.Len(), 2<<10, "anybody can send a megabyte")
 	})
 }
 

@@ -107,8 +107,12 @@ func (f *refusal) answer(w http.ResponseWriter, r *http.Request, kind visit.Kind
 // its status would take the visitor for one who left.
 type cancelledError struct{ error }
 
-// maxOrigin is how many bytes of an Origin are logged: anybody can send one.
-const maxOrigin = 200
+// maxLogged is how many bytes of a header are logged: anybody can send a megabyte.
+const maxLogged = 200
+
+func logged(name, header string) slog.Attr {
+	return slog.String(name, header[:min(len(header), maxLogged)])
+}
 
 // logLine writes the one line that an operator gets for a visit that failed.
 func (f *refusal) logLine(r *http.Request, err error, status int, left bool) {
@@ -127,8 +131,7 @@ func (f *refusal) logLine(r *http.Request, err error, status int, left bool) {
 	}
 
 	if errors.Is(err, ErrCrossOrigin) {
-		origin := r.Header.Get("Origin")
-		attrs = append(attrs, slog.String("origin", origin[:min(len(origin), maxOrigin)]), slog.String("host", r.Host))
+		attrs = append(attrs, logged("origin", r.Header.Get("Origin")), logged("host", r.Host))
 	}
 
 	f.log.LogAttrs(r.Context(), level, f.message, attrs...)

@@ -32,7 +32,8 @@ type Stats struct {
 	Outages uint64 `json:"outages"`
 
 	// Breaker is the state of the circuit breaker: "closed" while Kanuu is up,
-	// "open" while it is down, "half-open" while one caller probes it.
+	// "open" while it is down, "half-open" while one caller probes it. Each
+	// endpoint of Kanuu has one; this is the worse of the two.
 	Breaker string `json:"breaker"`
 
 	// Cache of subscriptions; zeros for a [Config.Cache] without a method
@@ -139,6 +140,7 @@ func (c *Client) Stats() Stats {
 	if counting, ok := c.cache.(interface{ Stats() CacheStats }); ok {
 		cache = counting.Stats()
 	}
+	breaker := max(c.createNonce.breaker.State(), c.fetchSubscription.breaker.State())
 	return Stats{
 		Nonces:         count.nonces.Load(),
 		Calls:          count.calls.Load(),
@@ -148,7 +150,7 @@ func (c *Client) Stats() Stats {
 		Failures:       count.failures.Load(),
 		ShortCircuited: count.shortCircuited.Load(),
 		Outages:        count.outages.Load(),
-		Breaker:        c.breaker.State().String(),
+		Breaker:        breaker.String(),
 		Cache:          cache,
 		Refused: Refused{
 			Speculative:     count.refused.speculative.Load(),

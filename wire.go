@@ -21,15 +21,16 @@ const maxAnswer = 1 << 20
 // endpoint is one of the API's calls with all that its requests have in common.
 type endpoint struct {
 	operation string        // for errors and log lines
+	breaker   *breaker      // of its own: what fails for one endpoint says nothing of the other
 	request   *http.Request // without context and body; shared, so never changed
 }
 
-func newEndpoint(operation string, base *url.URL, path string, key secret) *endpoint {
+func newEndpoint(operation string, base *url.URL, path string, key secret, breaker *breaker) *endpoint {
 	target := base.JoinPath(path)
 	if base.Path == "" { // JoinPath then takes it for a relative URL
 		target.Path = "/" + target.Path
 	}
-	return &endpoint{operation: operation, request: &http.Request{
+	return &endpoint{operation: operation, breaker: breaker, request: &http.Request{
 		Method: http.MethodPost,
 		URL:    target,
 		Host:   target.Host,
