@@ -1,4 +1,4 @@
-// Command kanuu is what somebody writes who takes the core: see ../README.md.
+// Command kanuu-go is what somebody writes who takes the core: see ../README.md.
 package main
 
 import (
