@@ -4,122 +4,123 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 
 	"github.com/kanuu-io/kanuu-go"
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
-var pro = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Welcome to Pro.") })
+var proPage = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Welcome to Pro.") })
 
-// Two plans, and no trials.
-func ExampleNewGate() {
-	box, client := fakeKanuu()
-	defer box.Close()
-	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusTrialing, PlanID: 12345})
-	gate := kanuu.NewGate(client, &kanuu.GateOptions{
-		Plans: []int64{12345, 67},
-		Allow: func(subscription kanuu.Subscription) bool { return !subscription.IsTrialing },
+// A page for subscribers. Others are sent to the billing page, and scripts get
+// a 402.
+func Example_gatedPage() {
+	fake, client := newFake()
+	defer fake.Close()
+	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 67})
+	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		subscription, _ := kanuu.SubscriptionFromContext(r.Context())
+		fmt.Fprintf(w, "Welcome on plan %d.", subscription.PlanID)
 	})
-	_, err := gate.Check(context.Background(), "42")
-	fmt.Println(err)
-	// Output: not subscribed
+	who := kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
+		return kanuu.Identity{Identifier: r.Header.Get("Test-User")}, nil
+	})
+	gated := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"}).Handler(who, page)
+
+	fmt.Println(visit(gated, "/pro", "Test-User", "42").Body)
+	fmt.Println(visit(gated, "/pro", "Test-User", "43").Header().Get("Location"))
+	script := visit(gated, "/pro", "Test-User", "43", "Sec-Fetch-Mode", "cors")
+	fmt.Println(script.Code, script.Body)
+	// Output:
+	// Welcome on plan 67.
+	// /billing
+	// 402 {"title":"Payment Required","status":402,"detail":"This is for subscribers."}
 }
 
-// Where there is no request, such as in a job.
-func ExampleGate_Check() {
-	box, client := fakeKanuu()
-	defer box.Close()
-	box.SetSubscription("team:7", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 12345})
+// A page for two of the plans, and not for trials.
+func Example_planGate() {
+	fake, client := newFake()
+	defer fake.Close()
+	fake.SetSubscription("pro", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 67})
+	fake.SetSubscription("trial", kanuutest.Subscription{Status: kanuutest.StatusTrialing, PlanID: 67})
+	fake.SetSubscription("basic", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 12345})
+	gate := kanuu.NewGate(client, &kanuu.GateOptions{
+		Plans: []int64{67, 68},
+		Allow: func(subscription kanuu.Subscription) bool { return !subscription.IsTrialing },
+	})
+	for _, identifier := range []string{"pro", "trial", "basic"} {
+		_, err := gate.Check(context.Background(), identifier)
+		fmt.Println(identifier, err)
+	}
+	// Output:
+	// pro <nil>
+	// trial not subscribed
+	// basic not subscribed
+}
+
+// A job that runs for subscribers has no request: it uses Check.
+func Example_backgroundJob() {
+	fake, client := newFake()
+	defer fake.Close()
+	fake.SetSubscription("team:7", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 67})
 	gate := kanuu.NewGate(client, nil)
 	for _, identifier := range []string{"team:7", "team:8"} {
 		subscription, err := gate.Check(context.Background(), identifier)
 		fmt.Println(identifier, subscription.PlanID, err)
 	}
 	// Output:
-	// team:7 12345 <nil>
+	// team:7 67 <nil>
 	// team:8 0 not subscribed
 }
 
-func ExampleGate_Handler() {
-	box, client := fakeKanuu()
-	defer box.Close()
-
-	handler := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"}).Handler(onlyAnn{}, pro)
-
-	answer := visit(handler, http.MethodGet, nil)
-	fmt.Println(answer.Code, answer.Header().Get("Location"))
-
-	script := visit(handler, http.MethodGet, map[string]string{"Sec-Fetch-Mode": "cors"})
-	fmt.Println(script.Code, script.Body)
-	// Output:
-	// 303 /billing
-	// 402 {"title":"Payment Required","status":402,"detail":"This is for subscribers."}
+// The login page is told where the user was going.
+func Example_loginReturn() {
+	fake, client := newFake()
+	defer fake.Close()
+	gate := kanuu.NewGate(client, &kanuu.GateOptions{LoginURL: "/login", ReturnParam: "next"})
+	gated := gate.Handler(kanuu.IdentifierResolverFunc(loggedOut), proPage)
+	fmt.Println(visit(gated, "/pro?report=7").Header().Get("Location"))
+	// Output: /login?next=%2Fpro%3Freport%3D7
 }
 
-// An application that would rather lose a sale than annoy a subscriber.
-func ExampleGateOptions() {
-	box, client := fakeKanuu()
-	defer box.Close()
+// A user who was just told to subscribe comes back from the portal and gets in
+// at once: opening the portal makes the next lookup ask Kanuu.
+func Example_revalidateAfterPurchase() {
+	fake, client := newFake()
+	defer fake.Close()
+	who := kanuu.IdentifierResolverFunc(loggedIn)
+	gated := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"}).Handler(who, proPage)
+	billing := kanuu.NewRedirectHandler(client, who, nil)
 
-	box.Inject(kanuutest.Fault{Status: http.StatusServiceUnavailable})
-
-	strict := kanuu.NewGate(client, nil)
-	lenient := kanuu.NewGate(client, &kanuu.GateOptions{LetAnybodyInDuringOutages: true})
-
-	fmt.Println(visit(strict.Handler(onlyAnn{}, pro), http.MethodGet, nil).Code)
-	fmt.Println(visit(lenient.Handler(onlyAnn{}, pro), http.MethodGet, nil).Code)
+	fmt.Println(visit(gated, "/pro").Code)
+	fmt.Println(visit(billing, "/billing").Code)
+	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive}) // in the portal
+	fmt.Println(visit(gated, "/pro").Code)
 	// Output:
-	// 503
+	// 303
+	// 302
 	// 200
 }
 
-// A middleware of a framework with a context of its own.
-func ExamplePassGate() {
-	box, client := fakeKanuu()
-	defer box.Close()
-	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
-	gate := kanuu.NewGate(client, nil)
-	middleware := func(next func(*frameworkContext)) func(*frameworkContext) {
-		return func(c *frameworkContext) {
-			admitted, err := kanuu.PassGate(gate, c.response, c.request, (*frameworkContext).identity, c)
-			if admitted == nil {
-				fmt.Println("answered already:", err)
-				return
-			}
-			c.request = admitted // its context has the subscription
-			next(c)
-		}
-	}
-	for _, user := range []string{"42", "43"} {
-		c := &frameworkContext{httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/pro", nil), user}
-		middleware(func(*frameworkContext) { fmt.Println("Welcome to Pro.") })(c)
-	}
-	// Output:
-	// Welcome to Pro.
-	// answered already: not subscribed
-}
-
-func ExampleSubscriptionFromContext() {
-	box, client := fakeKanuu()
-	defer box.Close()
-	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 67})
-	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		subscription, ok := kanuu.SubscriptionFromContext(r.Context())
-		fmt.Fprint(w, subscription.PlanID, ok)
+// While Kanuu is down, known subscribers get in. Others get a 503, unless the
+// application prefers to let them in unchecked.
+func Example_outage() {
+	fake, client := newFake()
+	defer fake.Close()
+	who := kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
+		return kanuu.Identity{Identifier: r.Header.Get("Test-User")}, nil
 	})
-	fmt.Println(visit(kanuu.NewGate(client, nil).Handler(onlyAnn{}, page), http.MethodGet, nil).Body)
-	fmt.Println(visit(page, http.MethodGet, nil).Body) // no gate
-	// Output:
-	// 67 true
-	// 0 false
-}
+	strict := kanuu.NewGate(client, nil).Handler(who, proPage)
+	lenient := kanuu.NewGate(client, &kanuu.GateOptions{LetAnybodyInDuringOutages: true}).Handler(who, proPage)
 
-// What became of those whom a gate did not let in.
-func ExampleGateStats() {
-	box, client := fakeKanuu()
-	defer box.Close()
-	visit(kanuu.NewGate(client, nil).Handler(onlyAnn{}, pro), http.MethodGet, nil) // she has not paid
-	fmt.Printf("%+v\n", client.Stats().Gate)
-	// Output: {NotSubscribed:1 Unauthenticated:0 Forbidden:0 Failed:0 Unchecked:0}
+	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
+	fmt.Println(visit(strict, "/pro", "Test-User", "42").Code)
+	fake.Inject(kanuutest.Fault{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"3600"}}})
+	fmt.Println(visit(strict, "/pro", "Test-User", "42").Code, "subscriber")
+	fmt.Println(visit(strict, "/pro", "Test-User", "43").Code, "unknown")
+	fmt.Println(visit(lenient, "/pro", "Test-User", "43").Code, "unknown, lenient gate")
+	// Output:
+	// 200
+	// 200 subscriber
+	// 503 unknown
+	// 200 unknown, lenient gate
 }

@@ -435,6 +435,7 @@ func TestHTTPStatus(t *testing.T) {
 		"nil":             {nil, 200},
 		"unauthenticated": {wrap(kanuu.ErrUnauthenticated), 401},
 		"forbidden":       {wrap(kanuu.ErrForbidden), 403},
+		"not subscribed":  {wrap(kanuu.ErrNotSubscribed), 402},
 		"cross-origin":    {wrap(kanuu.ErrCrossOrigin), 403},
 		"method":          {kanuu.ErrMethodNotAllowed, 405},
 		"cancelled":       {wrap(context.Canceled), 499},

@@ -678,35 +678,62 @@ func TestCacheOptions(t *testing.T) {
 	var configErr *kanuu.ConfigError
 	require.ErrorAs(t, err, &configErr)
 	assert.Len(t, configErr.Problems, 8)
+	assert.Contains(t, configErr.Problems, "CacheOptions.Keep is negative: leave it 0 for the default of 1h0m0s")
 
-	cache, err := kanuu.NewMemoryCache(nil)
-	require.NoError(t, err)
-	assert.Equal(t, kanuu.CacheOptions{
+	want := kanuu.CacheOptions{
 		MaxEntries: 100_000, Fresh: 5 * time.Minute, Keep: time.Hour, Unsubscribed: 5 * time.Second,
 		Settling: 5 * time.Second, SettlingWindow: 15 * time.Minute, RefreshPause: 5 * time.Second, Patience: 3 * time.Second,
-	}, cache.Options())
+	}
+	cache, err := kanuu.NewMemoryCache(nil)
+	require.NoError(t, err)
+	assert.Equal(t, want, cache.Options())
+	for _, tc := range []struct {
+		subscribed, settling bool
+		fresh, keep          time.Duration
+	}{
+		{true, false, 5 * time.Minute, time.Hour},
+		{true, true, 5 * time.Second, time.Hour},
+		{false, false, 5 * time.Second, 5 * time.Second},
+	} {
+		fresh, keep := want.Lifetime(kanuu.Subscription{IsSubscribed: tc.subscribed}, tc.settling)
+		assert.Equal(t, []time.Duration{tc.fresh, tc.keep}, []time.Duration{fresh, keep}, "%+v", tc)
+	}
+
+	cache, err = kanuu.NewMemoryCache(&kanuu.CacheOptions{Fresh: time.Minute})
+	require.NoError(t, err)
+	want.Fresh = time.Minute
+	assert.Equal(t, want, cache.Options())
 }
 
-// brokenCache cannot forget.
-type brokenCache struct{ kanuu.Cache }
-
-func (brokenCache) Forget(context.Context, string) error { return io.ErrClosedPipe }
-
-func TestNonceOutlivesABrokenCache(t *testing.T) {
+func TestMemoryCacheSettle(t *testing.T) {
 	t.Parallel()
-
-	var log bytes.Buffer
-
-	box := kanuutest.NewServer(&kanuutest.Options{APIKey: key})
-	t.Cleanup(box.Close)
-
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: box.URL, Cache: brokenCache{}, Logger: debug(&log)})
+	cache, err := kanuu.NewMemoryCache(&kanuu.CacheOptions{Settling: time.Nanosecond})
 	require.NoError(t, err)
+	cache.Settle("42")
+	get(t, cache, kanuu.Subscription{IsSubscribed: true})
+	get(t, cache, kanuu.Subscription{}) // is loaded anew
+	assert.EqualValues(t, 2, cache.Stats().Misses)
+}
+
+func TestCustomCache(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	fake := kanuutest.NewServer(&kanuutest.Options{APIKey: key})
+	t.Cleanup(fake.Close)
+	cache := &uncached{err: io.ErrClosedPipe}
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: fake.URL, Cache: cache, Logger: debug(&log)})
+	require.NoError(t, err)
+	for range 2 {
+		_, err = client.Subscription(t.Context(), "42")
+		require.NoError(t, err)
+	}
+	assert.Len(t, fake.Requests(), 2, "the cache decides when to load")
 
 	_, err = client.CreateNonce(t.Context(), ann)
-	require.NoError(t, err)
+	require.NoError(t, err, "a cache that fails costs no visit to the portal")
 	assert.Contains(t, log.String(), "level=WARN")
 	require.ErrorIs(t, client.ForgetSubscription(t.Context(), "42"), io.ErrClosedPipe)
+	assert.Equal(t, []string{"42", "42"}, cache.forgotten)
 	assert.Zero(t, client.Stats().Cache)
 }
 

@@ -38,7 +38,7 @@ type station struct {
 	*kanuu.WebhookHandler
 
 	log   bytes.Buffer
-	cache forgetful
+	cache uncached
 }
 
 func newStation(t *testing.T, publicKey string, options *kanuu.WebhookOptions) *station {
@@ -71,18 +71,18 @@ func webhookRequest(body string) *http.Request {
 	return r
 }
 
-// forgetful is a cache that shows what it was told to forget.
-type forgetful struct {
+// uncached is a cache that stores nothing and records what is to be forgotten.
+type uncached struct {
 	mu        sync.Mutex
 	forgotten []string
 	err       error
 }
 
-func (c *forgetful) Get(ctx context.Context, identifier string, load kanuu.LoadFunc) (kanuu.Subscription, error) {
+func (c *uncached) Get(ctx context.Context, identifier string, load kanuu.LoadFunc) (kanuu.Subscription, error) {
 	return load(ctx, identifier)
 }
 
-func (c *forgetful) Forget(ctx context.Context, identifier string) error {
+func (c *uncached) Forget(ctx context.Context, identifier string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forgotten = append(c.forgotten, identifier)
