@@ -4,143 +4,207 @@ import (
 	"context"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"time"
 
+	"github.com/kanuu-io/kanuu-go"
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
-// ask calls the API about identifier 42 as a client would.
-func ask(url string) (status, answer string) {
-	body := strings.NewReader(`{"identifier":"42"}`)
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, body)
+// newClient is that of the application under test.
+func newClient(baseURL string) *kanuu.Client {
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: baseURL})
 	if err != nil {
-		return "", err.Error()
+		panic(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+kanuutest.DefaultAPIKey)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err.Error()
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return "", err.Error()
-	}
-	return resp.Status, strings.TrimSpace(string(b))
+	return client
 }
 
-func ExampleNewServer() {
+// Test that the billing page of an application leads to the portal.
+func Example() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-	status, _ := ask(fake.URL + "/api/nonce")
-	fmt.Println(status)
-	for _, r := range fake.Requests() {
-		fmt.Println(r.Method, r.Path, r.Identifier())
+	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
+		return kanuu.Identity{Identifier: "42", Email: "ann@example.com"}, nil
+	})
+	app := kanuu.NewRedirectHandler(newClient(fake.URL), who, nil) // the application
+
+	response := httptest.NewRecorder()
+	app.ServeHTTP(response, httptest.NewRequest(http.MethodGet, "/billing", nil))
+	fmt.Println(response.Code, strings.HasPrefix(response.Header().Get("Location"), fake.URL))
+	for _, request := range fake.Requests() {
+		fmt.Println(request.Method, request.Path, string(request.Body))
 	}
 	// Output:
-	// 201 Created
-	// POST /api/nonce 42
+	// 302 true
+	// POST /api/nonce {"identifier":"42","email":"ann@example.com"}
 }
 
-func ExampleNew() {
-	// An app that brings its own Kanuu along while it is developed.
-	mux := http.NewServeMux()
-	mux.Handle("/fake/", http.StripPrefix("/fake", kanuutest.New(&kanuutest.Options{ReturnURL: "/account"})))
-	app := httptest.NewServer(mux)
-	defer app.Close()
-	_, answer := ask(app.URL + "/fake/api/nonce")
-	fmt.Println(strings.Contains(answer, app.URL+"/fake/manage/acme/"))
-	// Output: true
-}
-
-func ExampleKanuu_Inject() {
+// Test each state of a subscription.
+func Example_subscriptionStates() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-	fake.Inject(kanuutest.Fault{Path: "/api/nonce", Times: 1, Status: http.StatusPaymentRequired})
-	for range 2 {
-		status, _ := ask(fake.URL + "/api/nonce")
-		fmt.Println(status)
+	for _, subscription := range []kanuutest.Subscription{
+		{Status: kanuutest.StatusActive, PlanID: 67},
+		{Status: kanuutest.StatusCanceled, PaidUntil: time.Now().Add(time.Hour)},
+		{Status: kanuutest.StatusPastDue},
+	} {
+		fake.SetSubscription("42", subscription)
+		got, err := newClient(fake.URL).Subscription(context.Background(), "42")
+		fmt.Println(got.Status, got.IsSubscribed, err)
 	}
 	// Output:
-	// 402 Payment Required
-	// 201 Created
+	// active true <nil>
+	// canceled true <nil>
+	// past-due false <nil>
 }
 
-func ExampleKanuu_SetSubscription() {
-	fake := kanuutest.NewServer(nil)
-	defer fake.Close()
-	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusTrialing, PlanID: 67, SubscriptionID: 9})
-	_, answer := ask(fake.URL + "/api/subscription")
-	fmt.Println(answer)
-	// Output: {"is_trialing":true,"is_subscribed":true,"status":"trialing","plan_id":67,"subscription_id":9}
-}
-
-func ExampleKanuu_Advance() {
+// Test what happens when the paid time is over.
+func Example_clock() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
 	fake.SetSubscription("42", kanuutest.Subscription{
-		Status: kanuutest.StatusCanceled, PlanID: 67, SubscriptionID: 9, PaidUntil: fake.Now().AddDate(0, 0, 10),
+		Status: kanuutest.StatusCanceled, PlanID: 67, PaidUntil: fake.Now().AddDate(0, 0, 10),
 	})
 	for range 2 {
-		_, answer := ask(fake.URL + "/api/subscription")
-		fmt.Println(answer)
+		subscription, err := newClient(fake.URL).Subscription(context.Background(), "42")
+		fmt.Println(subscription.IsSubscribed, err)
 		fake.Advance(11 * 24 * time.Hour)
 	}
 	// Output:
-	// {"is_trialing":false,"is_subscribed":true,"status":"canceled","plan_id":67,"subscription_id":9}
-	// {"is_trialing":false,"is_subscribed":false,"status":"canceled","plan_id":67,"subscription_id":9}
+	// true <nil>
+	// false <nil>
 }
 
-func ExampleKanuu_SetWebhookURL() {
-	// An application that hears of its customers' subscriptions.
-	app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		fmt.Println(r.PostFormValue("alert_name"), r.PostFormValue("status"))
-	}))
-	defer app.Close()
+// Test what an application does while Kanuu is down, and afterwards.
+func Example_outage() {
+	fake := kanuutest.NewServer(nil)
+	defer fake.Close()
+	client := newClient(fake.URL)
+	fake.Inject(kanuutest.Fault{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"60"}}})
+	_, err := client.CreateNonce(context.Background(), kanuu.Identity{Identifier: "42"})
+	fmt.Println(err)
+	fake.Recover()
+	_, err = client.CreateNonce(context.Background(), kanuu.Identity{Identifier: "42"})
+	fmt.Println(err)
+	// Output:
+	// kanuu: create nonce: Kanuu is unavailable (Kanuu answered 503)
+	// <nil>
+}
 
+// Test a handler of webhooks without a server.
+func Example_webhook() {
+	paddle := kanuutest.NewSigner()
+	webhooks, err := kanuu.NewWebhookHandler(newClient(""), paddle.PublicKey(), nil) // the application
+	if err != nil {
+		panic(err)
+	}
+	webhooks.On("subscription_payment_succeeded", func(_ context.Context, e kanuu.Event) error {
+		fmt.Println(e.Identifier, e.SaleGross(), e.Supplemental["campaign"])
+		return nil
+	})
+
+	response := paddle.Post(webhooks, kanuutest.Webhook{
+		AlertName:    "subscription_payment_succeeded",
+		Identifier:   "42",
+		Supplemental: map[string]string{"campaign": "spring"},
+		Fields:       map[string]string{"sale_gross": "99.00"}, // in place of the sample's
+	})
+	fmt.Println(response.StatusCode, response.Body)
+	// Output:
+	// 42 99.00 EUR spring
+	// 200 OK
+}
+
+// Test that a forged webhook is refused.
+func Example_forgedWebhook() {
+	paddle := kanuutest.NewSigner()
+	webhooks, err := kanuu.NewWebhookHandler(newClient(""), paddle.PublicKey(), nil)
+	if err != nil {
+		panic(err)
+	}
+	forged := strings.Replace(paddle.Body(kanuutest.Webhook{Identifier: "42"}), "42", "43", 1)
+
+	response := httptest.NewRecorder()
+	webhooks.ServeHTTP(response, httptest.NewRequest(http.MethodPost, "/webhooks/paddle", strings.NewReader(forged)))
+	fmt.Println(response.Code)
+	// Output: 401
+}
+
+// newApp is an application that prints the webhooks it receives.
+func newApp() *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		fmt.Println(r.PostFormValue("alert_name"), r.PostFormValue("status")) //nolint:forbidigo // the output of the examples
+	}))
+}
+
+// The fake sends webhooks to a running application, and records what became of
+// them.
+func Example_delivery() {
+	app := newApp()
+	defer app.Close()
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
 	fake.SetWebhookURL(app.URL + "/webhooks/paddle") // which verifies with fake.PublicKey()
 	if err := fake.Trigger("subscription_cancelled", "42"); err != nil {
-		fmt.Println(err)
+		panic(err)
 	}
-	if err := fake.Settle(context.Background()); err != nil {
-		fmt.Println(err)
+	if err := fake.Settle(context.Background()); err != nil { // waits until it was delivered
+		panic(err)
 	}
-	fmt.Println(fake.Deliveries()[0].State)
+	delivery := fake.Deliveries()[0]
+	fmt.Println(delivery.AlertName, delivery.State, delivery.Status, delivery.Tries)
 	// Output:
 	// subscription_cancelled deleted
-	// delivered
+	// subscription_cancelled delivered 200 1
 }
 
-func ExampleKanuu_ChaosOnce() {
-	app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		fmt.Println(r.PostFormValue("alert_name"))
-	}))
+// Test that an application copes with webhooks in the wrong order.
+func Example_chaos() {
+	app := newApp()
 	defer app.Close()
-
 	fake := kanuutest.NewServer(&kanuutest.Options{Webhooks: &kanuutest.WebhookOptions{URL: app.URL}})
 	defer fake.Close()
 	fake.ChaosOnce(kanuutest.Chaos{Reorder: 1})
-	for _, alert := range []string{"subscription_created", "subscription_updated"} {
+	for _, alert := range []string{"subscription_created", "subscription_cancelled"} {
 		if err := fake.Trigger(alert, "42"); err != nil {
-			fmt.Println(err)
+			panic(err)
 		}
 	}
 	if err := fake.Settle(context.Background()); err != nil {
-		fmt.Println(err)
+		panic(err)
 	}
 	// Output:
-	// subscription_updated
-	// subscription_created
+	// subscription_cancelled deleted
+	// subscription_created active
 }
 
-func ExampleNewTLSServer() {
+// An application that brings its own Kanuu along while it is developed, with
+// plans of its own.
+func Example_mount() {
+	fake := kanuutest.New(&kanuutest.Options{
+		ReturnURL: "/account",
+		Plans:     []kanuutest.Plan{{ID: 1, Name: "Gold", Price: "99.00", Currency: "EUR", Yearly: true}},
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/fake/", http.StripPrefix("/fake", fake))
+	app := httptest.NewServer(mux)
+	defer app.Close()
+
+	nonce, err := newClient(app.URL+"/fake").CreateNonce(context.Background(), kanuu.Identity{Identifier: "42"})
+	if err != nil {
+		panic(err)
+	}
+	portal := httptest.NewRecorder()
+	mux.ServeHTTP(portal, httptest.NewRequest(http.MethodGet, nonce.URL, nil))
+	fmt.Println(portal.Code, strings.Contains(portal.Body.String(), "Subscribe to Gold"))
+	// Output: 200 true
+}
+
+// A fake over HTTPS, for applications that run as a program of their own.
+func Example_tls() {
 	fake := kanuutest.NewTLSServer(nil)
 	defer fake.Close()
 
@@ -148,14 +212,13 @@ func ExampleNewTLSServer() {
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: fake.Certificate().Raw})
 	fmt.Println(strings.HasPrefix(fake.URL, "https://"), len(certificate) > 0)
 
-	answer, err := fake.Client().Get(fake.URL + "/control/public-key.pem")
+	response, err := fake.Client().Get(fake.URL + "/control/public-key.pem")
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
-	defer answer.Body.Close()
-	fmt.Println(answer.Status)
+	defer response.Body.Close()
+	fmt.Println(response.Proto, response.StatusCode)
 	// Output:
 	// true true
-	// 200 OK
+	// HTTP/2.0 200
 }
