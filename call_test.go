@@ -105,7 +105,6 @@ func TestRetries(t *testing.T) {
 			}
 			inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 				t.Helper()
-
 				start := time.Now()
 				_, err := client.CreateNonce(t.Context(), ann)
 				took := time.Since(start)
@@ -178,7 +177,6 @@ func TestCallEndsWithItsContext(t *testing.T) {
 			t.Parallel()
 			inBubble(t, tc.play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 				t.Helper()
-
 				ctx, cancel := tc.ctx(t.Context())
 				defer cancel()
 
@@ -215,7 +213,6 @@ func TestBreaker(t *testing.T) {
 	}
 	inBubble(t, play, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
 		t.Helper()
-
 		mint := func() error {
 			_, err := client.CreateNonce(t.Context(), ann)
 			return err
@@ -293,7 +290,6 @@ func TestVisitorWhoLeavesDoesNotResetTheBreaker(t *testing.T) {
 	}
 	inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 		t.Helper()
-
 		mint := func() {
 			_, err := client.CreateNonce(t.Context(), ann)
 			require.Error(t, err)
@@ -323,9 +319,7 @@ func TestVisitorWhoLeavesDoesNotResetTheBreaker(t *testing.T) {
 
 func TestKeyGoesToNoOtherHost(t *testing.T) {
 	t.Parallel()
-
 	var visited atomic.Int32
-
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visited.Add(1) }))
 	t.Cleanup(other.Close)
 
@@ -364,7 +358,6 @@ func TestOwnTransportIsAsked(t *testing.T) {
 // countConnections serves handler and counts who dials.
 func countConnections(t *testing.T, handler http.Handler) (server *httptest.Server, dialed *atomic.Int32) {
 	t.Helper()
-
 	dialed = new(atomic.Int32)
 	server = httptest.NewUnstartedServer(handler)
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -379,7 +372,6 @@ func countConnections(t *testing.T, handler http.Handler) (server *httptest.Serv
 
 func TestConnectionsAreKept(t *testing.T) {
 	t.Parallel()
-
 	const callers, calls = 64, 4
 
 	// The first call of each caller waits for those of all others, so that each has a connection.
@@ -388,7 +380,6 @@ func TestConnectionsAreKept(t *testing.T) {
 	first.Add(callers)
 
 	var arrived atomic.Int32
-
 	fake := kanuutest.New(&kanuutest.Options{APIKey: key})
 	server, dialed := countConnections(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if arrived.Add(1) <= callers {
@@ -435,7 +426,6 @@ func TestConnectionsAreKept(t *testing.T) {
 
 func TestConnectionsAreKeptAfterErrors(t *testing.T) {
 	t.Parallel()
-
 	fake := kanuutest.New(&kanuutest.Options{APIKey: key})
 	server, dialed := countConnections(t, fake)
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: server.URL})
@@ -460,7 +450,6 @@ type forgetfulRouter struct {
 
 func newForgetfulRouter(t *testing.T, backend string) *forgetfulRouter {
 	t.Helper()
-
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 
@@ -503,7 +492,6 @@ func TestDeadConnectionIsGivenUp(t *testing.T) {
 	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			server := httptest.NewUnstartedServer(kanuutest.New(&kanuutest.Options{APIKey: key}))
 			server.EnableHTTP2 = http2
 			server.StartTLS()
@@ -529,9 +517,7 @@ func TestDeadConnectionIsGivenUp(t *testing.T) {
 
 func TestEndlessAnswerIsCutOff(t *testing.T) {
 	t.Parallel()
-
 	var written atomic.Int64
-
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for chunk := make([]byte, 1<<16); ; {
 			n, err := w.Write(chunk)

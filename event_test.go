@@ -99,7 +99,6 @@ func TestEveryAlertOfASubscription(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			e := eventOfPHP(t, name)
 			assert.Equal(t, name, e.AlertName)
 			assert.Equal(t, "200001", e.AlertID)
@@ -202,7 +201,6 @@ func FuzzPassthrough(f *testing.F) {
 	signer := kanuutest.NewSigner()
 	f.Fuzz(func(t *testing.T, text string) {
 		var want map[string]any
-
 		decoder := json.NewDecoder(strings.NewReader(text))
 		decoder.UseNumber()
 		if json.Valid([]byte(text)) {
@@ -230,7 +228,6 @@ func FuzzPassthrough(f *testing.F) {
 
 func TestFields(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	e := eventOf(t, signer.PublicKey(), signer.Sign("z=last&tags[]=red&tags[]=blue&a[x][y]=1&a[w]=&b.c=+2%20&empty="))
 	for _, tc := range []struct {
@@ -280,7 +277,6 @@ func TestFields(t *testing.T) {
 	}
 
 	var none kanuu.Fields
-
 	assert.Empty(t, none.Get("z"))
 	assert.Empty(t, maps.Collect(none.All()))
 }
@@ -294,12 +290,10 @@ func TestAmountString(t *testing.T) {
 // However an event ends up in a log, the customer does not.
 func TestPrintedEventShowsNothingPersonal(t *testing.T) {
 	t.Parallel()
-
 	e := eventOfPHP(t, "subscription_created")
 	require.NotEmpty(t, e.Email())
 
 	var logged strings.Builder
-
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("event", "event", e, "fields", e.Fields)
 	debug(&logged).Info("event", "event", e, "fields", e.Fields)
 

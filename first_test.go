@@ -26,7 +26,6 @@ func trust(client *kanuu.Client, server *httptest.Server) {
 // client that has made no call.
 func newTLS(t *testing.T, http2 bool, before func()) (client *kanuu.Client, opened *atomic.Int32) {
 	t.Helper()
-
 	fake := kanuutest.New(&kanuutest.Options{APIKey: key})
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		before()
@@ -63,9 +62,7 @@ func clickTogether(t *testing.T, client *kanuu.Client, callers int) {
 
 func TestFirstCallersShareAConnection(t *testing.T) {
 	t.Parallel()
-
 	client, opened := newTLS(t, true, func() {})
-
 	clickTogether(t, client, 64)
 	assert.EqualValues(t, 1, opened.Load())
 
@@ -81,7 +78,6 @@ func TestFirstCallersShareAConnection(t *testing.T) {
 // all others have come.
 func TestHTTP1IsNotSerialized(t *testing.T) {
 	t.Parallel()
-
 	const callers = 16
 
 	var (

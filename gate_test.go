@@ -24,7 +24,6 @@ func TestGateConforms(t *testing.T) {
 
 func TestNewGatePanics(t *testing.T) {
 	t.Parallel()
-
 	client, _ := setup(t)
 	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return ann, nil })
 
@@ -102,7 +101,6 @@ func TestReturnParam(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			gate := kanuu.NewGate(client, &kanuu.GateOptions{LoginURL: tc.login, ReturnParam: "next"})
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.RequestURI = tc.target

@@ -85,7 +85,6 @@ func TestIdentityRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			client, box := setup(t)
 			_, err := client.CreateNonce(t.Context(), tc.identity)
 

@@ -90,7 +90,6 @@ func TestNewClientRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			client, err := kanuu.NewClient(tc.config)
 			assert.Nil(t, client)
 
@@ -131,7 +130,6 @@ func TestNewClientFromEnv(t *testing.T) {
 // What fails behind a client from the environment is not kept to itself.
 func TestNewClientFromEnvLogs(t *testing.T) {
 	var log strings.Builder
-
 	before := slog.Default()
 	t.Cleanup(func() { slog.SetDefault(before) })
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
@@ -175,7 +173,6 @@ func TestCreateNonceSendsWhatTheAPIPageShows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			client, box := setup(t)
 			nonce, err := client.CreateNonce(t.Context(), tc.identity)
 			require.NoError(t, err)
@@ -242,7 +239,6 @@ func TestCreateNonceReadsAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			client, box := setup(t)
 			box.Inject(kanuutest.Fault{Status: tc.status, Body: or(tc.body, " "),
 				Header: http.Header{"Location": {"https://evil.example/"}}})
@@ -279,7 +275,6 @@ func TestCreateNonceRefusesURLs(t *testing.T) {
 	} {
 		t.Run(unsafe, func(t *testing.T) {
 			t.Parallel()
-
 			body, err := json.Marshal(map[string]string{"nonce": "d3e2c48b", "url": unsafe})
 			require.NoError(t, err)
 
@@ -395,7 +390,6 @@ func TestAPIErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			client, box := setup(t)
 			box.Inject(tc.fault)
 
@@ -459,7 +453,6 @@ func TestHTTPStatus(t *testing.T) {
 
 func TestSecretsNeverPrint(t *testing.T) {
 	t.Parallel()
-
 	client, _ := setup(t)
 	config := kanuu.Config{APIKey: key, BaseURL: "https://me:" + key + "@kanuu.io"}
 	nonce := kanuu.Nonce{Value: key, URL: "https://kanuu.io/manage/acme/" + key}
@@ -479,7 +472,6 @@ func TestSecretsNeverPrint(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			var out strings.Builder
 			for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T"} {
 				fmt.Fprintf(&out, format+"\n", value)

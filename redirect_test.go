@@ -71,7 +71,6 @@ func TestEachClickHasItsOwnNonceAndUser(t *testing.T) {
 
 func TestRefusedVisitsMintNothingAndAreCounted(t *testing.T) {
 	t.Parallel()
-
 	client, box := setup(t)
 	server := httptest.NewServer(handler(client, nil))
 	t.Cleanup(server.Close)
@@ -125,9 +124,7 @@ func TestResolverErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			var log bytes.Buffer
-
 			client, err := kanuu.NewClient(kanuu.Config{APIKey: key, Logger: debug(&log)})
 			require.NoError(t, err)
 
@@ -157,7 +154,6 @@ func TestVisitorWhoLeavesEndsTheCall(t *testing.T) {
 	}
 	inBubble(t, play, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
 		t.Helper()
-
 		asked := false
 		h := handler(client, &kanuu.RedirectOptions{OnError: func(http.ResponseWriter, *http.Request, error) { asked = true }})
 
@@ -185,7 +181,6 @@ func TestHangingKanuuIsA503InTime(t *testing.T) {
 	t.Parallel()
 	inBubble(t, hang, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
 		t.Helper()
-
 		start := time.Now()
 		w := visitAs(handler(client, nil), "42")
 		assert.Equal(t, http.StatusServiceUnavailable, w.Code)
@@ -204,7 +199,6 @@ func TestNilLoggerIsSilent(t *testing.T) {
 
 func TestVaryOfOthersIsKept(t *testing.T) {
 	t.Parallel()
-
 	client, _ := setup(t)
 	w := httptest.NewRecorder()
 	w.Header().Set("Vary", "Origin")
@@ -253,7 +247,6 @@ func TestRefusedOriginIsSaid(t *testing.T) {
 	t.Parallel()
 	inBubble(t, answering(201), func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
 		t.Helper()
-
 		r := httptest.NewRequest(http.MethodPost, "/billing", nil)
 		r.Header.Set("Origin", "https://app.acme.com")
 

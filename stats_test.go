@@ -18,7 +18,6 @@ import (
 
 func TestCallsInFlight(t *testing.T) {
 	t.Parallel()
-
 	arrived, answer := make(chan struct{}), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		arrived <- struct{}{}
@@ -50,7 +49,6 @@ func TestCallsInFlight(t *testing.T) {
 
 func TestGateStats(t *testing.T) {
 	t.Parallel()
-
 	client, box := setup(t)
 	box.SetSubscription("ann", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 67})
 
@@ -93,7 +91,6 @@ func TestGateStats(t *testing.T) {
 
 func TestWebhookStats(t *testing.T) {
 	t.Parallel()
-
 	client, _ := setup(t)
 	signer := kanuutest.NewSigner()
 	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), nil)

@@ -82,7 +82,6 @@ func TestFetchSubscription(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			client, box := setup(t)
 			box.Inject(kanuutest.Fault{Status: 200, Body: tc.body})
 
@@ -171,7 +170,6 @@ func TestSubscriberIsRemembered(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
 		t.Helper()
-
 		assert.True(t, isSubscribed(t, client))
 		assert.EqualValues(t, 1, w.calls.Load())
 
@@ -213,7 +211,6 @@ func TestSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
 		t.Helper()
-
 		assert.True(t, isSubscribed(t, client))
 		w.down.Store(true)
 		for range 11 { // one a visit in five minutes
@@ -240,7 +237,6 @@ func TestFailedRefreshIsNotTriedAgainAtOnce(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
 		t.Helper()
-
 		assert.True(t, isSubscribed(t, client))
 		w.down.Store(true)
 		time.Sleep(5 * time.Minute)
@@ -250,7 +246,6 @@ func TestFailedRefreshIsNotTriedAgainAtOnce(t *testing.T) {
 		assert.EqualValues(t, 1, client.Stats().Cache.Failures)
 
 		calls := w.calls.Load()
-
 		assert.True(t, isSubscribed(t, client))
 		time.Sleep(2 * time.Second)
 		assert.Equal(t, calls, w.calls.Load())
@@ -279,7 +274,6 @@ func TestSettlingWindow(t *testing.T) {
 			t.Parallel()
 			inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
 				t.Helper()
-
 				assert.True(t, isSubscribed(t, client))
 				begin(t, client)
 				assert.True(t, isSubscribed(t, client))
@@ -298,7 +292,6 @@ func TestSettlingWindow(t *testing.T) {
 				assert.True(t, isSubscribed(t, client))
 
 				calls := w.calls.Load()
-
 				time.Sleep(time.Minute)
 				assert.True(t, isSubscribed(t, client))
 				assert.Equal(t, calls, w.calls.Load(), "the window is over")
@@ -313,7 +306,6 @@ func TestForgottenSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
 		t.Helper()
-
 		assert.True(t, isSubscribed(t, client))
 		time.Sleep(time.Minute)
 		w.down.Store(true)
@@ -351,7 +343,6 @@ func TestForgottenSubscriberStaysInForAnHour(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
 		t.Helper()
-
 		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
 		assert.True(t, isSubscribed(t, client), "in the settling window")
 		w.down.Store(true)
@@ -372,7 +363,6 @@ func TestForgottenSubscriberDoesNotWaitForLong(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
 		t.Helper()
-
 		assert.True(t, isSubscribed(t, client))
 		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
 
@@ -380,7 +370,6 @@ func TestForgottenSubscriberDoesNotWaitForLong(t *testing.T) {
 		w.subscribed.Store(false)
 
 		start := time.Now()
-
 		subscription, err := client.Subscription(t.Context(), "42")
 		require.NoError(t, err)
 		assert.True(t, subscription.IsSubscribed)
@@ -417,9 +406,7 @@ func TestForgottenSubscriberIsNoneMeanwhile(t *testing.T) {
 		require.NoError(t, cache.Forget(t.Context(), "42"))
 
 		var late kanuu.Subscription
-
 		failed := make(chan error, 1)
-
 		go func() {
 			var err error
 			late, err = cache.Get(t.Context(), "42", slowly)
@@ -467,7 +454,6 @@ func TestForgottenSubscriberLeaves(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
 		t.Helper()
-
 		assert.True(t, isSubscribed(t, client))
 		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
 
@@ -545,7 +531,6 @@ func TestWaitersLeaveAndTheCallGoesOn(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
 		t.Helper()
-
 		w.delay = 2 * time.Second
 
 		first, leave := context.WithCancel(t.Context())
@@ -559,7 +544,6 @@ func TestWaitersLeaveAndTheCallGoesOn(t *testing.T) {
 		synctest.Wait() // the first has asked
 
 		stayed := make(chan error, 1)
-
 		go func() {
 			_, err := client.Subscription(t.Context(), "42")
 			stayed <- err
@@ -569,7 +553,6 @@ func TestWaitersLeaveAndTheCallGoesOn(t *testing.T) {
 		defer cancel()
 
 		start := time.Now()
-
 		leave()
 		require.ErrorIs(t, <-left, context.Canceled)
 		assert.Zero(t, time.Since(start))
@@ -589,7 +572,6 @@ func TestForgetDuringALoad(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
 		t.Helper()
-
 		w.delay = 2 * time.Second
 		w.subscribed.Store(false)
 
@@ -611,7 +593,6 @@ func TestForgetDuringARefresh(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
 		t.Helper()
-
 		assert.True(t, isSubscribed(t, client))
 		time.Sleep(6 * time.Minute)
 
@@ -671,7 +652,6 @@ func TestCacheIsBounded(t *testing.T) {
 
 func TestCacheOptions(t *testing.T) {
 	t.Parallel()
-
 	_, err := kanuu.NewMemoryCache(&kanuu.CacheOptions{MaxEntries: -1, Fresh: -1, Keep: -1, Unsubscribed: -1, Settling: -1,
 		SettlingWindow: -1, RefreshPause: -1, Patience: -1})
 
@@ -745,7 +725,6 @@ func TestSubscriptionFromContextWithoutAGate(t *testing.T) {
 
 func TestGateCheck(t *testing.T) {
 	t.Parallel()
-
 	client, box := setup(t)
 	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 7})
 

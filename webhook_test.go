@@ -43,9 +43,7 @@ type station struct {
 
 func newStation(t *testing.T, publicKey string, options *kanuu.WebhookOptions) *station {
 	t.Helper()
-
 	s := new(station)
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, Logger: debug(&s.log), Cache: &s.cache})
 	require.NoError(t, err)
 
@@ -122,11 +120,8 @@ func TestWebhookAgreesWithPHP(t *testing.T) {
 	for _, tc := range phpCases(t) {
 		t.Run(tc.Name, func(t *testing.T) {
 			t.Parallel()
-
 			s := newStation(t, tc.publicKey, nil)
-
 			var events int
-
 			s.On("*", func(context.Context, kanuu.Event) error {
 				events++
 				return nil
@@ -157,7 +152,6 @@ func TestWebhookAgreesWithPHP(t *testing.T) {
 // as another case of an escape's digits.
 func TestNoByteOfAWebhookCanChange(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	s := newStation(t, signer.PublicKey(), nil)
 	body := signer.Body(kanuutest.Webhook{Identifier: "42", Fields: map[string]string{"tags[]": "red +%"}})
@@ -229,7 +223,6 @@ func TestWhatIsNoWebhook(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			s := newStation(t, signer.PublicKey(), nil)
 			s.On("*", func(context.Context, kanuu.Event) error {
 				t.Error("handled")
@@ -284,9 +277,7 @@ func TestContentTypeOfPaddle(t *testing.T) {
 // The log says what can be told, and nothing of what was in the fields.
 func TestLogSaysWhatIsWrongWithASignature(t *testing.T) {
 	t.Parallel()
-
 	small := newRSAKey(t)
-
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 
@@ -314,7 +305,6 @@ func TestLogSaysWhatIsWrongWithASignature(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			require.NotEqual(t, valid, tc.body)
 
 			s := newStation(t, signer.PublicKey(), nil)
@@ -362,7 +352,6 @@ func TestBodyThatAMiddlewareHasRead(t *testing.T) {
 			}
 			t.Run(name+" "+strconv.FormatBool(declared), func(t *testing.T) {
 				t.Parallel()
-
 				s := newStation(t, signer.PublicKey(), nil)
 				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					assert.NoError(t, read(r))
@@ -437,9 +426,7 @@ func TestPublicKeyTakes(t *testing.T) {
 
 func TestPublicKeyRefuses(t *testing.T) {
 	t.Parallel()
-
 	private := newRSAKey(t)
-
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
 	require.NoError(t, err)
 
@@ -487,7 +474,6 @@ func TestPublicKeyRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			client, _ := setup(t)
 			hook, err := kanuu.NewWebhookHandler(client, tc.text, nil)
 			assert.Nil(t, hook)
@@ -514,7 +500,6 @@ func mustDecode(t *testing.T, text string) []byte {
 
 func TestNewWebhookHandlerReportsAllProblems(t *testing.T) {
 	t.Parallel()
-
 	hook, err := kanuu.NewWebhookHandler(nil, "", &kanuu.WebhookOptions{
 		ExtraPublicKeys: []string{kanuutest.NewSigner().PublicKey(), "", "x"}, Timeout: -1, RememberedAlerts: -1,
 	})
@@ -533,9 +518,7 @@ func TestNewWebhookHandlerReportsAllProblems(t *testing.T) {
 
 func TestKeysCanRotate(t *testing.T) {
 	t.Parallel()
-
 	small := newRSAKey(t)
-
 	oldKey, newKey := kanuutest.NewSigner(), kanuutest.NewSignerWithKey(small)
 	s := newStation(t, newKey.PublicKey(), &kanuu.WebhookOptions{ExtraPublicKeys: []string{oldKey.PublicKey()}})
 	assert.Equal(t, http.StatusOK, s.post(oldKey.Body(kanuutest.Webhook{AlertID: "1"})))
@@ -556,7 +539,6 @@ func TestOnPanics(t *testing.T) {
 
 func TestFunctionsAreFoundByPatternAndRunInOrder(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	s := newStation(t, signer.PublicKey(), nil)
 
@@ -597,12 +579,10 @@ func TestAlertThatNobodyListensTo(t *testing.T) {
 
 func TestSubscriptionIsForgottenFirst(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	s := newStation(t, signer.PublicKey(), nil)
 
 	var then []string
-
 	s.On("*", func(context.Context, kanuu.Event) error {
 		then = append(then, strings.Join(s.cache.forgotten, " "))
 		return nil
@@ -622,13 +602,11 @@ func TestSubscriptionIsForgottenFirst(t *testing.T) {
 
 func TestCacheThatCannotForget(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	s := newStation(t, signer.PublicKey(), nil)
 	s.cache.err = io.ErrClosedPipe
 
 	events := 0
-
 	s.On("*", func(context.Context, kanuu.Event) error {
 		events++
 		return nil
@@ -652,13 +630,11 @@ func TestFailedAlertComesAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			signer := kanuutest.NewSigner()
 			s := newStation(t, signer.PublicKey(), nil)
 			failing := true
 
 			var called []string
-
 			s.On("*", func(context.Context, kanuu.Event) error {
 				called = append(called, "first")
 				return nil
@@ -707,7 +683,6 @@ func TestFailedAlertComesAgain(t *testing.T) {
 // t.FailNow and the like end the goroutine: the alert must not stay claimed.
 func TestFunctionThatEndsItsGoroutine(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	s := newStation(t, signer.PublicKey(), nil)
 	calls := 0
@@ -720,9 +695,7 @@ func TestFunctionThatEndsItsGoroutine(t *testing.T) {
 	})
 
 	body := signer.Body(kanuutest.Webhook{})
-
 	var first sync.WaitGroup
-
 	first.Go(func() { s.post(body) })
 	first.Wait()
 
@@ -732,7 +705,6 @@ func TestFunctionThatEndsItsGoroutine(t *testing.T) {
 
 func TestAlertWithoutAnID(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	s := newStation(t, signer.PublicKey(), nil)
 	events := 0
@@ -760,7 +732,6 @@ func TestAlertsThatComeAtTheSameTime(t *testing.T) {
 			other := signer.Body(kanuutest.Webhook{})
 			synctest.Test(t, func(t *testing.T) {
 				s := newStation(t, signer.PublicKey(), nil)
-
 				var (
 					mu       sync.Mutex
 					calls    = make(map[string]int)
@@ -792,7 +763,6 @@ func TestAlertsThatComeAtTheSameTime(t *testing.T) {
 				}
 
 				start := time.Now()
-
 				all.Wait()
 				assert.Equal(t, time.Duration(failures+1)*time.Second, time.Since(start), "alerts do not wait for others")
 				assert.Equal(t, map[string]int{"170001": failures + 1, "170002": failures + 1}, calls)
@@ -820,12 +790,10 @@ func TestAlertThatIsBeingHandledForTooLong(t *testing.T) {
 		})
 
 		var first sync.WaitGroup
-
 		first.Go(func() { assert.Equal(t, http.StatusOK, s.post(body)) })
 		synctest.Wait()
 
 		start := time.Now()
-
 		assert.Equal(t, http.StatusServiceUnavailable, s.post(body))
 		assert.Equal(t, kanuu.DefaultWebhookTimeout, time.Since(start))
 		assert.Contains(t, s.log.String(), "another delivery of the alert is under way")
@@ -859,7 +827,6 @@ func TestAlertsAreRememberedForThreeDays(t *testing.T) {
 
 func TestMemoryForAlertsIsBounded(t *testing.T) {
 	t.Parallel()
-
 	const limit = 5
 
 	signer := kanuutest.NewSigner()
@@ -941,7 +908,6 @@ func TestTimeOfTheFunctions(t *testing.T) {
 				})
 
 				start := time.Now()
-
 				assert.Equal(t, http.StatusInternalServerError, s.post(body))
 				assert.Equal(t, tc.want, time.Since(start))
 				assert.False(t, second, "there is no time left")
@@ -955,12 +921,10 @@ type contextKey struct{}
 
 func TestContextOfTheRequest(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	s := newStation(t, signer.PublicKey(), nil)
 
 	ctx, leave := context.WithCancel(context.WithValue(t.Context(), contextKey{}, "trace"))
-
 	s.On("*", func(ctx context.Context, _ kanuu.Event) error {
 		assert.Equal(t, "trace", ctx.Value(contextKey{}))
 		leave()
@@ -1011,7 +975,6 @@ func TestDeduplicatorOfOnesOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			s := newStation(t, signer.PublicKey(), &kanuu.WebhookOptions{Deduplicator: &tc.diary})
 			s.On("subscription_*", func(context.Context, kanuu.Event) error {
 				tc.diary.entries = append(tc.diary.entries, "call")
@@ -1035,7 +998,6 @@ func TestDeduplicatorOfOnesOwn(t *testing.T) {
 // Paddle may have left: what was claimed must be given back.
 func TestClaimEndsWithoutPaddle(t *testing.T) {
 	t.Parallel()
-
 	signer := kanuutest.NewSigner()
 	own := &diary{fresh: true}
 	s := newStation(t, signer.PublicKey(), &kanuu.WebhookOptions{Deduplicator: own})
@@ -1071,7 +1033,6 @@ func FuzzWebhook(f *testing.F) {
 	f.Add("p_signature=" + strings.Repeat("A", 344))
 
 	signer := kanuutest.NewSigner()
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key})
 	require.NoError(f, err)
 
@@ -1079,7 +1040,6 @@ func FuzzWebhook(f *testing.F) {
 	require.NoError(f, err)
 
 	var got kanuu.Event
-
 	hook.On("*", func(_ context.Context, e kanuu.Event) error {
 		got = e
 		return nil
@@ -1151,17 +1111,14 @@ func (c *sharedCache) End(context.Context, string, bool) error { return nil }
 
 func TestSharedCacheRemembersAlerts(t *testing.T) {
 	t.Parallel()
-
 	memory, err := kanuu.NewMemoryCache(nil)
 	require.NoError(t, err)
 
 	cache := &sharedCache{Cache: memory}
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, Cache: cache})
 	require.NoError(t, err)
 
 	signer := kanuutest.NewSigner()
-
 	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), nil)
 	require.NoError(t, err)
 	hook.On("*", func(context.Context, kanuu.Event) error {

@@ -17,7 +17,6 @@ import (
 // The program itself: it hands its exit code on, and Ctrl-C reaches it.
 func TestProgram(t *testing.T) {
 	t.Parallel()
-
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 

@@ -110,9 +110,7 @@ func TestUsage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			got := run(t, tt.env, tt.args...)
-
 			assert.Equal(t, 2, got.code)
 			assert.Empty(t, got.stdout)
 			for _, text := range tt.stderr {
@@ -129,9 +127,7 @@ func TestUsage(t *testing.T) {
 
 func TestUsageAsJSON(t *testing.T) {
 	t.Parallel()
-
 	got := run(t, nil, "nonce", "42", "--emial", "ann@example.com", "--json")
-
 	assert.Equal(t, 2, got.code)
 	assert.Empty(t, got.stdout)
 	said := decode(t, got.stderr)
@@ -197,9 +193,7 @@ func keys(m map[string]any) []string {
 
 func TestNonce(t *testing.T) {
 	t.Parallel()
-
 	box := newBox(t)
-
 	got := run(t, of(box), "nonce", "user:42", "--email", "ann@example.com", "--supplemental", "campaign=spring, early",
 		"--supplemental", "x=a=b")
 
@@ -216,11 +210,8 @@ func TestNonce(t *testing.T) {
 // The link is shown once, on stdout, and never in the talk beside it.
 func TestNonceAsJSON(t *testing.T) {
 	t.Parallel()
-
 	box := newBox(t)
-
 	got := run(t, of(box), "nonce", "--json", "--", "-42&")
-
 	require.Equal(t, 0, got.code, got.stderr)
 	assert.Contains(t, got.stdout, `"-42&"`)
 	said := decode(t, got.stdout)
@@ -276,7 +267,6 @@ func TestSubscription(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			box := newBox(t)
 			box.SetSubscription("user:42", tt.has)
 
@@ -294,12 +284,10 @@ func TestSubscription(t *testing.T) {
 // A server cannot write into the terminal what it likes.
 func TestSubscriptionWithControlCharacters(t *testing.T) {
 	t.Parallel()
-
 	box := newBox(t)
 	box.SetSubscription("42", kanuutest.Subscription{Status: "\x1b]0;owned\a\u202egnp", PaidUntil: time.Now().Add(time.Hour)})
 
 	got := run(t, of(box), "subscription", "42")
-
 	assert.NotContains(t, got.stdout, "\x1b")
 	assert.NotContains(t, got.stdout, "\a")
 	assert.NotContains(t, got.stdout, "\u202e")
@@ -354,13 +342,11 @@ func TestExitCodeOfAnswers(t *testing.T) {
 
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
-
 	box := kanuutest.NewServer(nil)
 	env := of(box)
 	box.Close()
 
 	got := run(t, env, "subscription", "42")
-
 	assert.Equal(t, 5, got.code)
 	assert.Contains(t, got.stderr, "Kanuu is unavailable")
 	assert.Contains(t, got.stderr, "run `kanuu doctor`")
@@ -380,12 +366,10 @@ func TestInterrupted(t *testing.T) {
 
 func TestDoctor(t *testing.T) {
 	t.Parallel()
-
 	box := newBox(t)
 	env := of(box).with("PADDLE_PUBLIC_KEY", kanuutest.NewSigner().PublicKey())
 
 	got := run(t, env, "doctor")
-
 	assert.Equal(t, 0, got.code)
 	assert.Equal(t, `ok    api key       KANUU_API_KEY is set
 ok    base url      `+box.URL+` answers
@@ -420,7 +404,6 @@ func TestColours(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			// No key and no base URL: nobody is asked.
 			env := tt.env.with("KANUU_BASE_URL", "-")
 			program := cli.Program{IsTerminal: func(io.Writer) bool { return tt.terminal }}
@@ -433,7 +416,6 @@ func TestColours(t *testing.T) {
 // A regular file is no terminal.
 func TestNoColoursInFiles(t *testing.T) {
 	t.Parallel()
-
 	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = file.Close() })
@@ -448,11 +430,8 @@ func TestNoColoursInFiles(t *testing.T) {
 
 func TestDoctorAsJSON(t *testing.T) {
 	t.Parallel()
-
 	box := newBox(t)
-
 	got := run(t, of(box), "doctor", "--json")
-
 	assert.Equal(t, 0, got.code, "a warning is no failure")
 	said := decode(t, got.stdout)
 	assert.Equal(t, true, said["ok"])
@@ -468,7 +447,6 @@ func TestDoctorAsJSON(t *testing.T) {
 // The system's roots do not know the issuer; the program's do.
 func TestRootCAs(t *testing.T) {
 	t.Parallel()
-
 	server := newTLSBox(t)
 	env := environment{"KANUU_API_KEY": kanuutest.DefaultAPIKey, "KANUU_BASE_URL": server.URL}
 

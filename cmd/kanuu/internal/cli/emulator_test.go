@@ -87,7 +87,6 @@ type running struct {
 
 func launch(t *testing.T, args ...string) *running {
 	t.Helper()
-
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{stdout: newOutput(), stderr: newOutput()}
 	program := cli.Program{Getenv: func(string) string { return "" }, Stdout: r.stdout, Stderr: r.stderr}
@@ -130,7 +129,6 @@ func (r *running) control(t *testing.T, call, body string) {
 // newApp receives webhooks as the library does.
 func newApp(t *testing.T) (app *httptest.Server, use func(publicKey string), events <-chan kanuu.Event) {
 	t.Helper()
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: "unused", BaseURL: "http://127.0.0.1"})
 	require.NoError(t, err)
 
@@ -138,7 +136,6 @@ func newApp(t *testing.T) (app *httptest.Server, use func(publicKey string), eve
 	ready := make(chan struct{})
 
 	var hook *kanuu.WebhookHandler
-
 	app = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-ready
 		hook.ServeHTTP(w, r)
@@ -158,7 +155,6 @@ func newApp(t *testing.T) (app *httptest.Server, use func(publicKey string), eve
 // The whole way: start, paste, ask, trigger, stop.
 func TestEmulator(t *testing.T) {
 	t.Parallel()
-
 	app, use, events := newApp(t)
 	box := startEmulator(t, "--webhook-url", app.URL+"/webhooks/paddle", "--app-url", "http://localhost:8080/")
 	use(box.env["PADDLE_PUBLIC_KEY"])
@@ -212,9 +208,7 @@ func TestEmulatorWithWrongBaseURL(t *testing.T) {
 // A link is not for the log.
 func TestEmulatorLogsNoSecret(t *testing.T) {
 	t.Parallel()
-
 	box := startEmulator(t, "--key", "s3cret-key")
-
 	got := run(t, box.env, "nonce", "42")
 	require.Equal(t, 0, got.code, got.stderr)
 	nonce := strings.TrimSpace(got.stdout)
@@ -232,12 +226,10 @@ func TestEmulatorLogsNoSecret(t *testing.T) {
 
 func TestEmulatorEnvironmentInAShell(t *testing.T) {
 	t.Parallel()
-
 	shell, err := exec.LookPath("sh")
 	require.NoError(t, err)
 
 	box := startEmulator(t, "--key", `it's"$(x)`)
-
 	//nolint:gosec // that is the point
 	script := exec.Command(shell, "-c", `eval "$1"; printf '%s\n' "$KANUU_API_KEY" "$KANUU_BASE_URL" "$PADDLE_PUBLIC_KEY"`, "-", box.stdout.String())
 	script.Env = []string{}
@@ -258,9 +250,7 @@ func TestEmulatorEnvironmentInAShell(t *testing.T) {
 
 func TestEmulatorInABrowser(t *testing.T) {
 	t.Parallel()
-
 	box := startEmulator(t)
-
 	res, err := http.Get(box.env["KANUU_BASE_URL"])
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = res.Body.Close() })
@@ -271,9 +261,7 @@ func TestEmulatorInABrowser(t *testing.T) {
 
 func TestEmulatorAsJSON(t *testing.T) {
 	t.Parallel()
-
 	box := launch(t, "--json", "--free-customers", "1")
-
 	said := decode(t, box.stdout.String())
 	base, _ := said["url"].(string)
 	assert.Equal(t, base+"/control", said["control_url"])
@@ -307,12 +295,10 @@ func TestEmulatorReportsDroppedConnections(t *testing.T) {
 
 func TestEmulatorReportsRefusedWebhooks(t *testing.T) {
 	t.Parallel()
-
 	app := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(app.Close)
 
 	box := startEmulator(t, "--webhook-url", app.URL)
-
 	assert.Equal(t, 4, run(t, box.env, "trigger", "subscription_created", "42").code)
 	box.stderr.await(t, "webhook subscription_created", "404", "42")
 
@@ -325,12 +311,10 @@ func TestEmulatorReportsRefusedWebhooks(t *testing.T) {
 // Paddle follows no redirect, and neither does what stands in for it.
 func TestEmulatorFollowsNoRedirect(t *testing.T) {
 	t.Parallel()
-
 	app := httptest.NewServer(http.RedirectHandler("/login", http.StatusTemporaryRedirect))
 	t.Cleanup(app.Close)
 
 	box := startEmulator(t, "--webhook-url", app.URL)
-
 	assert.Equal(t, 4, run(t, box.env, "trigger", "subscription_created", "42").code)
 	box.stderr.await(t, "webhook subscription_created", "307")
 	assert.Equal(t, 1, strings.Count(box.stderr.String(), "webhook subscription_created"))
@@ -340,7 +324,6 @@ func TestEmulatorFollowsNoRedirect(t *testing.T) {
 // applications that do not answer.
 func TestEmulatorStopsWhateverGoesOn(t *testing.T) {
 	t.Parallel()
-
 	asked, left := make(chan struct{}), make(chan struct{})
 	app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // only then the server notices who leaves
@@ -389,7 +372,6 @@ func TestEmulatorWithPlansAndFreeCustomers(t *testing.T) {
 
 func TestEmulatorWithSigningKey(t *testing.T) {
 	t.Parallel()
-
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "paddle.pem")
@@ -398,7 +380,6 @@ func TestEmulatorWithSigningKey(t *testing.T) {
 			0o600))
 
 	box := startEmulator(t, "--signing-key", file)
-
 	want := strings.TrimSpace(kanuutest.NewSignerWithKey(key).PublicKey())
 	assert.Equal(t, want, strings.ReplaceAll(box.env["PADDLE_PUBLIC_KEY"], `\n`, "\n"))
 	assert.NotContains(t, box.stderr.String(), "--signing-key keeps it")
@@ -406,7 +387,6 @@ func TestEmulatorWithSigningKey(t *testing.T) {
 
 func TestEmulatorWithTLS(t *testing.T) {
 	t.Parallel()
-
 	file := filepath.Join(t.TempDir(), "new", "emulator.pem")
 	box := startEmulator(t, "--tls", "--tls-cert", file)
 
@@ -444,13 +424,11 @@ func TestEmulatorWithTLS(t *testing.T) {
 
 func TestEmulatorWherePortIsTaken(t *testing.T) {
 	t.Parallel()
-
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { taken.Close() })
 
 	got := run(t, nil, "emulator", "--addr", taken.Addr().String())
-
 	assert.Equal(t, 1, got.code)
 	assert.Empty(t, got.stdout)
 	assert.Contains(t, got.stderr, "kanuu: cannot listen on "+taken.Addr().String()+": address already in use\n")

@@ -33,7 +33,6 @@ func TestTrigger(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Location", "/login")
 				w.WriteHeader(tt.status)
@@ -48,7 +47,6 @@ func TestTrigger(t *testing.T) {
 			box.SetChaos(tt.chaos)
 
 			got := run(t, of(box), "trigger", "subscription_updated", "user:42")
-
 			assert.Equal(t, tt.code, got.code, got.stderr)
 			assert.Contains(t, got.stdout, tt.stdout)
 			assert.Contains(t, got.stdout, "identifier  user:42\n")
@@ -69,7 +67,6 @@ func TestTrigger(t *testing.T) {
 
 func TestTriggerWithFields(t *testing.T) {
 	t.Parallel()
-
 	app, use, events := newApp(t)
 	box := newBox(t)
 	box.SetWebhookURL(app.URL)
@@ -98,11 +95,8 @@ func TestTriggerWithFields(t *testing.T) {
 
 func TestTriggerWithoutWebhookURL(t *testing.T) {
 	t.Parallel()
-
 	box := newBox(t)
-
 	got := run(t, nil, "trigger", "subscription_created", "42", "--emulator", box.URL+"/")
-
 	assert.Equal(t, 4, got.code)
 	assert.Contains(t, got.stdout, "none: it was not sent")
 	assert.Contains(t, got.stderr, "start the emulator with --webhook-url")
@@ -119,7 +113,6 @@ func TestTriggerThatWaits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				assert.Equal(t, "/base/control/api/trigger", r.URL.Path)
 				_, _ = w.Write([]byte(`{"alert_id": "7", "alert_name": "subscription_created", "identifier": "42",
@@ -128,7 +121,6 @@ func TestTriggerThatWaits(t *testing.T) {
 			t.Cleanup(server.Close)
 
 			got := run(t, nil, "trigger", "subscription_created", "42", "--emulator", server.URL+"/base")
-
 			assert.Equal(t, 4, got.code)
 			assert.Contains(t, got.stdout, "none yet: it was not sent so far")
 			assert.Contains(t, got.stderr, tt.remedy)
@@ -194,7 +186,6 @@ func TestTriggerWhereNoEmulatorIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			server := httptest.NewServer(tt.handler)
 			t.Cleanup(server.Close)
 			if tt.handler == nil {

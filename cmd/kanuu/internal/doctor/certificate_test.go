@@ -32,7 +32,6 @@ type authority struct {
 
 func newAuthority(t *testing.T) *authority {
 	t.Helper()
-
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 
@@ -57,7 +56,6 @@ func (a *authority) pool() *x509.CertPool {
 // box has a certificate of the authority, valid between the two times from now.
 func (a *authority) box(t *testing.T, from, to time.Duration, names ...string) *httptest.Server {
 	t.Helper()
-
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "box"},
 		NotBefore: time.Now().Add(from), NotAfter: time.Now().Add(to), DNSNames: names,
@@ -115,9 +113,7 @@ func TestCertificate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			server := root.box(t, tt.from, tt.to, tt.names...)
-
 			findings := examine(t, doctor.Setup{
 				APIKey: kanuutest.DefaultAPIKey, BaseURL: server.URL, RootCAs: tt.roots,
 				Now: func() time.Time { return time.Now().Add(tt.clock) },

@@ -51,7 +51,6 @@ func assertFinding(t *testing.T, got doctor.Finding, status doctor.Status, texts
 // The examination creates nothing, and asks about nobody real.
 func TestHarmless(t *testing.T) {
 	t.Parallel()
-
 	box, setup := setupOf(t, nil)
 	for check, f := range examine(t, setup) {
 		assert.Equal(t, doctor.OK, f.Status, check)
@@ -65,14 +64,12 @@ func TestHarmless(t *testing.T) {
 // A proxy may have Kanuu below such a path: then it is right.
 func TestBaseURLOfAProxy(t *testing.T) {
 	t.Parallel()
-
 	mux := http.NewServeMux()
 	mux.Handle("/billing/api/", http.StripPrefix("/billing/api", kanuutest.New(nil)))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 
 	findings := examine(t, doctor.Setup{APIKey: kanuutest.DefaultAPIKey, BaseURL: server.URL + "/billing/api"})
-
 	assertFinding(t, findings["base url"], doctor.Warn, "leave /api out: set KANUU_BASE_URL to "+server.URL+
 		"/billing, unless a proxy has Kanuu there")
 	assertFinding(t, findings["key accepted"], doctor.OK)
@@ -81,7 +78,6 @@ func TestBaseURLOfAProxy(t *testing.T) {
 // Only the API call carries the key: the base URL and the webhook get none.
 func TestKeyGoesNowhereElse(t *testing.T) {
 	t.Parallel()
-
 	fake := kanuutest.New(nil)
 	keys := make(chan string, 9)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -231,7 +227,6 @@ func TestClock(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			// The box tells a fixed time: how slow this machine is must not matter.
 			noon := time.Date(2026, time.May, 4, 12, 0, 0, 0, time.UTC)
 			fake := kanuutest.New(nil)
@@ -254,12 +249,10 @@ func TestClock(t *testing.T) {
 
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
-
 	box, setup := setupOf(t, nil)
 	box.Close()
 
 	findings := examine(t, setup)
-
 	assertFinding(t, findings["base url"], doctor.Fail, box.URL+" cannot be reached", "connection refused", "kanuu emulator")
 	assertFinding(t, findings["certificate"], doctor.Skip)
 	assertFinding(t, findings["clock"], doctor.Skip)
@@ -284,7 +277,6 @@ func TestPlainHTTPBehindHTTPS(t *testing.T) {
 
 func TestEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-
 	_, setup := setupOf(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -301,7 +293,6 @@ func TestEndsWithItsContext(t *testing.T) {
 
 func TestWebhook(t *testing.T) {
 	t.Parallel()
-
 	answer := func(status int) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "/login")
@@ -343,7 +334,6 @@ func TestWebhook(t *testing.T) {
 // An application that does not verify has nothing to act on.
 func TestWebhookIsHarmless(t *testing.T) {
 	t.Parallel()
-
 	forms := make(chan map[string][]string, 1)
 	app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()

@@ -65,7 +65,6 @@ func TestParsePlansRefuses(t *testing.T) {
 
 func TestReadSigningKey(t *testing.T) {
 	t.Parallel()
-
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	_, other, err := ed25519.GenerateKey(rand.Reader)
@@ -93,7 +92,6 @@ func TestReadSigningKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
 			file := filepath.Join(t.TempDir(), "key.pem")
 			require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: tt.kind, Bytes: tt.der}), 0o600))
 
