@@ -62,7 +62,7 @@ func inBubble(t *testing.T, play roundTripper, test func(t *testing.T, client *k
 	})
 }
 
-var ann = kanuu.Identity{Identifier: "42"} //nolint:gochecknoglobals // a constant
+var user42 = kanuu.Identity{Identifier: "42"} //nolint:gochecknoglobals // a constant
 
 func TestRetries(t *testing.T) {
 	t.Parallel()
@@ -106,7 +106,7 @@ func TestRetries(t *testing.T) {
 			inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 				t.Helper()
 				start := time.Now()
-				_, err := client.CreateNonce(t.Context(), ann)
+				_, err := client.CreateNonce(t.Context(), user42)
 				took := time.Since(start)
 
 				require.ErrorIs(t, err, tc.want)
@@ -144,7 +144,7 @@ type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func TestTimeoutsAreTheConfigs(t *testing.T) {
+func TestConfigTimeouts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, err := kanuu.NewClient(kanuu.Config{
@@ -154,7 +154,7 @@ func TestTimeoutsAreTheConfigs(t *testing.T) {
 		require.NoError(t, err)
 
 		start := time.Now()
-		_, err = client.CreateNonce(t.Context(), ann)
+		_, err = client.CreateNonce(t.Context(), user42)
 		require.ErrorIs(t, err, kanuu.ErrUnavailable)
 		require.ErrorContains(t, err, "no answer within")
 		assert.Equal(t, 3*time.Second, time.Since(start))
@@ -181,7 +181,7 @@ func TestCallEndsWithItsContext(t *testing.T) {
 				defer cancel()
 
 				start := time.Now()
-				_, err := client.CreateNonce(ctx, ann)
+				_, err := client.CreateNonce(ctx, user42)
 				require.ErrorIs(t, err, tc.want)
 				require.NotErrorIs(t, err, kanuu.ErrUnavailable)
 				assert.Equal(t, time.Second, time.Since(start))
@@ -214,7 +214,7 @@ func TestBreaker(t *testing.T) {
 	inBubble(t, play, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
 		t.Helper()
 		mint := func() error {
-			_, err := client.CreateNonce(t.Context(), ann)
+			_, err := client.CreateNonce(t.Context(), user42)
 			return err
 		}
 		for range 4 { // of up to three attempts
@@ -255,7 +255,7 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-func TestWhatDoesNotTripTheBreaker(t *testing.T) {
+func TestErrorsThatDoNotTripTheBreaker(t *testing.T) {
 	t.Parallel()
 	for name, play := range map[string]roundTripper{
 		"402": answering(402), "401": answering(401), "422": answering(422), "429": answering(429, "Retry-After", "60"),
@@ -267,7 +267,7 @@ func TestWhatDoesNotTripTheBreaker(t *testing.T) {
 				t.Helper()
 				for range 30 {
 					ctx, cancel := deadlineAfter(t.Context())
-					_, err := client.CreateNonce(ctx, ann)
+					_, err := client.CreateNonce(ctx, user42)
 					cancel()
 					require.Error(t, err)
 				}
@@ -279,7 +279,7 @@ func TestWhatDoesNotTripTheBreaker(t *testing.T) {
 }
 
 // A visitor who leaves a Kanuu that is down does not show that it is up.
-func TestVisitorWhoLeavesDoesNotResetTheBreaker(t *testing.T) {
+func TestCancelledCallDoesNotResetTheBreaker(t *testing.T) {
 	t.Parallel()
 	var hangs atomic.Bool
 	play := func(r *http.Request) (*http.Response, error) {
@@ -291,7 +291,7 @@ func TestVisitorWhoLeavesDoesNotResetTheBreaker(t *testing.T) {
 	inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 		t.Helper()
 		mint := func() {
-			_, err := client.CreateNonce(t.Context(), ann)
+			_, err := client.CreateNonce(t.Context(), user42)
 			require.Error(t, err)
 		}
 		leave := func() {
@@ -299,7 +299,7 @@ func TestVisitorWhoLeavesDoesNotResetTheBreaker(t *testing.T) {
 			defer hangs.Store(false)
 			ctx, cancel := deadlineAfter(t.Context())
 			defer cancel()
-			_, err := client.CreateNonce(ctx, ann)
+			_, err := client.CreateNonce(ctx, user42)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
 		for range 3 { // of three attempts
@@ -317,7 +317,7 @@ func TestVisitorWhoLeavesDoesNotResetTheBreaker(t *testing.T) {
 	})
 }
 
-func TestKeyGoesToNoOtherHost(t *testing.T) {
+func TestKeyNotSentToRedirectTarget(t *testing.T) {
 	t.Parallel()
 	var visited atomic.Int32
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visited.Add(1) }))
@@ -331,7 +331,7 @@ func TestKeyGoesToNoOtherHost(t *testing.T) {
 		client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: box.URL, HTTPClient: own})
 		require.NoError(t, err)
 
-		_, err = client.CreateNonce(t.Context(), ann)
+		_, err = client.CreateNonce(t.Context(), user42)
 		require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)
 		assert.NotContains(t, err.Error(), other.URL)
 	}
@@ -349,7 +349,7 @@ func TestOwnTransportIsAsked(t *testing.T) {
 		return answering(201)(r)
 	}, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 		t.Helper()
-		_, err := client.CreateNonce(t.Context(), ann)
+		_, err := client.CreateNonce(t.Context(), user42)
 		require.NoError(t, err)
 		assert.Equal(t, 1, asked)
 	})
@@ -402,7 +402,7 @@ func TestConnectionsAreKept(t *testing.T) {
 		for range callers {
 			clicks.Go(func() {
 				for range times {
-					nonce, err := client.CreateNonce(t.Context(), ann)
+					nonce, err := client.CreateNonce(t.Context(), user42)
 					if err != nil {
 						t.Error(err)
 						return
@@ -432,28 +432,28 @@ func TestConnectionsAreKeptAfterErrors(t *testing.T) {
 	require.NoError(t, err)
 	for _, status := range []int{402, 401, 422, 418, 200} {
 		fake.Inject(kanuutest.Fault{Times: 1, Status: status, Body: strings.Repeat("x", 900<<10)})
-		_, err := client.CreateNonce(t.Context(), ann)
+		_, err := client.CreateNonce(t.Context(), user42)
 		require.Error(t, err)
 	}
 
 	assert.EqualValues(t, 1, dialed.Load())
 }
 
-// forgetfulRouter is a TCP relay to backend that can forget its connections as a
-// NAT does: what comes over them is taken and goes nowhere.
-type forgetfulRouter struct {
+// lossyRelay is a TCP relay to backend that can forget its connections as a
+// NAT does: what comes over them is taken and goes discardResponse.
+type lossyRelay struct {
 	net.Listener
 
 	backend           string
 	opened, forgotten atomic.Int64
 }
 
-func newForgetfulRouter(t *testing.T, backend string) *forgetfulRouter {
+func newLossyRelay(t *testing.T, backend string) *lossyRelay {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 
-	router := &forgetfulRouter{Listener: listener, backend: backend}
+	router := &lossyRelay{Listener: listener, backend: backend}
 	t.Cleanup(func() { listener.Close() })
 
 	go func() {
@@ -474,7 +474,7 @@ func newForgetfulRouter(t *testing.T, backend string) *forgetfulRouter {
 	return router
 }
 
-func (r *forgetfulRouter) carry(n int64, to, from net.Conn) {
+func (r *lossyRelay) carry(n int64, to, from net.Conn) {
 	defer func() { _ = to.Close() }()
 	for chunk := make([]byte, 32<<10); ; {
 		read, err := from.Read(chunk)
@@ -487,7 +487,7 @@ func (r *forgetfulRouter) carry(n int64, to, from net.Conn) {
 	}
 }
 
-func TestDeadConnectionIsGivenUp(t *testing.T) {
+func TestDeadConnectionReplaced(t *testing.T) {
 	t.Parallel()
 	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
 		t.Run(name, func(t *testing.T) {
@@ -497,25 +497,25 @@ func TestDeadConnectionIsGivenUp(t *testing.T) {
 			server.StartTLS()
 			t.Cleanup(server.Close)
 
-			router := newForgetfulRouter(t, server.Listener.Addr().String())
+			router := newLossyRelay(t, server.Listener.Addr().String())
 			client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: "https://" + router.Addr().String()})
 			require.NoError(t, err)
 			t.Cleanup(client.CloseIdleConnections)
 			trust(client, server)
 
-			_, err = client.CreateNonce(t.Context(), ann)
+			_, err = client.CreateNonce(t.Context(), user42)
 			require.NoError(t, err)
 
 			router.forgotten.Store(router.opened.Load())
 
-			_, err = client.CreateNonce(t.Context(), ann)
+			_, err = client.CreateNonce(t.Context(), user42)
 			require.NoError(t, err, "the same click goes on over a new connection")
 			assert.EqualValues(t, 2, router.opened.Load())
 		})
 	}
 }
 
-func TestEndlessAnswerIsCutOff(t *testing.T) {
+func TestResponseSizeLimited(t *testing.T) {
 	t.Parallel()
 	var written atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -532,7 +532,7 @@ func TestEndlessAnswerIsCutOff(t *testing.T) {
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: server.URL})
 	require.NoError(t, err)
 
-	_, err = client.CreateNonce(t.Context(), ann)
+	_, err = client.CreateNonce(t.Context(), user42)
 	require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)
 	require.ErrorContains(t, err, "larger than 1048576 bytes")
 	server.Close() // returns when the handler has

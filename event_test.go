@@ -22,7 +22,7 @@ import (
 // eventOf is what a function gets of a body.
 func eventOf(t *testing.T, publicKey, body string) kanuu.Event {
 	t.Helper()
-	s := newStation(t, publicKey, nil)
+	s := newWebhookServer(t, publicKey, nil)
 	var event kanuu.Event
 	s.On("*", func(_ context.Context, e kanuu.Event) error {
 		event = e
@@ -69,7 +69,7 @@ func read(e kanuu.Event) reading {
 	}
 }
 
-func TestEveryAlertOfASubscription(t *testing.T) {
+func TestEventOfEachAlert(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*reading){
 		"subscription_created": func(r *reading) {
@@ -288,7 +288,7 @@ func TestAmountString(t *testing.T) {
 }
 
 // However an event ends up in a log, the customer does not.
-func TestPrintedEventShowsNothingPersonal(t *testing.T) {
+func TestEventPrintsNoPersonalData(t *testing.T) {
 	t.Parallel()
 	e := eventOfPHP(t, "subscription_created")
 	require.NotEmpty(t, e.Email())

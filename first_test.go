@@ -48,29 +48,29 @@ func newTLS(t *testing.T, http2 bool, before func()) (client *kanuu.Client, open
 	return client, opened
 }
 
-func clickTogether(t *testing.T, client *kanuu.Client, callers int) {
+func createNonces(t *testing.T, client *kanuu.Client, callers int) {
 	t.Helper()
 	var clicks sync.WaitGroup
 	for range callers {
 		clicks.Go(func() {
-			_, err := client.CreateNonce(t.Context(), ann)
+			_, err := client.CreateNonce(t.Context(), user42)
 			assert.NoError(t, err)
 		})
 	}
 	clicks.Wait()
 }
 
-func TestFirstCallersShareAConnection(t *testing.T) {
+func TestFirstCallsShareAConnection(t *testing.T) {
 	t.Parallel()
 	client, opened := newTLS(t, true, func() {})
-	clickTogether(t, client, 64)
+	createNonces(t, client, 64)
 	assert.EqualValues(t, 1, opened.Load())
 
 	client.CloseIdleConnections() // as Kanuu does after a while
-	clickTogether(t, client, 64)
+	createNonces(t, client, 64)
 	assert.EqualValues(t, 2, opened.Load())
 
-	clickTogether(t, client, 64)
+	createNonces(t, client, 64)
 	assert.EqualValues(t, 2, opened.Load(), "warm")
 }
 
@@ -94,18 +94,18 @@ func TestHTTP1IsNotSerialized(t *testing.T) {
 		}
 	})
 
-	clickTogether(t, client, 1)
-	clickTogether(t, client, callers)
+	createNonces(t, client, 1)
+	createNonces(t, client, callers)
 	assert.EqualValues(t, callers, opened.Load())
 
 	client.CloseIdleConnections()
 	together.Add(callers)
-	clickTogether(t, client, callers)
+	createNonces(t, client, callers)
 	assert.EqualValues(t, 2*callers, opened.Load(), "also when all connections are gone")
 }
 
 // A first call that is not answered holds up the others for a moment only.
-func TestSlowFirstCallHoldsUpNobody(t *testing.T) {
+func TestSlowFirstCallDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	second := make(chan struct{})
@@ -117,7 +117,7 @@ func TestSlowFirstCallHoldsUpNobody(t *testing.T) {
 			close(second)
 		}
 	})
-	clickTogether(t, client, 2)
+	createNonces(t, client, 2)
 	assert.EqualValues(t, 2, calls.Load())
 }
 
@@ -127,7 +127,7 @@ func TestFirstCallsFailTogether(t *testing.T) {
 	var clicks sync.WaitGroup
 	for range 8 {
 		clicks.Go(func() {
-			_, err := client.CreateNonce(t.Context(), ann)
+			_, err := client.CreateNonce(t.Context(), user42)
 			assert.ErrorIs(t, err, kanuu.ErrUnavailable)
 		})
 	}

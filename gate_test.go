@@ -25,7 +25,7 @@ func TestGateConforms(t *testing.T) {
 func TestNewGatePanics(t *testing.T) {
 	t.Parallel()
 	client, _ := setup(t)
-	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return ann, nil })
+	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return user42, nil })
 
 	assert.PanicsWithValue(t, "kanuu: the client of a gate is nil: did NewClient return an error?",
 		func() { kanuu.NewGate(nil, nil) })

@@ -20,7 +20,7 @@ func entries(n int) map[string]string {
 	return m
 }
 
-func TestIdentityTakes(t *testing.T) {
+func TestIdentityAccepted(t *testing.T) {
 	t.Parallel()
 	for name, identity := range map[string]kanuu.Identity{
 		"identifier alone":         {Identifier: "42"},
@@ -45,7 +45,7 @@ func TestIdentityTakes(t *testing.T) {
 	}
 }
 
-func TestIdentityRefuses(t *testing.T) {
+func TestIdentityErrors(t *testing.T) {
 	t.Parallel()
 	broken := entries(16)
 	maps.Copy(broken, map[string]string{"long": strings.Repeat("x", 65), "bad\xff": "v", "badvalue": "\xff", "kanuu": "7"})

@@ -32,7 +32,7 @@ func setup(t *testing.T) (*kanuu.Client, *kanuutest.Server) {
 	return client, box
 }
 
-func TestNewClientTakes(t *testing.T) {
+func TestNewClient(t *testing.T) {
 	t.Parallel()
 	for name, config := range map[string]kanuu.Config{
 		"defaults":       {APIKey: key},
@@ -52,7 +52,7 @@ func TestNewClientTakes(t *testing.T) {
 	}
 }
 
-func TestNewClientRefuses(t *testing.T) {
+func TestNewClientConfigErrors(t *testing.T) {
 	t.Parallel()
 	const ok = "https://kanuu.io"
 	for name, tc := range map[string]struct {
@@ -156,7 +156,7 @@ func TestNewClientFromEnvLogs(t *testing.T) {
 	assert.NotContains(t, log.String(), key)
 }
 
-func TestCreateNonceSendsWhatTheAPIPageShows(t *testing.T) {
+func TestCreateNonceRequest(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		identity kanuu.Identity
@@ -207,7 +207,7 @@ func TestCreateNonceUnderABasePath(t *testing.T) {
 	}
 }
 
-func TestCreateNonceReadsAnswers(t *testing.T) {
+func TestCreateNonceResponses(t *testing.T) {
 	t.Parallel()
 	const value = "d3e2c48bb1fb4badfa27fe9a03924207"
 	large := `{"nonce": "` + value + `", "url": "https://kanuu.io/x", "pad": "` + strings.Repeat("x", 1<<20) + `"}`
@@ -263,7 +263,7 @@ func TestCreateNonceReadsAnswers(t *testing.T) {
 	}
 }
 
-func TestCreateNonceRefusesURLs(t *testing.T) {
+func TestCreateNonceUnsafeURLs(t *testing.T) {
 	t.Parallel()
 	for _, unsafe := range []string{
 		"/manage/acme/x", "//kanuu.io/x", "kanuu.io/x", "x", "https:", "https:x", "https:///x", "https:/x",

@@ -54,7 +54,7 @@ func visitAs(h http.Handler, user string, header ...string) *httptest.ResponseRe
 	return w
 }
 
-func TestEachClickHasItsOwnNonceAndUser(t *testing.T) {
+func TestEachVisitHasItsOwnNonce(t *testing.T) {
 	t.Parallel()
 	client, box := setup(t)
 	h := handler(client, nil)
@@ -69,7 +69,7 @@ func TestEachClickHasItsOwnNonceAndUser(t *testing.T) {
 	assert.Len(t, seen, 4)
 }
 
-func TestRefusedVisitsMintNothingAndAreCounted(t *testing.T) {
+func TestRefusedVisitsCreateNoNonce(t *testing.T) {
 	t.Parallel()
 	client, box := setup(t)
 	server := httptest.NewServer(handler(client, nil))
@@ -145,7 +145,7 @@ func debug(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-func TestVisitorWhoLeavesEndsTheCall(t *testing.T) {
+func TestCancelledVisitEndsTheCall(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan struct{})
 	play := func(r *http.Request) (*http.Response, error) {
@@ -177,7 +177,7 @@ func TestVisitorWhoLeavesEndsTheCall(t *testing.T) {
 	})
 }
 
-func TestHangingKanuuIsA503InTime(t *testing.T) {
+func TestTimeoutIs503(t *testing.T) {
 	t.Parallel()
 	inBubble(t, hang, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
 		t.Helper()
@@ -197,7 +197,7 @@ func TestNilLoggerIsSilent(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, visitAs(handler(client, nil), "42").Code)
 }
 
-func TestVaryOfOthersIsKept(t *testing.T) {
+func TestVaryKeepsOtherValues(t *testing.T) {
 	t.Parallel()
 	client, _ := setup(t)
 	w := httptest.NewRecorder()
@@ -227,7 +227,7 @@ func TestAllowedHosts(t *testing.T) {
 	}
 }
 
-func TestTrustedOriginMayPost(t *testing.T) {
+func TestTrustedOrigin(t *testing.T) {
 	t.Parallel()
 	trusting := http.NewCrossOriginProtection()
 	require.NoError(t, trusting.AddTrustedOrigin("https://app.acme.com"))
@@ -243,7 +243,7 @@ func TestTrustedOriginMayPost(t *testing.T) {
 	}
 }
 
-func TestRefusedOriginIsSaid(t *testing.T) {
+func TestRefusedOriginLogged(t *testing.T) {
 	t.Parallel()
 	inBubble(t, answering(201), func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
 		t.Helper()
@@ -269,7 +269,7 @@ func TestRefusedOriginIsSaid(t *testing.T) {
 func TestNewRedirectHandlerPanics(t *testing.T) {
 	t.Parallel()
 	client, _ := setup(t)
-	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return ann, nil })
+	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return user42, nil })
 	for name, tc := range map[string]struct {
 		client   *kanuu.Client
 		resolver kanuu.IdentifierResolver
@@ -296,7 +296,7 @@ func TestNewRedirectHandlerPanics(t *testing.T) {
 	}
 }
 
-func TestOneLineSaysWhatToDo(t *testing.T) {
+func TestErrorsLoggedWithRemedy(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		play   roundTripper
@@ -349,7 +349,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answer string) {
 		body = answer
 
-		nonce, err := client.CreateNonce(t.Context(), ann)
+		nonce, err := client.CreateNonce(t.Context(), user42)
 		if err != nil {
 			require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)
 			return

@@ -103,7 +103,7 @@ func TestFetchSubscription(t *testing.T) {
 	}
 }
 
-func TestSubscriptionRefusesIdentifiers(t *testing.T) {
+func TestSubscriptionInvalidIdentifiers(t *testing.T) {
 	t.Parallel()
 	client, box := setup(t)
 	for _, identifier := range []string{"", " ", "\xff"} {
@@ -113,15 +113,15 @@ func TestSubscriptionRefusesIdentifiers(t *testing.T) {
 	assert.Empty(t, box.Requests())
 }
 
-// world is Kanuu as a transport: what it says of everybody, and how often it was
+// fakeTransport is Kanuu as a transport: what it says of everybody, and how often it was
 // asked.
-type world struct {
+type fakeTransport struct {
 	subscribed, down atomic.Bool
 	calls            atomic.Int64
 	delay            time.Duration
 }
 
-func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *fakeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Path == "/api/nonce" {
 		return response(201, success), nil
 	}
@@ -145,11 +145,11 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// inWorld runs test in a bubble where a minute is short.
-func inWorld(t *testing.T, test func(t *testing.T, w *world, client *kanuu.Client)) {
+// withTransport runs test in a bubble where a minute is short.
+func withTransport(t *testing.T, test func(t *testing.T, w *fakeTransport, client *kanuu.Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := new(world)
+		w := new(fakeTransport)
 		w.subscribed.Store(true)
 		client, err := kanuu.NewClient(kanuu.Config{APIKey: key, HTTPClient: &http.Client{Transport: w}})
 		require.NoError(t, err)
@@ -168,7 +168,7 @@ func isSubscribed(t *testing.T, client *kanuu.Client) bool {
 
 func TestSubscriberIsRemembered(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		assert.True(t, isSubscribed(t, client))
 		assert.EqualValues(t, 1, w.calls.Load())
@@ -191,7 +191,7 @@ func TestSubscriberIsRemembered(t *testing.T) {
 
 func TestUnsubscribedIsRememberedForSeconds(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		w.subscribed.Store(false)
 
@@ -209,7 +209,7 @@ func TestUnsubscribedIsRememberedForSeconds(t *testing.T) {
 
 func TestSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		assert.True(t, isSubscribed(t, client))
 		w.down.Store(true)
@@ -235,7 +235,7 @@ func TestSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
 
 func TestFailedRefreshIsNotTriedAgainAtOnce(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		assert.True(t, isSubscribed(t, client))
 		w.down.Store(true)
@@ -262,7 +262,7 @@ func TestSettlingWindow(t *testing.T) {
 	for name, begin := range map[string]func(*testing.T, *kanuu.Client){
 		"after a nonce": func(t *testing.T, client *kanuu.Client) {
 			t.Helper()
-			_, err := client.CreateNonce(t.Context(), ann)
+			_, err := client.CreateNonce(t.Context(), user42)
 			require.NoError(t, err)
 		},
 		"after ForgetSubscription": func(t *testing.T, client *kanuu.Client) {
@@ -272,7 +272,7 @@ func TestSettlingWindow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+			withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 				t.Helper()
 				assert.True(t, isSubscribed(t, client))
 				begin(t, client)
@@ -304,7 +304,7 @@ func TestSettlingWindow(t *testing.T) {
 // also where a click or a webhook has made the cache ask anew.
 func TestForgottenSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		assert.True(t, isSubscribed(t, client))
 		time.Sleep(time.Minute)
@@ -341,7 +341,7 @@ func TestForgottenSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
 
 func TestForgottenSubscriberStaysInForAnHour(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
 		assert.True(t, isSubscribed(t, client), "in the settling window")
@@ -359,9 +359,9 @@ func TestForgottenSubscriberStaysInForAnHour(t *testing.T) {
 }
 
 // A subscriber does not wait for long for a Kanuu that hangs.
-func TestForgottenSubscriberDoesNotWaitForLong(t *testing.T) {
+func TestStaleServedWhenKanuuHangs(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		assert.True(t, isSubscribed(t, client))
 		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
@@ -391,7 +391,7 @@ func TestForgottenSubscriberDoesNotWaitForLong(t *testing.T) {
 }
 
 // What Kanuu says while another call fails slowly is what it said last.
-func TestForgottenSubscriberIsNoneMeanwhile(t *testing.T) {
+func TestNewerResponseWinsOverFailedLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cache, err := kanuu.NewMemoryCache(nil)
@@ -423,7 +423,7 @@ func TestForgottenSubscriberIsNoneMeanwhile(t *testing.T) {
 }
 
 // A call that fails slowly keeps nobody in for longer.
-func TestForgottenSubscriberIsOutAfterTheHour(t *testing.T) {
+func TestSlowFailureDoesNotExtendMaxAge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cache, err := kanuu.NewMemoryCache(nil)
@@ -450,9 +450,9 @@ func get(t *testing.T, cache kanuu.Cache, says kanuu.Subscription) {
 }
 
 // A visitor who leaves is not told what may be out of date.
-func TestForgottenSubscriberLeaves(t *testing.T) {
+func TestCancelledLookupGetsNoStaleEntry(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		assert.True(t, isSubscribed(t, client))
 		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
@@ -468,9 +468,9 @@ func TestForgottenSubscriberLeaves(t *testing.T) {
 	})
 }
 
-func TestAThousandVisitorsMakeOneCall(t *testing.T) {
+func TestConcurrentLookupsShareOneCall(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		w.delay = 100 * time.Millisecond
 		var visitors sync.WaitGroup
@@ -486,7 +486,7 @@ func TestAThousandVisitorsMakeOneCall(t *testing.T) {
 }
 
 // The same on a real clock, with visitors who come just when the call is over.
-func TestVisitorsAtTheEndOfACallMakeNoOther(t *testing.T) {
+func TestLookupsAtTheEndOfACallShareIt(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		known bool
@@ -527,9 +527,9 @@ func TestVisitorsAtTheEndOfACallMakeNoOther(t *testing.T) {
 	}
 }
 
-func TestWaitersLeaveAndTheCallGoesOn(t *testing.T) {
+func TestCancelledLookupsDoNotCancelTheCall(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		w.delay = 2 * time.Second
 
@@ -568,9 +568,9 @@ func TestWaitersLeaveAndTheCallGoesOn(t *testing.T) {
 }
 
 // What Kanuu said before a webhook must not be remembered after it.
-func TestForgetDuringALoad(t *testing.T) {
+func TestInvalidationDuringALoad(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		w.delay = 2 * time.Second
 		w.subscribed.Store(false)
@@ -589,9 +589,9 @@ func TestForgetDuringALoad(t *testing.T) {
 }
 
 // The same for a refresh in the background.
-func TestForgetDuringARefresh(t *testing.T) {
+func TestInvalidationDuringARefresh(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		assert.True(t, isSubscribed(t, client))
 		time.Sleep(6 * time.Minute)
@@ -612,7 +612,7 @@ func TestForgetDuringARefresh(t *testing.T) {
 
 func TestErrorsAreNotRemembered(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		w.down.Store(true)
 		_, err := client.Subscription(t.Context(), "42")
@@ -709,7 +709,7 @@ func TestCustomCache(t *testing.T) {
 	}
 	assert.Len(t, fake.Requests(), 2, "the cache decides when to load")
 
-	_, err = client.CreateNonce(t.Context(), ann)
+	_, err = client.CreateNonce(t.Context(), user42)
 	require.NoError(t, err, "a cache that fails costs no visit to the portal")
 	assert.Contains(t, log.String(), "level=WARN")
 	require.ErrorIs(t, client.ForgetSubscription(t.Context(), "42"), io.ErrClosedPipe)

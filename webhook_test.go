@@ -33,17 +33,17 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
-// station receives webhooks, and shows what came of them.
-type station struct {
+// webhookServer receives webhooks, and shows what came of them.
+type webhookServer struct {
 	*kanuu.WebhookHandler
 
 	log   bytes.Buffer
 	cache uncached
 }
 
-func newStation(t *testing.T, publicKey string, options *kanuu.WebhookOptions) *station {
+func newWebhookServer(t *testing.T, publicKey string, options *kanuu.WebhookOptions) *webhookServer {
 	t.Helper()
-	s := new(station)
+	s := new(webhookServer)
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, Logger: debug(&s.log), Cache: &s.cache})
 	require.NoError(t, err)
 
@@ -53,7 +53,7 @@ func newStation(t *testing.T, publicKey string, options *kanuu.WebhookOptions) *
 }
 
 // post delivers a body and returns the status.
-func (s *station) post(body string) int {
+func (s *webhookServer) post(body string) int {
 	return serve(s, webhookRequest(body)).Code
 }
 
@@ -120,7 +120,7 @@ func TestWebhookAgreesWithPHP(t *testing.T) {
 	for _, tc := range phpCases(t) {
 		t.Run(tc.Name, func(t *testing.T) {
 			t.Parallel()
-			s := newStation(t, tc.publicKey, nil)
+			s := newWebhookServer(t, tc.publicKey, nil)
 			var events int
 			s.On("*", func(context.Context, kanuu.Event) error {
 				events++
@@ -148,12 +148,12 @@ func TestWebhookAgreesWithPHP(t *testing.T) {
 	}
 }
 
-// TestNoByteOfAWebhookCanChange leaves out changes that PHP does not see, such
+// TestTamperedWebhookRejected leaves out changes that PHP does not see, such
 // as another case of an escape's digits.
-func TestNoByteOfAWebhookCanChange(t *testing.T) {
+func TestTamperedWebhookRejected(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
-	s := newStation(t, signer.PublicKey(), nil)
+	s := newWebhookServer(t, signer.PublicKey(), nil)
 	body := signer.Body(kanuutest.Webhook{Identifier: "42", Fields: map[string]string{"tags[]": "red +%"}})
 
 	fields := func(body string) string {
@@ -185,7 +185,7 @@ func TestNoByteOfAWebhookCanChange(t *testing.T) {
 	assert.Greater(t, changed, 4*len(body))
 }
 
-func TestWhatIsNoWebhook(t *testing.T) {
+func TestMalformedWebhookRejected(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
 	valid := signer.Body(kanuutest.Webhook{Identifier: "42"})
@@ -223,7 +223,7 @@ func TestWhatIsNoWebhook(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStation(t, signer.PublicKey(), nil)
+			s := newWebhookServer(t, signer.PublicKey(), nil)
 			s.On("*", func(context.Context, kanuu.Event) error {
 				t.Error("handled")
 				return nil
@@ -252,18 +252,18 @@ func TestWhatIsNoWebhook(t *testing.T) {
 	}
 }
 
-func TestBodyThatIsDeclaredTooLargeIsNotRead(t *testing.T) {
+func TestOversizedBodyNotRead(t *testing.T) {
 	t.Parallel()
-	s := newStation(t, kanuutest.NewSigner().PublicKey(), nil)
+	s := newWebhookServer(t, kanuutest.NewSigner().PublicKey(), nil)
 	r := webhookRequest("")
 	r.Body, r.ContentLength = io.NopCloser(failingReader{}), 64<<10+1
 	assert.Equal(t, http.StatusRequestEntityTooLarge, serve(s, r).Code)
 }
 
-func TestContentTypeOfPaddle(t *testing.T) {
+func TestContentTypeAccepted(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
-	s := newStation(t, signer.PublicKey(), nil)
+	s := newWebhookServer(t, signer.PublicKey(), nil)
 	for _, contentType := range []string{
 		"application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=UTF-8",
 		"Application/X-WWW-Form-Urlencoded ;charset=utf-8", "",
@@ -275,7 +275,7 @@ func TestContentTypeOfPaddle(t *testing.T) {
 }
 
 // The log says what can be told, and nothing of what was in the fields.
-func TestLogSaysWhatIsWrongWithASignature(t *testing.T) {
+func TestSignatureErrorsLogged(t *testing.T) {
 	t.Parallel()
 	small := newRSAKey(t)
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -307,7 +307,7 @@ func TestLogSaysWhatIsWrongWithASignature(t *testing.T) {
 			t.Parallel()
 			require.NotEqual(t, valid, tc.body)
 
-			s := newStation(t, signer.PublicKey(), nil)
+			s := newWebhookServer(t, signer.PublicKey(), nil)
 			require.Equal(t, http.StatusUnauthorized, s.post(tc.body))
 			assert.Equal(t, 1, strings.Count(s.log.String(), "\n"), "one line")
 			assert.Contains(t, s.log.String(), `level=WARN msg="kanuu: webhook rejected" status=401`)
@@ -322,7 +322,7 @@ func TestLogSaysWhatIsWrongWithASignature(t *testing.T) {
 	}
 }
 
-func TestSignatureWithWhiteSpace(t *testing.T) {
+func TestWhiteSpaceInSignatureAccepted(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
 	body := signer.Body(kanuutest.Webhook{})
@@ -330,11 +330,11 @@ func TestSignatureWithWhiteSpace(t *testing.T) {
 	for strings.Contains(body[middle-2:middle+1], "%") {
 		middle++
 	}
-	assert.Equal(t, http.StatusOK, newStation(t, signer.PublicKey(), nil).post(body[:middle]+"%0D%0A+%09"+body[middle:]))
+	assert.Equal(t, http.StatusOK, newWebhookServer(t, signer.PublicKey(), nil).post(body[:middle]+"%0D%0A+%09"+body[middle:]))
 }
 
 // Over a real connection, since the body of another request may come twice.
-func TestBodyThatAMiddlewareHasRead(t *testing.T) {
+func TestBodyReadByMiddleware(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
 	for name, read := range map[string]func(r *http.Request) error{
@@ -352,7 +352,7 @@ func TestBodyThatAMiddlewareHasRead(t *testing.T) {
 			}
 			t.Run(name+" "+strconv.FormatBool(declared), func(t *testing.T) {
 				t.Parallel()
-				s := newStation(t, signer.PublicKey(), nil)
+				s := newWebhookServer(t, signer.PublicKey(), nil)
 				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					assert.NoError(t, read(r))
 					s.ServeHTTP(w, r)
@@ -392,7 +392,7 @@ func publicPEM(t *testing.T, key any) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
-func TestPublicKeyTakes(t *testing.T) {
+func TestPublicKeyFormats(t *testing.T) {
 	t.Parallel()
 	private := newRSAKey(t)
 	signer := kanuutest.NewSignerWithKey(private)
@@ -419,12 +419,12 @@ func TestPublicKeyTakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, http.StatusOK, newStation(t, text, nil).post(signer.Body(kanuutest.Webhook{})))
+			assert.Equal(t, http.StatusOK, newWebhookServer(t, text, nil).post(signer.Body(kanuutest.Webhook{})))
 		})
 	}
 }
 
-func TestPublicKeyRefuses(t *testing.T) {
+func TestPublicKeyRejected(t *testing.T) {
 	t.Parallel()
 	private := newRSAKey(t)
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
@@ -516,19 +516,19 @@ func TestNewWebhookHandlerReportsAllProblems(t *testing.T) {
 	}
 }
 
-func TestKeysCanRotate(t *testing.T) {
+func TestExtraPublicKeys(t *testing.T) {
 	t.Parallel()
 	small := newRSAKey(t)
 	oldKey, newKey := kanuutest.NewSigner(), kanuutest.NewSignerWithKey(small)
-	s := newStation(t, newKey.PublicKey(), &kanuu.WebhookOptions{ExtraPublicKeys: []string{oldKey.PublicKey()}})
+	s := newWebhookServer(t, newKey.PublicKey(), &kanuu.WebhookOptions{ExtraPublicKeys: []string{oldKey.PublicKey()}})
 	assert.Equal(t, http.StatusOK, s.post(oldKey.Body(kanuutest.Webhook{AlertID: "1"})))
 	assert.Equal(t, http.StatusOK, s.post(newKey.Body(kanuutest.Webhook{AlertID: "2"})))
-	assert.Equal(t, http.StatusUnauthorized, newStation(t, newKey.PublicKey(), nil).post(oldKey.Body(kanuutest.Webhook{})))
+	assert.Equal(t, http.StatusUnauthorized, newWebhookServer(t, newKey.PublicKey(), nil).post(oldKey.Body(kanuutest.Webhook{})))
 }
 
 func TestOnPanics(t *testing.T) {
 	t.Parallel()
-	s := newStation(t, kanuutest.NewSigner().PublicKey(), nil)
+	s := newWebhookServer(t, kanuutest.NewSigner().PublicKey(), nil)
 	nothing := func(context.Context, kanuu.Event) error { return nil }
 	assert.PanicsWithValue(t, `kanuu: WebhookHandler.On: "subscription_[" is not a pattern: write it like "subscription_*"`,
 		func() { s.On("subscription_[", nothing) })
@@ -537,10 +537,10 @@ func TestOnPanics(t *testing.T) {
 	assert.PanicsWithValue(t, `kanuu: WebhookHandler.On: the function for "*" is nil`, func() { s.On("*", nil) })
 }
 
-func TestFunctionsAreFoundByPatternAndRunInOrder(t *testing.T) {
+func TestHandlersMatchedByPatternInOrder(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
-	s := newStation(t, signer.PublicKey(), nil)
+	s := newWebhookServer(t, signer.PublicKey(), nil)
 
 	var called []string
 	for _, pattern := range []string{
@@ -568,19 +568,19 @@ func TestFunctionsAreFoundByPatternAndRunInOrder(t *testing.T) {
 	}, called)
 }
 
-func TestAlertThatNobodyListensTo(t *testing.T) {
+func TestAlertWithoutHandler(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
-	s := newStation(t, signer.PublicKey(), nil)
+	s := newWebhookServer(t, signer.PublicKey(), nil)
 	s.On("payment_*", func(context.Context, kanuu.Event) error { return io.ErrUnexpectedEOF })
 	assert.Equal(t, http.StatusOK, s.post(signer.Body(kanuutest.Webhook{Identifier: "42"})))
 	assert.Equal(t, []string{"42"}, s.cache.forgotten, "the subscription has changed all the same")
 }
 
-func TestSubscriptionIsForgottenFirst(t *testing.T) {
+func TestSubscriptionInvalidatedBeforeHandlers(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
-	s := newStation(t, signer.PublicKey(), nil)
+	s := newWebhookServer(t, signer.PublicKey(), nil)
 
 	var then []string
 	s.On("*", func(context.Context, kanuu.Event) error {
@@ -600,10 +600,10 @@ func TestSubscriptionIsForgottenFirst(t *testing.T) {
 	assert.Len(t, then, 2)
 }
 
-func TestCacheThatCannotForget(t *testing.T) {
+func TestFailedInvalidationIsRetried(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
-	s := newStation(t, signer.PublicKey(), nil)
+	s := newWebhookServer(t, signer.PublicKey(), nil)
 	s.cache.err = io.ErrClosedPipe
 
 	events := 0
@@ -622,7 +622,7 @@ func TestCacheThatCannotForget(t *testing.T) {
 	assert.Equal(t, 1, events)
 }
 
-func TestFailedAlertComesAgain(t *testing.T) {
+func TestFailedHandlerIsRetried(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func() error{
 		"error": func() error { return errors.New("database is locked") },
@@ -631,7 +631,7 @@ func TestFailedAlertComesAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			signer := kanuutest.NewSigner()
-			s := newStation(t, signer.PublicKey(), nil)
+			s := newWebhookServer(t, signer.PublicKey(), nil)
 			failing := true
 
 			var called []string
@@ -681,10 +681,10 @@ func TestFailedAlertComesAgain(t *testing.T) {
 }
 
 // t.FailNow and the like end the goroutine: the alert must not stay claimed.
-func TestFunctionThatEndsItsGoroutine(t *testing.T) {
+func TestHandlerThatCallsGoexit(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
-	s := newStation(t, signer.PublicKey(), nil)
+	s := newWebhookServer(t, signer.PublicKey(), nil)
 	calls := 0
 
 	s.On("*", func(context.Context, kanuu.Event) error {
@@ -703,10 +703,10 @@ func TestFunctionThatEndsItsGoroutine(t *testing.T) {
 	assert.Equal(t, 2, calls)
 }
 
-func TestAlertWithoutAnID(t *testing.T) {
+func TestAlertWithoutIDNotDeduplicated(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
-	s := newStation(t, signer.PublicKey(), nil)
+	s := newWebhookServer(t, signer.PublicKey(), nil)
 	events := 0
 
 	s.On("*", func(_ context.Context, e kanuu.Event) error {
@@ -722,7 +722,7 @@ func TestAlertWithoutAnID(t *testing.T) {
 
 // Where several of one alert come at the same time, the first is handled, and
 // the others wait for what becomes of it.
-func TestAlertsThatComeAtTheSameTime(t *testing.T) {
+func TestConcurrentDeliveriesOfAnAlert(t *testing.T) {
 	t.Parallel()
 	for name, failures := range map[string]int{"handled": 0, "failed twice": 2} {
 		t.Run(name, func(t *testing.T) {
@@ -731,7 +731,7 @@ func TestAlertsThatComeAtTheSameTime(t *testing.T) {
 			body := signer.Body(kanuutest.Webhook{})
 			other := signer.Body(kanuutest.Webhook{})
 			synctest.Test(t, func(t *testing.T) {
-				s := newStation(t, signer.PublicKey(), nil)
+				s := newWebhookServer(t, signer.PublicKey(), nil)
 				var (
 					mu       sync.Mutex
 					calls    = make(map[string]int)
@@ -778,12 +778,12 @@ func TestAlertsThatComeAtTheSameTime(t *testing.T) {
 	}
 }
 
-func TestAlertThatIsBeingHandledForTooLong(t *testing.T) {
+func TestDeliveryDuringAnother(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
 	body := signer.Body(kanuutest.Webhook{})
 	synctest.Test(t, func(t *testing.T) {
-		s := newStation(t, signer.PublicKey(), nil)
+		s := newWebhookServer(t, signer.PublicKey(), nil)
 		s.On("*", func(context.Context, kanuu.Event) error {
 			time.Sleep(time.Minute) // ctx or not
 			return nil
@@ -803,12 +803,12 @@ func TestAlertThatIsBeingHandledForTooLong(t *testing.T) {
 	})
 }
 
-func TestAlertsAreRememberedForThreeDays(t *testing.T) {
+func TestHandledAlertsExpire(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
 	body := signer.Body(kanuutest.Webhook{})
 	synctest.Test(t, func(t *testing.T) {
-		s := newStation(t, signer.PublicKey(), nil)
+		s := newWebhookServer(t, signer.PublicKey(), nil)
 		events := 0
 		s.On("*", func(context.Context, kanuu.Event) error {
 			events++
@@ -825,12 +825,12 @@ func TestAlertsAreRememberedForThreeDays(t *testing.T) {
 	})
 }
 
-func TestMemoryForAlertsIsBounded(t *testing.T) {
+func TestHandledAlertsBounded(t *testing.T) {
 	t.Parallel()
 	const limit = 5
 
 	signer := kanuutest.NewSigner()
-	s := newStation(t, signer.PublicKey(), &kanuu.WebhookOptions{RememberedAlerts: limit})
+	s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{RememberedAlerts: limit})
 	events := 0
 
 	s.On("*", func(context.Context, kanuu.Event) error {
@@ -859,12 +859,12 @@ func TestMemoryForAlertsIsBounded(t *testing.T) {
 }
 
 // An alert that comes again after its time does not take the place of two.
-func TestMemoryForAlertsHasEachOnce(t *testing.T) {
+func TestExpiredAlertTakesOneSlot(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
 	one, two := signer.Body(kanuutest.Webhook{AlertID: "1"}), signer.Body(kanuutest.Webhook{AlertID: "2"})
 	synctest.Test(t, func(t *testing.T) {
-		s := newStation(t, signer.PublicKey(), &kanuu.WebhookOptions{RememberedAlerts: 2})
+		s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{RememberedAlerts: 2})
 		events := 0
 
 		s.On("*", func(context.Context, kanuu.Event) error {
@@ -881,7 +881,7 @@ func TestMemoryForAlertsHasEachOnce(t *testing.T) {
 	})
 }
 
-func TestTimeOfTheFunctions(t *testing.T) {
+func TestHandlerTimeout(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
 	body := signer.Body(kanuutest.Webhook{})
@@ -895,7 +895,7 @@ func TestTimeOfTheFunctions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := newStation(t, signer.PublicKey(), tc.options)
+				s := newWebhookServer(t, signer.PublicKey(), tc.options)
 				second := false
 
 				s.On("*", func(ctx context.Context, _ kanuu.Event) error {
@@ -919,10 +919,10 @@ func TestTimeOfTheFunctions(t *testing.T) {
 
 type contextKey struct{}
 
-func TestContextOfTheRequest(t *testing.T) {
+func TestHandlerContext(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
-	s := newStation(t, signer.PublicKey(), nil)
+	s := newWebhookServer(t, signer.PublicKey(), nil)
 
 	ctx, leave := context.WithCancel(context.WithValue(t.Context(), contextKey{}, "trace"))
 	s.On("*", func(ctx context.Context, _ kanuu.Event) error {
@@ -935,54 +935,54 @@ func TestContextOfTheRequest(t *testing.T) {
 	assert.Contains(t, s.log.String(), "context canceled")
 }
 
-// diary is a Deduplicator that writes down what it is asked.
-type diary struct {
+// fakeDeduplicator is a Deduplicator that writes down what it is asked.
+type fakeDeduplicator struct {
 	entries          []string
 	fresh            bool
 	beginErr, endErr error
 }
 
-func (d *diary) Begin(ctx context.Context, alertID string, lease time.Duration) (bool, error) {
+func (d *fakeDeduplicator) Begin(ctx context.Context, alertID string, lease time.Duration) (bool, error) {
 	d.entries = append(d.entries, "begin "+alertID+" "+lease.String())
 	return d.fresh, errors.Join(d.beginErr, ctx.Err())
 }
 
-func (d *diary) End(ctx context.Context, alertID string, handled bool) error {
+func (d *fakeDeduplicator) End(ctx context.Context, alertID string, handled bool) error {
 	d.entries = append(d.entries, "end "+alertID+" "+strconv.FormatBool(handled))
 	return errors.Join(d.endErr, ctx.Err())
 }
 
-func TestDeduplicatorOfOnesOwn(t *testing.T) {
+func TestDeduplicator(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
 	webhook := kanuutest.Webhook{AlertID: "7"}
 	for name, tc := range map[string]struct {
-		diary   diary
-		err     error
-		status  int
-		entries []string
-		logged  string
+		fakeDeduplicator fakeDeduplicator
+		err              error
+		status           int
+		entries          []string
+		logged           string
 	}{
-		"fresh": {diary{fresh: true}, nil, 200, []string{"begin 7 1m4s", "call", "end 7 true"}, ""},
-		"failed": {diary{fresh: true}, io.ErrUnexpectedEOF, 500, []string{"begin 7 1m4s", "call", "end 7 false"},
+		"fresh": {fakeDeduplicator{fresh: true}, nil, 200, []string{"begin 7 1m4s", "call", "end 7 true"}, ""},
+		"failed": {fakeDeduplicator{fresh: true}, io.ErrUnexpectedEOF, 500, []string{"begin 7 1m4s", "call", "end 7 false"},
 			"unexpected EOF"},
-		"known": {diary{}, nil, 200, []string{"begin 7 1m4s"},
+		"known": {fakeDeduplicator{}, nil, 200, []string{"begin 7 1m4s"},
 			`level=DEBUG msg="kanuu: webhook was handled before" alert_name=subscription_created alert_id=7`},
-		"cannot begin": {diary{fresh: true, beginErr: io.ErrClosedPipe}, nil, 503, []string{"begin 7 1m4s"},
+		"cannot begin": {fakeDeduplicator{fresh: true, beginErr: io.ErrClosedPipe}, nil, 503, []string{"begin 7 1m4s"},
 			"look at the Deduplicator"},
-		"cannot end": {diary{fresh: true, endErr: io.ErrClosedPipe}, nil, 200, []string{"begin 7 1m4s", "call", "end 7 true"},
+		"cannot end": {fakeDeduplicator{fresh: true, endErr: io.ErrClosedPipe}, nil, 200, []string{"begin 7 1m4s", "call", "end 7 true"},
 			"may be handled twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStation(t, signer.PublicKey(), &kanuu.WebhookOptions{Deduplicator: &tc.diary})
+			s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{Deduplicator: &tc.fakeDeduplicator})
 			s.On("subscription_*", func(context.Context, kanuu.Event) error {
-				tc.diary.entries = append(tc.diary.entries, "call")
+				tc.fakeDeduplicator.entries = append(tc.fakeDeduplicator.entries, "call")
 				return tc.err
 			})
 
 			assert.Equal(t, tc.status, s.post(signer.Body(webhook)))
-			assert.Equal(t, tc.entries, tc.diary.entries)
+			assert.Equal(t, tc.entries, tc.fakeDeduplicator.entries)
 			if tc.logged == "" {
 				assert.Empty(t, s.log.String())
 			} else {
@@ -990,17 +990,17 @@ func TestDeduplicatorOfOnesOwn(t *testing.T) {
 			}
 
 			assert.Equal(t, http.StatusOK, s.post(signer.Body(kanuutest.Webhook{AlertName: "new_audience_member"})))
-			assert.Equal(t, tc.entries, tc.diary.entries, "nobody listens to that one")
+			assert.Equal(t, tc.entries, tc.fakeDeduplicator.entries, "nobody listens to that one")
 		})
 	}
 }
 
 // Paddle may have left: what was claimed must be given back.
-func TestClaimEndsWithoutPaddle(t *testing.T) {
+func TestClaimReleasedAfterCancellation(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
-	own := &diary{fresh: true}
-	s := newStation(t, signer.PublicKey(), &kanuu.WebhookOptions{Deduplicator: own})
+	own := &fakeDeduplicator{fresh: true}
+	s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{Deduplicator: own})
 	ctx, leave := context.WithCancel(t.Context())
 
 	s.On("*", func(context.Context, kanuu.Event) error {
@@ -1013,10 +1013,10 @@ func TestClaimEndsWithoutPaddle(t *testing.T) {
 	assert.NotContains(t, s.log.String(), "look at the Deduplicator")
 }
 
-func TestFunctionsCanBeAddedWhileServing(t *testing.T) {
+func TestOnDuringServing(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
-	s := newStation(t, signer.PublicKey(), nil)
+	s := newWebhookServer(t, signer.PublicKey(), nil)
 	var all sync.WaitGroup
 	for range 20 {
 		body := signer.Body(kanuutest.Webhook{})
@@ -1080,7 +1080,7 @@ func BenchmarkWebhook(b *testing.B) {
 	body := strings.NewReader(tc.Body)
 	r := webhookRequest(tc.Body)
 	r.Body = io.NopCloser(body)
-	w := nowhere{make(http.Header)}
+	w := discardResponse{make(http.Header)}
 
 	b.ReportAllocs()
 	for b.Loop() {
@@ -1089,11 +1089,11 @@ func BenchmarkWebhook(b *testing.B) {
 	}
 }
 
-type nowhere struct{ header http.Header }
+type discardResponse struct{ header http.Header }
 
-func (w nowhere) Header() http.Header         { return w.header }
-func (w nowhere) WriteHeader(int)             {}
-func (w nowhere) Write(b []byte) (int, error) { return len(b), nil }
+func (w discardResponse) Header() http.Header         { return w.header }
+func (w discardResponse) WriteHeader(int)             {}
+func (w discardResponse) Write(b []byte) (int, error) { return len(b), nil }
 
 // sharedCache remembers alerts, too, as that of kanuuredis does.
 type sharedCache struct {
@@ -1109,7 +1109,7 @@ func (c *sharedCache) Begin(_ context.Context, alertID string, _ time.Duration) 
 
 func (c *sharedCache) End(context.Context, string, bool) error { return nil }
 
-func TestSharedCacheRemembersAlerts(t *testing.T) {
+func TestCacheAsDeduplicator(t *testing.T) {
 	t.Parallel()
 	memory, err := kanuu.NewMemoryCache(nil)
 	require.NoError(t, err)
