@@ -113,8 +113,8 @@ func TestSubscriptionInvalidIdentifiers(t *testing.T) {
 	assert.Empty(t, box.Requests())
 }
 
-// fakeTransport is Kanuu as a transport: what it says of everybody, and how often it was
-// asked.
+// fakeTransport is a Kanuu with the same response about everybody. It counts the
+// calls for a subscription.
 type fakeTransport struct {
 	subscribed, down atomic.Bool
 	calls            atomic.Int64
@@ -126,14 +126,14 @@ func (w *fakeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return response(201, success), nil
 	}
 	w.calls.Add(1)
-	said := w.subscribed.Load() // when the question arrives, not when the answer leaves
+	subscribed := w.subscribed.Load() // when the call arrives, not when the response leaves
 	if err := wait(r.Context(), w.delay); err != nil {
 		return nil, err
 	}
-	if w.down.Load() {
-		return response(503, ""), nil
+	if w.down.Load() { // for so long that the call is not retried
+		return answering(503, "Retry-After", "3600")(r)
 	}
-	return response(200, fmt.Sprintf(`{"is_subscribed": %t, "status": "active", "plan_id": 1}`, said)), nil
+	return response(200, fmt.Sprintf(`{"is_subscribed": %t, "status": "active", "plan_id": 1}`, subscribed)), nil
 }
 
 func wait(ctx context.Context, d time.Duration) error {
@@ -145,7 +145,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// withTransport runs test in a bubble where a minute is short.
+// withTransport runs test in a synctest bubble.
 func withTransport(t *testing.T, test func(t *testing.T, w *fakeTransport, client *kanuu.Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -166,196 +166,107 @@ func isSubscribed(t *testing.T, client *kanuu.Client) bool {
 	return subscription.IsSubscribed
 }
 
-func TestSubscriberIsRemembered(t *testing.T) {
-	t.Parallel()
-	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
-		t.Helper()
-		assert.True(t, isSubscribed(t, client))
-		assert.EqualValues(t, 1, w.calls.Load())
-
-		time.Sleep(5*time.Minute - time.Second)
-		assert.True(t, isSubscribed(t, client))
-		assert.EqualValues(t, 1, w.calls.Load(), "fresh for 5 minutes")
-
-		w.subscribed.Store(false)
-		time.Sleep(time.Second)
-		assert.True(t, isSubscribed(t, client), "served as it was, while it is refreshed")
-		assert.EqualValues(t, 2, w.calls.Load())
-		assert.False(t, isSubscribed(t, client), "the refresh has arrived")
-		assert.EqualValues(t, 2, w.calls.Load())
-
-		stats := client.Stats().Cache
-		assert.Equal(t, kanuu.CacheStats{Hits: 3, Misses: 1, Refreshes: 1, Entries: 1}, stats)
-	})
+// A step waits, changes something and looks the subscription up.
+type step struct {
+	after time.Duration
+	kanuu string // "yes", "no" or "down" from now on; empty: as before
+	do    func(context.Context, *kanuu.Client) error
+	want  string // "yes", "no" or "error"; empty: no lookup
+	calls uint64 // for a subscription, in all
 }
 
-func TestUnsubscribedIsRememberedForSeconds(t *testing.T) {
+func TestSubscriptionCache(t *testing.T) {
 	t.Parallel()
-	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
-		t.Helper()
-		w.subscribed.Store(false)
-
-		assert.False(t, isSubscribed(t, client))
-		w.subscribed.Store(true)
-		time.Sleep(5*time.Second - time.Millisecond)
-		assert.False(t, isSubscribed(t, client))
-		assert.EqualValues(t, 1, w.calls.Load())
-
-		time.Sleep(time.Millisecond)
-		assert.True(t, isSubscribed(t, client))
-		assert.EqualValues(t, 2, w.calls.Load())
-	})
-}
-
-func TestSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
-	t.Parallel()
-	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
-		t.Helper()
-		assert.True(t, isSubscribed(t, client))
-		w.down.Store(true)
-		for range 11 { // one a visit in five minutes
-			time.Sleep(5 * time.Minute)
-			assert.True(t, isSubscribed(t, client))
-			assert.True(t, isSubscribed(t, client))
+	openPortal := func(ctx context.Context, client *kanuu.Client) error {
+		_, err := client.CreateNonce(ctx, user42)
+		return err
+	}
+	invalidate := func(ctx context.Context, client *kanuu.Client) error { return client.ForgetSubscription(ctx, "42") }
+	revalidation := func(begin func(context.Context, *kanuu.Client) error) []step {
+		return []step{
+			{want: "yes", calls: 1},
+			{do: begin, want: "yes", calls: 2},
+			{after: 5*time.Second - time.Millisecond, want: "yes", calls: 2},
+			{after: time.Millisecond, kanuu: "no", want: "no", calls: 3}, // without serving what is stale
+			{after: 15 * time.Minute, kanuu: "yes", want: "yes", calls: 4},
+			{after: time.Minute, want: "yes", calls: 4}, // the window is over
 		}
-
-		assert.LessOrEqual(t, w.calls.Load(), int64(1+11*3), "a failed refresh is not tried again at once")
-		assert.NotZero(t, client.Stats().Cache.Failures)
-
-		time.Sleep(5 * time.Minute)
-
-		_, err := client.Subscription(t.Context(), "42")
-		require.ErrorIs(t, err, kanuu.ErrUnavailable, "after an hour nothing is known")
-
-		w.down.Store(false)
-		time.Sleep(3 * time.Second)
-		assert.True(t, isSubscribed(t, client), "an error is not remembered")
-	})
-}
-
-func TestFailedRefreshIsNotTriedAgainAtOnce(t *testing.T) {
-	t.Parallel()
-	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
-		t.Helper()
-		assert.True(t, isSubscribed(t, client))
-		w.down.Store(true)
-		time.Sleep(5 * time.Minute)
-
-		assert.True(t, isSubscribed(t, client))
-		time.Sleep(2 * time.Second) // for the attempts
-		assert.EqualValues(t, 1, client.Stats().Cache.Failures)
-
-		calls := w.calls.Load()
-		assert.True(t, isSubscribed(t, client))
-		time.Sleep(2 * time.Second)
-		assert.Equal(t, calls, w.calls.Load())
-
-		time.Sleep(5 * time.Second)
-		assert.True(t, isSubscribed(t, client))
-		assert.Greater(t, w.calls.Load(), calls)
-		time.Sleep(2 * time.Second) // nothing may be left in the bubble
-	})
-}
-
-func TestSettlingWindow(t *testing.T) {
-	t.Parallel()
-	for name, begin := range map[string]func(*testing.T, *kanuu.Client){
-		"after a nonce": func(t *testing.T, client *kanuu.Client) {
-			t.Helper()
-			_, err := client.CreateNonce(t.Context(), user42)
-			require.NoError(t, err)
-		},
-		"after ForgetSubscription": func(t *testing.T, client *kanuu.Client) {
-			t.Helper()
-			require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
-		},
+	}
+	for name, tc := range map[string]struct {
+		steps []step
+		stats kanuu.CacheStats
+	}{
+		"fresh for 5 minutes, then refreshed in the background": {[]step{
+			{want: "yes", calls: 1},
+			{after: 5*time.Minute - time.Second, want: "yes", calls: 1},
+			{after: time.Second, kanuu: "no", want: "yes", calls: 2},
+			{want: "no", calls: 2},
+		}, kanuu.CacheStats{Hits: 3, Misses: 1, Refreshes: 1, Entries: 1}},
+		"negative entry for 5 seconds": {[]step{
+			{kanuu: "no", want: "no", calls: 1},
+			{after: 5*time.Second - time.Millisecond, kanuu: "yes", want: "no", calls: 1},
+			{after: time.Millisecond, want: "yes", calls: 2},
+		}, kanuu.CacheStats{Hits: 1, Misses: 2, Entries: 1}},
+		"stale entry for an hour": {[]step{
+			{want: "yes", calls: 1},
+			{after: 5 * time.Minute, kanuu: "down", want: "yes", calls: 2},
+			{after: 5*time.Second - time.Millisecond, want: "yes", calls: 2}, // the refresh is not repeated at once
+			{after: time.Millisecond, want: "yes", calls: 3},
+			{after: 54 * time.Minute, want: "yes", calls: 4},
+			{after: time.Minute, want: "error", calls: 5},
+			{kanuu: "yes", want: "yes", calls: 6}, // an error is not cached
+		}, kanuu.CacheStats{Hits: 4, Misses: 3, Refreshes: 3, Failures: 4, Entries: 1}},
+		"opening the portal starts the revalidation window": {revalidation(openPortal),
+			kanuu.CacheStats{Hits: 2, Misses: 4, Entries: 1}},
+		"invalidation starts the revalidation window": {revalidation(invalidate),
+			kanuu.CacheStats{Hits: 2, Misses: 4, Entries: 1}},
+		"stale entry after an invalidation": {[]step{
+			{want: "yes", calls: 1},
+			{after: time.Minute, kanuu: "down", do: invalidate, want: "yes", calls: 2},
+			{want: "yes", calls: 2}, // a call that failed is not repeated at once
+			{after: 30 * time.Second, want: "yes", calls: 3},
+			{want: "yes", calls: 3},
+			{after: 20 * time.Minute, want: "yes", calls: 4},
+			{want: "yes", calls: 4},
+			{after: 5 * time.Second, kanuu: "no", want: "no", calls: 5},
+			{after: 5 * time.Second, kanuu: "down", want: "error", calls: 6},
+		}, kanuu.CacheStats{Hits: 3, Misses: 6, Failures: 4}},
+		"stale entry after an invalidation, an hour after the last response": {[]step{
+			{do: invalidate, want: "yes", calls: 1},
+			{after: 30 * time.Minute, kanuu: "down", do: invalidate, calls: 1},
+			{after: 29 * time.Minute, want: "yes", calls: 2},
+			{after: 2 * time.Minute, want: "error", calls: 3},
+		}, kanuu.CacheStats{Misses: 3, Failures: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 				t.Helper()
-				assert.True(t, isSubscribed(t, client))
-				begin(t, client)
-				assert.True(t, isSubscribed(t, client))
-				assert.EqualValues(t, 2, w.calls.Load(), "forgotten")
-
-				time.Sleep(5*time.Second - time.Millisecond)
-				assert.True(t, isSubscribed(t, client))
-				assert.EqualValues(t, 2, w.calls.Load())
-
-				w.subscribed.Store(false)
-				time.Sleep(time.Millisecond)
-				assert.False(t, isSubscribed(t, client), "kept for 5 seconds at most")
-
-				w.subscribed.Store(true)
-				time.Sleep(15 * time.Minute)
-				assert.True(t, isSubscribed(t, client))
-
-				calls := w.calls.Load()
-				time.Sleep(time.Minute)
-				assert.True(t, isSubscribed(t, client))
-				assert.Equal(t, calls, w.calls.Load(), "the window is over")
+				for i, step := range tc.steps {
+					time.Sleep(step.after)
+					if step.kanuu != "" {
+						w.down.Store(step.kanuu == "down")
+						w.subscribed.Store(step.kanuu == "yes")
+					}
+					if step.do != nil {
+						require.NoError(t, step.do(t.Context(), client))
+					}
+					if step.want != "" {
+						subscription, err := client.Subscription(t.Context(), "42")
+						synctest.Wait() // for a refresh in the background
+						if step.want == "error" {
+							require.ErrorIs(t, err, kanuu.ErrUnavailable, "step %d", i)
+						} else {
+							require.NoError(t, err, "step %d", i)
+							assert.Equal(t, step.want == "yes", subscription.IsSubscribed, "step %d", i)
+						}
+					}
+					assert.Equal(t, step.calls, client.Stats().Calls-client.Stats().Nonces, "step %d", i)
+				}
+				assert.Equal(t, tc.stats, client.Stats().Cache)
 			})
 		})
 	}
-}
-
-// Whoever was a subscriber when Kanuu was last asked stays in while Kanuu is down,
-// also where a click or a webhook has made the cache ask anew.
-func TestForgottenSubscriberStaysInWhileKanuuIsDown(t *testing.T) {
-	t.Parallel()
-	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
-		t.Helper()
-		assert.True(t, isSubscribed(t, client))
-		time.Sleep(time.Minute)
-		w.down.Store(true)
-		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
-		for _, later := range []time.Duration{0, 30 * time.Second, 20 * time.Minute} {
-			time.Sleep(later)
-
-			calls := w.calls.Load()
-			assert.True(t, isSubscribed(t, client), later)
-			assert.Greater(t, w.calls.Load(), calls, "%v: Kanuu is asked first", later)
-
-			calls = w.calls.Load()
-			assert.True(t, isSubscribed(t, client), later)
-			assert.Equal(t, calls, w.calls.Load(), "%v: a call that failed is not made again at once", later)
-		}
-
-		stats := client.Stats().Cache
-		assert.Equal(t, kanuu.CacheStats{Hits: 3, Misses: 4, Failures: 3, Entries: 1}, stats,
-			"nothing is refreshed in the background")
-
-		w.down.Store(false)
-		w.subscribed.Store(false)
-		time.Sleep(5 * time.Second)
-		assert.False(t, isSubscribed(t, client), "Kanuu can say it again")
-
-		w.down.Store(true)
-		time.Sleep(5 * time.Second)
-
-		_, err := client.Subscription(t.Context(), "42")
-		require.ErrorIs(t, err, kanuu.ErrUnavailable, "not a subscriber any more")
-	})
-}
-
-func TestForgottenSubscriberStaysInForAnHour(t *testing.T) {
-	t.Parallel()
-	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
-		t.Helper()
-		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
-		assert.True(t, isSubscribed(t, client), "in the settling window")
-		w.down.Store(true)
-		time.Sleep(30 * time.Minute)
-		require.NoError(t, client.ForgetSubscription(t.Context(), "42"))
-		time.Sleep(29 * time.Minute)
-		assert.True(t, isSubscribed(t, client))
-
-		time.Sleep(2 * time.Minute)
-
-		_, err := client.Subscription(t.Context(), "42")
-		require.ErrorIs(t, err, kanuu.ErrUnavailable, "the hour began with Kanuu's last answer")
-	})
 }
 
 // A subscriber does not wait for long for a Kanuu that hangs.
@@ -607,18 +518,6 @@ func TestInvalidationDuringARefresh(t *testing.T) {
 		assert.False(t, isSubscribed(t, client))
 		time.Sleep(4 * time.Second)
 		assert.False(t, isSubscribed(t, client))
-	})
-}
-
-func TestErrorsAreNotRemembered(t *testing.T) {
-	t.Parallel()
-	withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
-		t.Helper()
-		w.down.Store(true)
-		_, err := client.Subscription(t.Context(), "42")
-		require.ErrorIs(t, err, kanuu.ErrUnavailable)
-		w.down.Store(false)
-		assert.True(t, isSubscribed(t, client))
 	})
 }
 
