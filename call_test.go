@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -341,102 +340,16 @@ func TestKeyNotSentToRedirectTarget(t *testing.T) {
 	assert.Nil(t, own.Transport, "the caller's client is its own")
 }
 
-func TestOwnTransportIsAsked(t *testing.T) {
-	t.Parallel()
-	var asked int
-	inBubble(t, func(r *http.Request) (*http.Response, error) {
-		asked++
-		return answering(201)(r)
-	}, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
-		t.Helper()
-		_, err := client.CreateNonce(t.Context(), user42)
-		require.NoError(t, err)
-		assert.Equal(t, 1, asked)
-	})
-}
-
-// countConnections serves handler and counts who dials.
-func countConnections(t *testing.T, handler http.Handler) (server *httptest.Server, dialed *atomic.Int32) {
-	t.Helper()
-	dialed = new(atomic.Int32)
-	server = httptest.NewUnstartedServer(handler)
-	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			dialed.Add(1)
-		}
-	}
-	server.Start()
-	t.Cleanup(server.Close)
-	return server, dialed
-}
-
-func TestConnectionsAreKept(t *testing.T) {
-	t.Parallel()
-	const callers, calls = 64, 4
-
-	// The first call of each caller waits for those of all others, so that each has a connection.
-	var first sync.WaitGroup
-
-	first.Add(callers)
-
-	var arrived atomic.Int32
-	fake := kanuutest.New(&kanuutest.Options{APIKey: key})
-	server, dialed := countConnections(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if arrived.Add(1) <= callers {
-			first.Done()
-			first.Wait()
-		}
-		fake.ServeHTTP(w, r)
-	}))
-
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: server.URL})
-	require.NoError(t, err)
-
-	var (
-		nonces sync.Map
-		minted atomic.Int32
-	)
-
-	click := func(times int) {
-		var clicks sync.WaitGroup
-		for range callers {
-			clicks.Go(func() {
-				for range times {
-					nonce, err := client.CreateNonce(t.Context(), user42)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					if _, twice := nonces.LoadOrStore(nonce.Value, true); !twice {
-						minted.Add(1)
-					}
-				}
-			})
-		}
-		clicks.Wait()
-	}
-
-	click(1)
-	assert.EqualValues(t, callers, dialed.Load())
-
-	click(calls - 1)
-	assert.EqualValues(t, callers, dialed.Load(), "no new connection once warm")
-	assert.EqualValues(t, callers*calls, minted.Load(), "each click has a nonce of its own")
-}
-
 func TestConnectionsAreKeptAfterErrors(t *testing.T) {
 	t.Parallel()
 	fake := kanuutest.New(&kanuutest.Options{APIKey: key})
-	server, dialed := countConnections(t, fake)
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: server.URL})
-	require.NoError(t, err)
+	client, opened := newServer(t, "http", fake)
 	for _, status := range []int{402, 401, 422, 418, 200} {
 		fake.Inject(kanuutest.Fault{Times: 1, Status: status, Body: strings.Repeat("x", 900<<10)})
 		_, err := client.CreateNonce(t.Context(), user42)
 		require.Error(t, err)
 	}
-
-	assert.EqualValues(t, 1, dialed.Load())
+	assert.EqualValues(t, 1, opened.Load())
 }
 
 // lossyRelay is a TCP relay to backend that can forget its connections as a

@@ -22,30 +22,40 @@ func trust(client *kanuu.Client, server *httptest.Server) {
 	kanuu.Trust(client, roots)
 }
 
-// newTLS starts a Kanuu that hands each call to before first, and returns a
-// client that has made no call.
-func newTLS(t *testing.T, http2 bool, before func()) (client *kanuu.Client, opened *atomic.Int32) {
+// newServer serves handler over "http", "https" or "h2", which is https with
+// HTTP/2, counts its connections, and returns a client that has made no call.
+func newServer(t *testing.T, protocol string, handler http.Handler) (client *kanuu.Client, opened *atomic.Int32) {
 	t.Helper()
-	fake := kanuutest.New(&kanuutest.Options{APIKey: key})
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		before()
-		fake.ServeHTTP(w, r)
-	}))
+	server := httptest.NewUnstartedServer(handler)
 	opened = new(atomic.Int32)
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			opened.Add(1)
 		}
 	}
-	server.EnableHTTP2 = http2
-	server.StartTLS()
+	server.EnableHTTP2 = protocol == "h2"
+	if protocol == "http" {
+		server.Start()
+	} else {
+		server.StartTLS()
+	}
 	t.Cleanup(server.Close)
-
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: server.URL})
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
-	trust(client, server)
+	if protocol != "http" {
+		trust(client, server)
+	}
 	return client, opened
+}
+
+// fakeAfter is a fake Kanuu that hands each call to before first.
+func fakeAfter(before func()) http.Handler {
+	fake := kanuutest.New(&kanuutest.Options{APIKey: key})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		before()
+		fake.ServeHTTP(w, r)
+	})
 }
 
 func createNonces(t *testing.T, client *kanuu.Client, callers int) {
@@ -62,7 +72,7 @@ func createNonces(t *testing.T, client *kanuu.Client, callers int) {
 
 func TestFirstCallsShareAConnection(t *testing.T) {
 	t.Parallel()
-	client, opened := newTLS(t, true, func() {})
+	client, opened := newServer(t, "h2", kanuutest.New(&kanuutest.Options{APIKey: key}))
 	createNonces(t, client, 64)
 	assert.EqualValues(t, 1, opened.Load())
 
@@ -74,34 +84,35 @@ func TestFirstCallsShareAConnection(t *testing.T) {
 	assert.EqualValues(t, 2, opened.Load(), "warm")
 }
 
-// Over HTTP/1.1 all go at once: each call but the very first is answered when
-// all others have come.
-func TestHTTP1IsNotSerialized(t *testing.T) {
+// Over HTTP/1.1 calls are not serialized: each call but the very first is
+// answered when all others have come. Their connections are kept.
+func TestHTTP1Connections(t *testing.T) {
 	t.Parallel()
-	const callers = 16
-
-	var (
-		calls    atomic.Int32
-		together sync.WaitGroup
-	)
-
-	together.Add(callers)
-
-	client, opened := newTLS(t, false, func() {
-		if calls.Add(1) > 1 {
-			together.Done()
-			together.Wait()
-		}
-	})
-
-	createNonces(t, client, 1)
-	createNonces(t, client, callers)
-	assert.EqualValues(t, callers, opened.Load())
-
-	client.CloseIdleConnections()
-	together.Add(callers)
-	createNonces(t, client, callers)
-	assert.EqualValues(t, 2*callers, opened.Load(), "also when all connections are gone")
+	const callers = 64
+	for _, protocol := range []string{"http", "https"} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			var (
+				calls    atomic.Int32
+				together sync.WaitGroup
+			)
+			client, opened := newServer(t, protocol, fakeAfter(func() {
+				if calls.Add(1) > 1 {
+					together.Done()
+					together.Wait()
+				}
+			}))
+			createNonces(t, client, 1)
+			for i, want := range []int{callers, callers, 2 * callers} {
+				if i == 2 {
+					client.CloseIdleConnections() // as Kanuu does after a while
+				}
+				together.Add(callers)
+				createNonces(t, client, callers)
+				assert.EqualValues(t, want, opened.Load())
+			}
+		})
+	}
 }
 
 // A first call that is not answered holds up the others for a moment only.
@@ -109,21 +120,21 @@ func TestSlowFirstCallDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	second := make(chan struct{})
-	client, _ := newTLS(t, true, func() {
+	client, _ := newServer(t, "h2", fakeAfter(func() {
 		switch calls.Add(1) {
 		case 1:
 			<-second
 		case 2:
 			close(second)
 		}
-	})
+	}))
 	createNonces(t, client, 2)
 	assert.EqualValues(t, 2, calls.Load())
 }
 
 func TestFirstCallsFailTogether(t *testing.T) {
 	t.Parallel()
-	client, opened := newTLS(t, true, func() { panic(http.ErrAbortHandler) })
+	client, opened := newServer(t, "h2", fakeAfter(func() { panic(http.ErrAbortHandler) }))
 	var clicks sync.WaitGroup
 	for range 8 {
 		clicks.Go(func() {
