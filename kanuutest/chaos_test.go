@@ -1,6 +1,7 @@
 package kanuutest_test
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -13,106 +14,79 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
-// fates are what Chaos and the way to the application made of each alert.
-func fates(k *kanuutest.Kanuu) string {
+// outcomes are the state of each delivery, and what Chaos did to it.
+func outcomes(k *kanuutest.Kanuu) string {
 	var all []string
 	for _, d := range k.Deliveries() {
-		fate := d.Identifier + ":" + string(d.State)
+		outcome := string(d.State)
 		if d.Chaos != "" {
-			fate += "(" + d.Chaos + ")"
+			outcome += "(" + d.Chaos + ")"
 		}
-		all = append(all, fate)
+		all = append(all, outcome)
 	}
 	return strings.Join(all, " ")
 }
 
-func TestChaosOnce(t *testing.T) {
+func TestChaos(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		chaos kanuutest.Chaos
-		order string
-		fates string
-		took  time.Duration
+		chaos    kanuutest.Chaos
+		once     bool
+		alerts   string // about whom; a "-" is a second without one
+		arrivals string // the number of each alert, and when it came
+		outcomes string
 	}{
-		"none": {kanuutest.Chaos{}, "a b c", "a:delivered b:delivered c:delivered", 0},
-		"duplicate": {kanuutest.Chaos{Duplicate: 1}, "a" + " a b c", "a:delivered a:delivered(duplicate) b:delivered c:delivered",
-			0},
-		"reorder": {kanuutest.Chaos{Reorder: 1}, "b a c", "a:delivered(reordered) b:delivered c:delivered", 0},
-		"lose":    {kanuutest.Chaos{Lose: 1, Delay: 1}, "b c", "a:lost(lost) b:delivered c:delivered", 0},
-		"delay": {
-			kanuutest.Chaos{Delay: time.Minute}, "b c a", "a:delivered(delayed) b:delivered c:delivered", time.Minute,
-		},
+		"none": {kanuutest.Chaos{}, true, "a b c", "1@0s 2@0s 3@0s", "delivered delivered delivered"},
+		"duplicate": {kanuutest.Chaos{Duplicate: 1}, true, "a b c", "1@0s 1@0s 2@0s 3@0s",
+			"delivered delivered(duplicate) delivered delivered"},
+		"duplicate each": {kanuutest.Chaos{Duplicate: 1}, false, "a", "1@0s 1@0s", "delivered delivered(duplicate)"},
+		"reorder": {kanuutest.Chaos{Reorder: 1}, true, "a b c", "2@0s 1@0s 3@0s",
+			"delivered(reordered) delivered delivered"},
+		"reorder within one customer":  {kanuutest.Chaos{Reorder: 1}, true, "a - a", "2@1s 1@1s", "delivered(reordered) delivered"},
+		"reorder, and nothing follows": {kanuutest.Chaos{Reorder: 1}, false, "a", "1@5s", "delivered(reordered)"},
+		"lose":                         {kanuutest.Chaos{Lose: 1, Delay: 1}, true, "a b c", "2@0s 3@0s", "lost(lost) delivered delivered"},
+		"delay": {kanuutest.Chaos{Delay: time.Minute}, true, "a b c", "2@0s 3@0s 1@1m0s",
+			"delivered(delayed) delivered delivered"},
+		"delay keeps the order within one customer": {kanuutest.Chaos{Delay: time.Minute}, true, "a a", "1@1m0s 2@1m0s",
+			"delivered(delayed) delivered"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				in := &inbox{}
 				k := in.posting(nil)
-				began := time.Now()
-				k.ChaosOnce(tc.chaos)
-				trigger(t, k, created, "a", "b", "c")
+				if tc.once {
+					k.ChaosOnce(tc.chaos)
+				} else {
+					k.SetChaos(tc.chaos)
+				}
+				numbers := map[string]int{}
+				for identifier := range strings.FieldsSeq(tc.alerts) {
+					if identifier == "-" {
+						time.Sleep(time.Second)
+						continue
+					}
+					trigger(t, k, created, identifier)
+					deliveries := k.Deliveries()
+					if id := deliveries[len(deliveries)-1].AlertID; numbers[id] == 0 {
+						numbers[id] = len(numbers) + 1
+					}
+				}
 				require.NoError(t, k.Settle(t.Context()))
-				assert.Equal(t, tc.order, in.order())
-				assert.Equal(t, tc.fates, fates(k))
-				assert.Equal(t, tc.took, time.Since(began))
+				var arrivals []string
+				bodies := map[string]string{}
+				for _, r := range in.all() {
+					arrivals = append(arrivals, fmt.Sprintf("%d@%s", numbers[r.alertID], r.after))
+					if first, twice := bodies[r.alertID]; twice {
+						assert.Equal(t, first, r.body, "a duplicate is the same")
+					}
+					bodies[r.alertID] = r.body
+				}
+				assert.Equal(t, tc.arrivals, strings.Join(arrivals, " "))
+				assert.Equal(t, tc.outcomes, outcomes(k))
 			})
 		})
 	}
-}
-
-func TestDuplicatesAreTheSame(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		in := &inbox{}
-		k := in.posting(nil)
-		k.SetChaos(kanuutest.Chaos{Duplicate: 1})
-		trigger(t, k, created, "42")
-		require.NoError(t, k.Settle(t.Context()))
-		require.Len(t, in.all(), 2)
-		assert.Equal(t, in.all()[0].body, in.all()[1].body)
-	})
-}
-
-// Also what happens to one customer.
-func TestReorderWithinOneCustomer(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		in := &inbox{}
-		k := in.posting(nil)
-		k.ChaosOnce(kanuutest.Chaos{Reorder: 1})
-		trigger(t, k, created, "42")
-		time.Sleep(time.Second)
-		trigger(t, k, "subscription_cancelled", "42")
-		require.NoError(t, k.Settle(t.Context()))
-		assert.Equal(t, "subscription_cancelled", in.all()[0].alert)
-		assert.Equal(t, created, in.all()[1].alert)
-		assert.Equal(t, []time.Duration{time.Second, time.Second}, in.times())
-	})
-}
-
-func TestReorderWithNothingToComeAfter(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		in := &inbox{}
-		k := in.posting(nil)
-		k.SetChaos(kanuutest.Chaos{Reorder: 1})
-		trigger(t, k, created, "42")
-		require.NoError(t, k.Settle(t.Context()))
-		assert.Equal(t, []time.Duration{5 * time.Second}, in.times())
-	})
-}
-
-func TestDelayKeepsTheOrder(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		in := &inbox{}
-		k := in.posting(nil)
-		k.ChaosOnce(kanuutest.Chaos{Delay: time.Minute})
-		trigger(t, k, created, "42", "42")
-		require.NoError(t, k.Settle(t.Context()))
-		assert.Equal(t, []time.Duration{time.Minute, time.Minute}, in.times())
-		assert.Less(t, in.all()[0].alertID, in.all()[1].alertID)
-	})
 }
 
 func TestChaosByRate(t *testing.T) {
@@ -127,7 +101,7 @@ func TestChaosByRate(t *testing.T) {
 			trigger(t, k, created, "42")
 		}
 		require.NoError(t, k.Settle(t.Context()))
-		how = fates(k)
+		how = outcomes(k)
 		k.SetChaos(kanuutest.Chaos{})
 		trigger(t, k, created, "42")
 		assert.Empty(t, k.Deliveries()[len(k.Deliveries())-1].Chaos)

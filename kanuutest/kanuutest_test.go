@@ -145,7 +145,8 @@ func TestMounting(t *testing.T) {
 	}
 }
 
-// Browsers compare a cookie's path with the path as it is sent, escaped.
+// Browsers compare a cookie's path with the path as it is sent, escaped. Go's
+// cookie jar does not.
 func TestMountingBelowEscapedPath(t *testing.T) {
 	t.Parallel()
 	mux := http.NewServeMux()
@@ -158,20 +159,6 @@ func TestMountingBelowEscapedPath(t *testing.T) {
 	page := visit(t, http.DefaultClient, http.MethodGet, link)
 	require.Len(t, page.Cookies(), 1)
 	assert.Equal(t, "/a%20b/manage/acme", page.Cookies()[0].Path)
-}
-
-func TestTLS(t *testing.T) {
-	t.Parallel()
-	srv := httptest.NewTLSServer(kanuutest.New(nil))
-	defer srv.Close()
-	made := send(t, srv.Client(), newCall(t, srv.URL+noncePath, `{"identifier":"42"}`))
-	require.Equal(t, http.StatusCreated, made.StatusCode)
-	link := decode(t, made)["url"]
-	assert.True(t, strings.HasPrefix(link, srv.URL+"/manage/"), link)
-
-	page := visit(t, srv.Client(), http.MethodGet, link)
-	require.Len(t, page.Cookies(), 1)
-	assert.True(t, page.Cookies()[0].Secure)
 }
 
 func TestHandlerWithoutServer(t *testing.T) {
@@ -243,7 +230,7 @@ func TestPagesBelowAnotherPath(t *testing.T) {
 	assert.Equal(t, http.StatusOK, visit(t, http.DefaultClient, http.MethodGet, link).StatusCode, "nothing was used up")
 }
 
-func TestNowhere(t *testing.T) {
+func TestUnknownPaths(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	for _, path := range []string{

@@ -23,7 +23,11 @@ func TestNewTLSServer(t *testing.T) {
 	made := send(t, s.Client(), newCall(t, s.URL+noncePath, `{"identifier":"42"}`))
 	assert.Equal(t, http.StatusCreated, made.StatusCode)
 	assert.Equal(t, "HTTP/2.0", made.Proto)
-	assert.True(t, strings.HasPrefix(decode(t, made)["url"], s.URL+"/manage/acme/"))
+	link := decode(t, made)["url"]
+	assert.True(t, strings.HasPrefix(link, s.URL+"/manage/acme/"))
+	page := visit(t, s.Client(), http.MethodGet, link)
+	require.Len(t, page.Cookies(), 1)
+	assert.True(t, page.Cookies()[0].Secure)
 	require.NotNil(t, s.Certificate())
 	assert.Equal(t, s.Certificate().Raw, made.TLS.PeerCertificates[0].Raw)
 
