@@ -23,14 +23,14 @@ import (
 // november is when the tests' clocks start.
 var november = time.Date(2026, 11, 20, 9, 42, 7, 0, time.UTC)
 
-// storefront is a fake whose webhooks go nowhere, and its customer 42 in the portal.
-type storefront struct {
+// portalCustomer is a fake without a webhook URL, with its customer 42 in the portal.
+type portalCustomer struct {
 	*kanuutest.Server
 	client *http.Client
 	link   string
 }
 
-func openStorefront(t *testing.T, opts *kanuutest.Options) storefront {
+func openCustomer(t *testing.T, opts *kanuutest.Options) portalCustomer {
 	t.Helper()
 	if opts == nil {
 		opts = new(kanuutest.Options)
@@ -41,17 +41,17 @@ func openStorefront(t *testing.T, opts *kanuutest.Options) storefront {
 		call(t, s.URL+noncePath, `{"identifier":"42","email":"ann@example.com","supplemental":{"campaign":"spring"}}`))
 	client := browser(t)
 	require.Equal(t, http.StatusOK, visit(t, client, http.MethodGet, made["url"]).StatusCode)
-	return storefront{s, client, made["url"]}
+	return portalCustomer{s, client, made["url"]}
 }
 
-func (s storefront) click(t *testing.T, action, plan string) {
+func (s portalCustomer) click(t *testing.T, action, plan string) {
 	t.Helper()
 	form := url.Values{"action": {action}, "plan": {plan}}.Encode()
 	require.Equal(t, http.StatusSeeOther, submit(t, s.client, s.link, form).StatusCode)
 }
 
 // alerts are those that were sent since the last call.
-func (s storefront) alerts(t *testing.T) []kanuutest.Delivery {
+func (s portalCustomer) alerts(t *testing.T) []kanuutest.Delivery {
 	t.Helper()
 	require.NoError(t, s.Settle(t.Context()))
 	sent := s.Deliveries()
@@ -72,11 +72,11 @@ func pick(fields map[string]string, names string) string {
 	return strings.Join(values, " ")
 }
 
-// TestAlertsOfAJourney clicks and waits its way through the life of a
+// TestAlertsOfALifecycle clicks and waits its way through the life of a
 // subscription.
-func TestAlertsOfAJourney(t *testing.T) {
+func TestAlertsOfALifecycle(t *testing.T) {
 	t.Parallel()
-	s := openStorefront(t, nil)
+	s := openCustomer(t, nil)
 	for _, step := range []struct {
 		name  string
 		do    func()
@@ -135,7 +135,7 @@ func TestAlertsOfAJourney(t *testing.T) {
 
 func TestFieldsOfAlerts(t *testing.T) {
 	t.Parallel()
-	s := openStorefront(t, nil)
+	s := openCustomer(t, nil)
 	s.click(t, "subscribe", "12345")
 	bought := s.alerts(t)
 	require.Len(t, bought, 2)
@@ -187,7 +187,7 @@ func TestFieldsOfAlerts(t *testing.T) {
 // A new subscription begins to count again.
 func TestInstalments(t *testing.T) {
 	t.Parallel()
-	s := openStorefront(t, nil)
+	s := openCustomer(t, nil)
 	var got []string
 	for range 2 {
 		s.click(t, "subscribe", "67")
@@ -205,7 +205,7 @@ func TestInstalments(t *testing.T) {
 
 func TestFailedPayments(t *testing.T) {
 	t.Parallel()
-	s := openStorefront(t, nil)
+	s := openCustomer(t, nil)
 	s.click(t, "subscribe", "67")
 	s.click(t, "fail", "")
 	s.alerts(t)
@@ -237,7 +237,7 @@ func TestTrigger(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := openStorefront(t, nil)
+			s := openCustomer(t, nil)
 			for _, id := range []string{"nobody", "42"} {
 				trigger(t, s.Kanuu, name, id)
 				got := s.alerts(t)
@@ -259,9 +259,9 @@ func TestTrigger(t *testing.T) {
 }
 
 // What is known of a customer is told.
-func TestTriggerTakesWhatThereIs(t *testing.T) {
+func TestTriggerUsesTheCustomersData(t *testing.T) {
 	t.Parallel()
-	s := openStorefront(t, nil)
+	s := openCustomer(t, nil)
 	s.click(t, "subscribe", "67")
 	s.alerts(t)
 	trigger(t, s.Kanuu, "subscription_payment_refunded", "42")
@@ -271,7 +271,7 @@ func TestTriggerTakesWhatThereIs(t *testing.T) {
 	assert.Equal(t, kanuutest.StatusActive, s.Subscription("42").Status)
 }
 
-func TestTriggerOfNothing(t *testing.T) {
+func TestTriggerErrors(t *testing.T) {
 	t.Parallel()
 	k := kanuutest.New(nil)
 	require.EqualError(t, k.Trigger("payment_succeeded", "42"), `kanuutest: no alert is named "payment_succeeded": `+
@@ -282,14 +282,14 @@ func TestTriggerOfNothing(t *testing.T) {
 	assert.Empty(t, k.Deliveries())
 }
 
-// TestHandlerTakesAllAlerts lets the library verify and read each of them.
-func TestHandlerTakesAllAlerts(t *testing.T) {
+// TestLibraryVerifiesAllAlerts lets the library verify and read each of them.
+func TestLibraryVerifiesAllAlerts(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSignerWithKey(newKey(t))
 	mux := http.NewServeMux()
 	app := httptest.NewServer(mux)
 	defer app.Close()
-	s := openStorefront(t, &kanuutest.Options{
+	s := openCustomer(t, &kanuutest.Options{
 		Webhooks: &kanuutest.WebhookOptions{URL: app.URL + "/webhooks/paddle", Signer: signer, Backoff: []time.Duration{}},
 	})
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: s.URL})
@@ -347,8 +347,8 @@ func TestPHPVerifiesWebhooks(t *testing.T) {
 		t.Skip(remedy)
 	}
 
-	in := &inbox{}
-	k := in.posting(func(o *kanuutest.Options) { o.Webhooks.Signer = nil }) // with a key as long as real ones
+	in := &webhookReceiver{}
+	k := in.newKanuu(func(o *kanuutest.Options) { o.Webhooks.Signer = nil }) // with a key as long as real ones
 	for _, id := range []string{"42", "user:<Zoë & Žluťoučký> 🛶", `"'\`} {
 		for _, name := range kanuutest.AlertNames() {
 			trigger(t, k, name, id)

@@ -53,8 +53,8 @@ func TestChaos(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				in := &inbox{}
-				k := in.posting(nil)
+				in := &webhookReceiver{}
+				k := in.newKanuu(nil)
 				if tc.once {
 					k.ChaosOnce(tc.chaos)
 				} else {
@@ -93,8 +93,8 @@ func TestChaosByRate(t *testing.T) {
 	t.Parallel()
 	run := func(t *testing.T, seed uint64) (lost int, how string) {
 		t.Helper()
-		in := &inbox{}
-		k := in.posting(func(o *kanuutest.Options) { o.Seed = seed })
+		in := &webhookReceiver{}
+		k := in.newKanuu(func(o *kanuutest.Options) { o.Seed = seed })
 		k.SetChaos(kanuutest.Chaos{Lose: 0.3, Duplicate: 0.1})
 		assert.Equal(t, kanuutest.Chaos{Lose: 0.3, Duplicate: 0.1}, k.Chaos())
 		for range 200 {
@@ -119,7 +119,7 @@ func TestChaosByRate(t *testing.T) {
 	assert.NotEqual(t, some, another, "no seed: something else each time")
 }
 
-func TestChaosMustBePossible(t *testing.T) {
+func TestInvalidChaosPanics(t *testing.T) {
 	t.Parallel()
 	k := kanuutest.New(nil)
 	for name, c := range map[string]kanuutest.Chaos{

@@ -32,7 +32,7 @@ func (c *clock) now() time.Time   { return *c.at.Load() }
 
 var may4 = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
-func shop() []kanuutest.Plan {
+func testPlans() []kanuutest.Plan {
 	return []kanuutest.Plan{
 		{ID: 1, Name: "Basic", Price: "9.00", Currency: "EUR"},
 		{ID: 2, Name: "Pro", Price: "29.00", Currency: "EUR"},
@@ -304,7 +304,7 @@ func TestLifecycle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+			s := start(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
 			_, link := mint(t, s.URL, "42")
 			client := browser(t)
 			visit(t, client, http.MethodGet, link)
@@ -332,7 +332,7 @@ func TestLifecycle(t *testing.T) {
 }
 
 // What falls due while nobody looks is noticed by whoever looks next.
-func TestTimePasses(t *testing.T) {
+func TestDueChangesHappenOnAnyLookup(t *testing.T) {
 	t.Parallel()
 	renewed := []string{"2026-06-04 42 payment_succeeded active/Basic→active/Basic Basic 9.00 EUR paid"}
 	for name, look := range map[string]func(t *testing.T, s *kanuutest.Server, client *http.Client, link string){
@@ -357,7 +357,7 @@ func TestTimePasses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			now := newClock(may4)
-			s := start(t, &kanuutest.Options{Now: now.now, Plans: shop()})
+			s := start(t, &kanuutest.Options{Now: now.now, Plans: testPlans()})
 			_, link := mint(t, s.URL, "42")
 			client := browser(t)
 			visit(t, client, http.MethodGet, link)
@@ -386,9 +386,9 @@ func TestAdvance(t *testing.T) {
 }
 
 // Several customers: what happens to them is told in the order of time.
-func TestOrderOfTime(t *testing.T) {
+func TestChangesInOrderOfTime(t *testing.T) {
 	t.Parallel()
-	k := kanuutest.New(&kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+	k := kanuutest.New(&kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
 	for identifier, due := range map[string]int{"ann": 3, "bob": 1, "carl": 2, "dora": 40} {
 		k.SetSubscription(identifier, kanuutest.Subscription{Status: "active", PlanID: 3, PaidUntil: may4.AddDate(0, 0, due)})
 	}
@@ -400,7 +400,7 @@ func TestOrderOfTime(t *testing.T) {
 	assert.Equal(t, []string{"2026-05-05 bob", "2026-05-06 carl", "2026-05-06 eve", "2026-05-07 ann", "2026-06-06 eve"}, got)
 }
 
-func TestSetSubscriptionIsQuiet(t *testing.T) {
+func TestSetSubscriptionSendsNoAlerts(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		has   kanuutest.Subscription
@@ -415,7 +415,7 @@ func TestSetSubscriptionIsQuiet(t *testing.T) {
 		"active without a date": {kanuutest.Subscription{Status: "active", PlanID: 1}, nil, "active"},
 		"active in the past": {kanuutest.Subscription{Status: "active", PlanID: 1, PaidUntil: may4.AddDate(0, 0, -5)}, nil,
 			"active"},
-		"a plan of another shop": {kanuutest.Subscription{Status: "active", PlanID: 99, PaidUntil: may4.AddDate(0, 0, 5)},
+		"an unknown plan": {kanuutest.Subscription{Status: "active", PlanID: 99, PaidUntil: may4.AddDate(0, 0, 5)},
 			[]string{"2026-05-09 42 payment_succeeded active/Plan 99→active/Plan 99 Plan 99 0.00  paid"}, "active"},
 		"paused": {kanuutest.Subscription{Status: "paused", PlanID: 1, PaidUntil: may4.AddDate(0, 0, 5)}, nil,
 			"paused"},
@@ -432,7 +432,7 @@ func TestSetSubscriptionIsQuiet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k := kanuutest.New(&kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+			k := kanuutest.New(&kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
 			k.SetSubscription("42", kanuutest.Subscription{Status: "past-due", PlanID: 2}) // is replaced
 			assert.Empty(t, k.Changes(func() {
 				k.SetSubscription("42", tc.has)
@@ -472,9 +472,9 @@ func TestEndOfMonth(t *testing.T) {
 	}
 }
 
-func TestWhoIsTold(t *testing.T) {
+func TestChangesNameTheCustomer(t *testing.T) {
 	t.Parallel()
-	s := start(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+	s := start(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
 	for _, body := range []string{
 		`{"identifier":"42","email":"old@example.com","supplemental":{"a":"1"}}`,
 		`{"identifier":"42","email":"ann@example.com","supplemental":{"campaign":"spring"}}`,
@@ -548,7 +548,7 @@ func TestAmounts(t *testing.T) {
 }
 
 // Whoever looks while others advance the clock sees a state that was.
-func TestClockIsSafe(t *testing.T) {
+func TestAdvanceIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	p := open(t, &kanuutest.Options{Now: newClock(may4).now})
 	require.True(t, p.Act("42", "subscribe", "67"))

@@ -93,7 +93,7 @@ func TestControlState(t *testing.T) {
 
 func TestControlCalls(t *testing.T) {
 	t.Parallel()
-	in := &inbox{}
+	in := &webhookReceiver{}
 	s := start(t, november20(&kanuutest.Options{
 		Webhooks: &kanuutest.WebhookOptions{URL: hookURL, Client: &http.Client{Transport: in},
 			Backoff: []time.Duration{time.Hour}},
@@ -155,7 +155,7 @@ func TestControlCalls(t *testing.T) {
 // What the fields say is sent, signed, in place of what the alert says.
 func TestControlTriggersWithFields(t *testing.T) {
 	t.Parallel()
-	in := &inbox{}
+	in := &webhookReceiver{}
 	s := start(t, &kanuutest.Options{Webhooks: &kanuutest.WebhookOptions{URL: hookURL, Client: &http.Client{Transport: in}}})
 	sent := read[kanuutest.Delivery](t, control(t, s.URL, "trigger",
 		`{"alert":"subscription_updated","identifier":"42","fields":{"status":"paused","tags[]":"red","passthrough":""}}`))
@@ -179,7 +179,7 @@ func TestControlTriggersWithFields(t *testing.T) {
 	assert.Empty(t, got.Identifier, "as one that did not come through Kanuu")
 }
 
-func TestControlCallsGoWrong(t *testing.T) {
+func TestControlCallErrors(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	for name, tc := range map[string]struct {

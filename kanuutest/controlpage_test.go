@@ -38,7 +38,7 @@ func TestControlPage(t *testing.T) {
 }
 
 // The clock does not close an application's gate at once: the page says when.
-func TestControlPageNamesTheCache(t *testing.T) {
+func TestControlPageNamesCacheAges(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	page := visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control").body
@@ -106,7 +106,7 @@ func press(t *testing.T, base, form string) (said, page string) {
 
 func TestControlForms(t *testing.T) {
 	t.Parallel()
-	in := &inbox{}
+	in := &webhookReceiver{}
 	s := start(t, november20(&kanuutest.Options{
 		Webhooks: &kanuutest.WebhookOptions{URL: hookURL, Client: &http.Client{Transport: in}},
 	}))
@@ -185,11 +185,11 @@ func TestControlFormsWaitForWebhooks(t *testing.T) {
 		t.Run(takes.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				in := &inbox{answer: func(int) (int, error) {
+				in := &webhookReceiver{answer: func(int) (int, error) {
 					time.Sleep(takes)
 					return 200, nil
 				}}
-				k := in.posting(nil)
+				k := in.newKanuu(nil)
 				began, rec := time.Now(), httptest.NewRecorder()
 				k.ServeHTTP(rec, newForm(t, "http://localhost/control", "do=trigger&alert=subscription_created&identifier=42"))
 				assert.Equal(t, http.StatusSeeOther, rec.Code)
@@ -224,7 +224,7 @@ func TestControlFaultKinds(t *testing.T) {
 	}
 }
 
-func TestControlFormsGoWrong(t *testing.T) {
+func TestControlFormErrors(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	for form, problem := range map[string]string{

@@ -21,9 +21,9 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
-// inbox is an application's webhook handler, reached without a network, so that
+// webhookReceiver is an application's webhook handler, reached without a network, so that
 // time can be the bubble's.
-type inbox struct {
+type webhookReceiver struct {
 	mu     sync.Mutex
 	began  time.Time
 	got    []received
@@ -35,7 +35,7 @@ type received struct {
 	after                            time.Duration
 }
 
-func (in *inbox) RoundTrip(r *http.Request) (*http.Response, error) {
+func (in *webhookReceiver) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
@@ -70,14 +70,14 @@ func identifierOf(fields url.Values) string {
 	return id
 }
 
-func (in *inbox) all() []received {
+func (in *webhookReceiver) all() []received {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return append([]received(nil), in.got...)
 }
 
 // times are when each webhook came.
-func (in *inbox) times() []time.Duration {
+func (in *webhookReceiver) times() []time.Duration {
 	var times []time.Duration
 	for _, r := range in.all() {
 		times = append(times, r.after)
@@ -86,7 +86,7 @@ func (in *inbox) times() []time.Duration {
 }
 
 // order is who each webhook was about.
-func (in *inbox) order() string {
+func (in *webhookReceiver) order() string {
 	var ids []string
 	for _, r := range in.all() {
 		ids = append(ids, r.identifier)
@@ -105,8 +105,8 @@ var fastKey = sync.OnceValue(func() *rsa.PrivateKey {
 
 const hookURL = "http://app.test/webhooks/paddle"
 
-// posting makes a fake whose webhooks go to the inbox.
-func (in *inbox) posting(change func(*kanuutest.Options)) *kanuutest.Kanuu {
+// newKanuu makes a fake whose webhooks go to in.
+func (in *webhookReceiver) newKanuu(change func(*kanuutest.Options)) *kanuutest.Kanuu {
 	in.began = time.Now()
 	opts := &kanuutest.Options{
 		Seed: 1,
@@ -224,8 +224,8 @@ func TestRetries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				in := &inbox{answer: tc.answer}
-				k := in.posting(func(o *kanuutest.Options) { o.Webhooks.Backoff = tc.backoff })
+				in := &webhookReceiver{answer: tc.answer}
+				k := in.newKanuu(func(o *kanuutest.Options) { o.Webhooks.Backoff = tc.backoff })
 				trigger(t, k, created, "42")
 				require.NoError(t, k.Settle(t.Context()))
 
@@ -254,7 +254,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	assert.Equal(t, "answered with a redirect, which Paddle does not follow", s.Deliveries()[0].Error)
 }
 
-func TestErrorsDoNotRepeatTheURL(t *testing.T) {
+func TestDeliveryErrorsHideTheURL(t *testing.T) {
 	t.Parallel()
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
@@ -273,16 +273,16 @@ func TestErrorsDoNotRepeatTheURL(t *testing.T) {
 
 // What happens to one customer is told in order, and nobody waits for another
 // customer's alert.
-func TestOrder(t *testing.T) {
+func TestDeliveryOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		in := &inbox{answer: func(n int) (int, error) {
+		in := &webhookReceiver{answer: func(n int) (int, error) {
 			if n == 0 {
 				return 500, nil
 			}
 			return 200, nil
 		}}
-		k := in.posting(nil)
+		k := in.newKanuu(nil)
 		trigger(t, k, created, "ann", "bob")
 		synctest.Wait()
 		trigger(t, k, created, "cid")
@@ -314,13 +314,13 @@ func TestOrder(t *testing.T) {
 func TestSetWebhookURL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		in := &inbox{answer: func(n int) (int, error) {
+		in := &webhookReceiver{answer: func(n int) (int, error) {
 			if n == 0 {
 				return 0, errors.New("wrong address")
 			}
 			return 200, nil
 		}}
-		k := in.posting(func(o *kanuutest.Options) { o.Webhooks.URL = "" })
+		k := in.newKanuu(func(o *kanuutest.Options) { o.Webhooks.URL = "" })
 		trigger(t, k, created, "42")
 		require.NoError(t, k.Settle(t.Context()))
 		assert.Equal(t, kanuutest.DeliveryUnsent, k.Deliveries()[0].State)
@@ -351,8 +351,8 @@ func TestSetWebhookURL(t *testing.T) {
 func TestResend(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		in := &inbox{answer: func(int) (int, error) { return 500, nil }}
-		k := in.posting(nil)
+		in := &webhookReceiver{answer: func(int) (int, error) { return 500, nil }}
+		k := in.newKanuu(nil)
 		require.ErrorContains(t, k.Resend("7"), `no alert has the id "7"`)
 		trigger(t, k, created, "42")
 		require.NoError(t, k.Settle(t.Context()))
@@ -382,8 +382,8 @@ func TestResend(t *testing.T) {
 func TestSettle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		in := &inbox{answer: func(int) (int, error) { return 500, nil }}
-		k := in.posting(nil)
+		in := &webhookReceiver{answer: func(int) (int, error) { return 500, nil }}
+		k := in.newKanuu(nil)
 		require.NoError(t, k.Settle(t.Context()), "nothing waits")
 		trigger(t, k, created, "42")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
@@ -404,9 +404,9 @@ func TestSettle(t *testing.T) {
 func TestClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // fails when a goroutine stays behind
-		in := &inbox{}
-		k := in.posting(func(o *kanuutest.Options) {
-			o.Webhooks.Client = &http.Client{Transport: hangs{}}
+		in := &webhookReceiver{}
+		k := in.newKanuu(func(o *kanuutest.Options) {
+			o.Webhooks.Client = &http.Client{Transport: hangingTransport{}}
 		})
 		trigger(t, k, created, "ann", "bob")
 		synctest.Wait()
@@ -425,10 +425,10 @@ func TestClose(t *testing.T) {
 	})
 }
 
-// hangs never answers, and needs a second to notice that nobody waits.
-type hangs struct{}
+// hangingTransport responds a second after its caller has left.
+type hangingTransport struct{}
 
-func (hangs) RoundTrip(r *http.Request) (*http.Response, error) {
+func (hangingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	time.Sleep(time.Second)
 	return nil, r.Context().Err()
@@ -437,7 +437,7 @@ func (hangs) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestServerCloseStopsWebhooks(t *testing.T) {
 	t.Parallel()
 	s := kanuutest.NewServer(&kanuutest.Options{
-		Webhooks: &kanuutest.WebhookOptions{URL: hookURL, Client: &http.Client{Transport: &inbox{
+		Webhooks: &kanuutest.WebhookOptions{URL: hookURL, Client: &http.Client{Transport: &webhookReceiver{
 			answer: func(int) (int, error) { return 500, nil },
 		}}},
 	})
@@ -448,8 +448,8 @@ func TestServerCloseStopsWebhooks(t *testing.T) {
 
 func TestDeliveriesAreBounded(t *testing.T) {
 	t.Parallel()
-	in := &inbox{}
-	k := in.posting(nil)
+	in := &webhookReceiver{}
+	k := in.newKanuu(nil)
 	for range 1_003 {
 		trigger(t, k, created, "42")
 	}
@@ -464,8 +464,8 @@ func TestDeliveriesAreBounded(t *testing.T) {
 
 func TestDeliveriesAreSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
-	in := &inbox{answer: func(n int) (int, error) { return []int{200, 500}[n%2], nil }}
-	k := in.posting(func(o *kanuutest.Options) { o.Webhooks.Backoff = []time.Duration{0, 0, 0, 0, 0, 0, 0, 0} })
+	in := &webhookReceiver{answer: func(n int) (int, error) { return []int{200, 500}[n%2], nil }}
+	k := in.newKanuu(func(o *kanuutest.Options) { o.Webhooks.Backoff = []time.Duration{0, 0, 0, 0, 0, 0, 0, 0} })
 	var wg sync.WaitGroup
 	for id := range strings.FieldsSeq("a b c d e f g h") {
 		wg.Go(func() {

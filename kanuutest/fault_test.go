@@ -90,7 +90,7 @@ func TestFaultQueue(t *testing.T) {
 	}
 }
 
-func TestFaultComesFirst(t *testing.T) {
+func TestFaultBeforeValidation(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	header := http.Header{"Retry-After": {"7"}}
@@ -154,7 +154,7 @@ func TestFaultDelay(t *testing.T) {
 	}
 }
 
-func TestFaultMustBePossible(t *testing.T) {
+func TestInvalidFaultPanics(t *testing.T) {
 	t.Parallel()
 	k := kanuutest.New(nil)
 	for _, status := range []int{-1, 1, 100, 199, 1000} {

@@ -115,7 +115,7 @@ func TestLinkWorksOnce(t *testing.T) {
 	assert.Zero(t, s.Subscription("42"))
 }
 
-func TestSessionsAreApart(t *testing.T) {
+func TestSessionsAreSeparate(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	_, annLink := mint(t, s.URL, "ann")
@@ -162,7 +162,7 @@ func TestPortalRefusesOtherSites(t *testing.T) {
 	}
 }
 
-func TestPortalRefusesNonsense(t *testing.T) {
+func TestPortalInvalidForms(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	_, link := mint(t, s.URL, "42")
@@ -238,7 +238,7 @@ func TestActionsOnSetSubscriptions(t *testing.T) {
 }
 
 // The first page in every state: what it says, and what can be done.
-func TestPortalShowsAndOffers(t *testing.T) {
+func TestPortalOverview(t *testing.T) {
 	t.Parallel()
 	const (
 		switchPlan = "Switch to Basic"
@@ -379,7 +379,7 @@ func flash(page string) string {
 	return found[1]
 }
 
-func TestMessages(t *testing.T) {
+func TestPortalMessages(t *testing.T) {
 	t.Parallel()
 	const stale = "Nothing has changed: the page that you came from was out of date."
 	overdue := kanuutest.Subscription{Status: "past-due", PlanID: 1, SubscriptionID: 9, PaidUntil: may4}
@@ -435,7 +435,7 @@ func TestMessages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+			p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
 			p.SetSubscription("42", tc.has)
 			assert.Empty(t, flash(p.get("").body))
 			for _, form := range tc.forms[:len(tc.forms)-1] {
@@ -462,7 +462,7 @@ func TestFailureIsOfferedOnce(t *testing.T) {
 // Whoever presses twice has done it once: so much was paid, and that is the date.
 func TestDoubleClicks(t *testing.T) {
 	t.Parallel()
-	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
 	for _, tc := range []struct {
 		form  string
 		tells int
@@ -481,7 +481,7 @@ func TestDoubleClicks(t *testing.T) {
 	assert.Equal(t, 3, strings.Count(p.get("").body, "<tr><td>"), "payments")
 }
 
-func TestPages(t *testing.T) {
+func TestPortalPages(t *testing.T) {
 	t.Parallel()
 	active := kanuutest.Subscription{Status: "active", PlanID: 1, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, 10)}
 	with := func(status string, plan int64, days int) kanuutest.Subscription {
@@ -569,7 +569,7 @@ func TestPages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+			p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
 			p.SetSubscription("42", tc.has)
 			page := p.get(tc.query)
 			assert.Equal(t, tc.status, page.StatusCode)
@@ -589,9 +589,9 @@ func TestPages(t *testing.T) {
 }
 
 // What a page said is what is paid.
-func TestSwitchCostsWhatWasSaid(t *testing.T) {
+func TestSwitchCostsTheAnnouncedAmount(t *testing.T) {
 	t.Parallel()
-	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
 	p.SetSubscription("42", kanuutest.Subscription{Status: "active", PlanID: 1, SubscriptionID: 9,
 		PaidUntil: may4.AddDate(0, 0, 10)})
 	assert.Contains(t, p.get("?show=plan&plan=2").body, "and pay 6.67 EUR")
@@ -649,7 +649,7 @@ func TestCard(t *testing.T) {
 			}
 			for query, order := range map[string]string{"?show=card": "action=card&",
 				"?show=plan&plan=1": "action=subscribe&plan=1&"} {
-				p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+				p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
 				var before kanuutest.Subscription
 				if query == "?show=card" {
 					before = kanuutest.Subscription{Status: "active", PlanID: 2, SubscriptionID: 9,
@@ -732,7 +732,7 @@ func TestSubscribeWithoutCard(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+			p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
 			for _, form := range tc.before {
 				p.press(form)
 			}
@@ -749,9 +749,9 @@ func TestSubscribeWithoutCard(t *testing.T) {
 	}
 }
 
-func TestHistory(t *testing.T) {
+func TestPaymentHistory(t *testing.T) {
 	t.Parallel()
-	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: shop()})
+	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
 	p.press("action=subscribe&plan=1")
 	p.press("action=fail")
 	p.press("action=skip")

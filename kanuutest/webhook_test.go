@@ -73,7 +73,7 @@ func TestSign(t *testing.T) {
 		func() { signer.Sign(strings.Repeat("a&", 1001)) })
 }
 
-func TestSignersShareAKeyUnlessTheyAreGivenOne(t *testing.T) {
+func TestSignerKeys(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
 	one, other := kanuutest.NewSigner(), kanuutest.NewSigner()
@@ -121,7 +121,7 @@ func TestWebhook(t *testing.T) {
 	assert.JSONEq(t, `{"a":"b"}`, fields.Get("passthrough"))
 }
 
-func TestSamplesOfTheSubscriptionAlerts(t *testing.T) {
+func TestSampleFields(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
 	for name, want := range map[string][]string{
@@ -162,7 +162,7 @@ func TestRequest(t *testing.T) {
 	assert.Panics(t, func() { kanuutest.NewSigner().Request("://", kanuutest.Webhook{}) })
 }
 
-func TestPostReturnsTheAnswer(t *testing.T) {
+func TestPost(t *testing.T) {
 	t.Parallel()
 	signer := kanuutest.NewSigner()
 	for name, tc := range map[string]struct {
