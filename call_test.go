@@ -324,10 +324,10 @@ func TestKeyNotSentToRedirectTarget(t *testing.T) {
 
 	own := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		_, box := setup(t)
-		box.Inject(kanuutest.Fault{Status: status, Header: http.Header{"Location": {other.URL}}})
+		_, fake := setup(t)
+		fake.Inject(kanuutest.Fault{Status: status, Header: http.Header{"Location": {other.URL}}})
 
-		client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: box.URL, HTTPClient: own})
+		client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: fake.URL, HTTPClient: own})
 		require.NoError(t, err)
 
 		_, err = client.CreateNonce(t.Context(), user42)

@@ -37,10 +37,10 @@ func TestIdentityAccepted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.NoError(t, identity.Validate())
-			client, box := setup(t)
+			client, fake := setup(t)
 			_, err := client.CreateNonce(t.Context(), identity)
 			require.NoError(t, err, "Kanuu takes it, too")
-			assert.Equal(t, identity.Identifier, box.Requests()[0].Identifier())
+			assert.Equal(t, identity.Identifier, fake.Requests()[0].Identifier())
 		})
 	}
 }
@@ -85,7 +85,7 @@ func TestIdentityErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client, box := setup(t)
+			client, fake := setup(t)
 			_, err := client.CreateNonce(t.Context(), tc.identity)
 
 			require.ErrorIs(t, err, kanuu.ErrInvalidIdentity)
@@ -95,7 +95,7 @@ func TestIdentityErrors(t *testing.T) {
 			assert.Equal(t, tc.want, identityErr.Problems)
 			assert.Equal(t, "kanuu: identity is not valid: "+strings.Join(tc.want, "; "), err.Error())
 			assert.NotContains(t, err.Error(), "secret")
-			assert.Empty(t, box.Requests(), "Kanuu is not asked")
+			assert.Empty(t, fake.Requests(), "Kanuu is not asked")
 		})
 	}
 }

@@ -25,11 +25,11 @@ const key = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
 // setup is a client of a fake Kanuu of its own.
 func setup(t *testing.T) (*kanuu.Client, *kanuutest.Server) {
 	t.Helper()
-	box := kanuutest.NewServer(&kanuutest.Options{APIKey: key})
-	t.Cleanup(box.Close)
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: box.URL})
+	fake := kanuutest.NewServer(&kanuutest.Options{APIKey: key})
+	t.Cleanup(fake.Close)
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: fake.URL})
 	require.NoError(t, err)
-	return client, box
+	return client, fake
 }
 
 func TestNewClient(t *testing.T) {
@@ -107,8 +107,8 @@ func TestNewClientConfigErrors(t *testing.T) {
 }
 
 func TestNewClientFromEnv(t *testing.T) {
-	box := kanuutest.NewServer(&kanuutest.Options{APIKey: key})
-	t.Cleanup(box.Close)
+	fake := kanuutest.NewServer(&kanuutest.Options{APIKey: key})
+	t.Cleanup(fake.Close)
 
 	t.Setenv("KANUU_API_KEY", "")
 	t.Setenv("KANUU_BASE_URL", "")
@@ -117,14 +117,14 @@ func TestNewClientFromEnv(t *testing.T) {
 	require.ErrorContains(t, err, "set KANUU_API_KEY")
 
 	t.Setenv("KANUU_API_KEY", key)
-	t.Setenv("KANUU_BASE_URL", box.URL)
+	t.Setenv("KANUU_BASE_URL", fake.URL)
 
 	client, err := kanuu.NewClientFromEnv()
 	require.NoError(t, err)
 
 	_, err = client.CreateNonce(t.Context(), kanuu.Identity{Identifier: "42"})
 	require.NoError(t, err)
-	assert.Len(t, box.Requests(), 1)
+	assert.Len(t, fake.Requests(), 1)
 }
 
 // What fails behind a client from the environment is not kept to itself.
@@ -134,11 +134,11 @@ func TestNewClientFromEnvLogs(t *testing.T) {
 	t.Cleanup(func() { slog.SetDefault(before) })
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 
-	box := kanuutest.NewServer(nil) // with another key
-	t.Cleanup(box.Close)
+	fake := kanuutest.NewServer(nil) // with another key
+	t.Cleanup(fake.Close)
 
 	t.Setenv("KANUU_API_KEY", key)
-	t.Setenv("KANUU_BASE_URL", box.URL)
+	t.Setenv("KANUU_BASE_URL", fake.URL)
 
 	client, err := kanuu.NewClientFromEnv()
 	require.NoError(t, err)
@@ -173,13 +173,13 @@ func TestCreateNonceRequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client, box := setup(t)
+			client, fake := setup(t)
 			nonce, err := client.CreateNonce(t.Context(), tc.identity)
 			require.NoError(t, err)
 			assert.Len(t, nonce.Value, 32)
-			assert.Equal(t, box.URL+"/manage/acme/"+nonce.Value, nonce.URL)
+			assert.Equal(t, fake.URL+"/manage/acme/"+nonce.Value, nonce.URL)
 
-			requests := box.Requests()
+			requests := fake.Requests()
 			require.Len(t, requests, 1)
 			assert.Equal(t, "POST", requests[0].Method)
 			assert.Equal(t, "/api/nonce", requests[0].Path)
@@ -239,8 +239,8 @@ func TestCreateNonceResponses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client, box := setup(t)
-			box.Inject(kanuutest.Fault{Status: tc.status, Body: or(tc.body, " "),
+			client, fake := setup(t)
+			fake.Inject(kanuutest.Fault{Status: tc.status, Body: or(tc.body, " "),
 				Header: http.Header{"Location": {"https://evil.example/"}}})
 
 			nonce, err := client.CreateNonce(t.Context(), kanuu.Identity{Identifier: "42"})
@@ -254,7 +254,7 @@ func TestCreateNonceResponses(t *testing.T) {
 			require.ErrorContains(t, err, tc.says)
 			assert.Zero(t, nonce)
 			assert.NotContains(t, err.Error(), value, "the answer may hold a nonce")
-			assert.Len(t, box.Requests(), 1, "trying again would not help")
+			assert.Len(t, fake.Requests(), 1, "trying again would not help")
 
 			var apiErr *kanuu.APIError
 			require.ErrorAs(t, err, &apiErr)
@@ -278,8 +278,8 @@ func TestCreateNonceUnsafeURLs(t *testing.T) {
 			body, err := json.Marshal(map[string]string{"nonce": "d3e2c48b", "url": unsafe})
 			require.NoError(t, err)
 
-			client, box := setup(t)
-			box.Inject(kanuutest.Fault{Status: 201, Body: string(body)})
+			client, fake := setup(t)
+			fake.Inject(kanuutest.Fault{Status: 201, Body: string(body)})
 
 			_, err = client.CreateNonce(t.Context(), kanuu.Identity{Identifier: "42"})
 			require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)

@@ -56,14 +56,14 @@ func visitAs(h http.Handler, user string, header ...string) *httptest.ResponseRe
 
 func TestEachVisitHasItsOwnNonce(t *testing.T) {
 	t.Parallel()
-	client, box := setup(t)
+	client, fake := setup(t)
 	h := handler(client, nil)
 	seen := make(map[string]bool)
 	for _, user := range []string{"42", "43", "42", "42"} {
 		w := visitAs(h, user)
 		require.Equal(t, http.StatusFound, w.Code)
 		seen[w.Header().Get("Location")] = true
-		requests := box.Requests()
+		requests := fake.Requests()
 		assert.Equal(t, user, requests[len(requests)-1].Identifier(), "never the one in the URL")
 	}
 	assert.Len(t, seen, 4)
@@ -71,7 +71,7 @@ func TestEachVisitHasItsOwnNonce(t *testing.T) {
 
 func TestRefusedVisitsCreateNoNonce(t *testing.T) {
 	t.Parallel()
-	client, box := setup(t)
+	client, fake := setup(t)
 	server := httptest.NewServer(handler(client, nil))
 	t.Cleanup(server.Close)
 	for _, tc := range []struct {
@@ -99,7 +99,7 @@ func TestRefusedVisitsCreateNoNonce(t *testing.T) {
 		}
 	}
 
-	assert.Empty(t, box.Requests())
+	assert.Empty(t, fake.Requests())
 	assert.Equal(t, kanuu.Stats{
 		Breaker: "closed",
 		Refused: kanuu.Refused{Speculative: 40, Embedded: 40, Head: 40, Method: 40, CrossOrigin: 40},
@@ -192,8 +192,8 @@ func TestTimeoutIs503(t *testing.T) {
 
 func TestNilLoggerIsSilent(t *testing.T) {
 	t.Parallel()
-	client, box := setup(t)
-	box.Inject(kanuutest.Fault{Status: 402})
+	client, fake := setup(t)
+	fake.Inject(kanuutest.Fault{Status: 402})
 	assert.Equal(t, http.StatusServiceUnavailable, visitAs(handler(client, nil), "42").Code)
 }
 
@@ -220,8 +220,8 @@ func TestAllowedHosts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client, box := setup(t)
-			box.Inject(kanuutest.Fault{Status: 201, Body: `{"nonce": "x", "url": "https://billing.acme.com:8443/x"}`})
+			client, fake := setup(t)
+			fake.Inject(kanuutest.Fault{Status: 201, Body: `{"nonce": "x", "url": "https://billing.acme.com:8443/x"}`})
 			assert.Equal(t, tc.status, visitAs(handler(client, &kanuu.RedirectOptions{AllowedHosts: tc.hosts}), "42").Code)
 		})
 	}

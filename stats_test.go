@@ -49,8 +49,8 @@ func TestCallsInFlight(t *testing.T) {
 
 func TestGateStats(t *testing.T) {
 	t.Parallel()
-	client, box := setup(t)
-	box.SetSubscription("ann", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 67})
+	client, fake := setup(t)
+	fake.SetSubscription("ann", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 67})
 
 	who := kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
 		switch user := r.Header.Get("Test-User"); user {
@@ -79,7 +79,7 @@ func TestGateStats(t *testing.T) {
 	visit(gate, "", 401)
 	visit(gate, "member", 403)
 	visit(gate, "broken", 500)
-	box.Inject(kanuutest.Fault{Status: 503})
+	fake.Inject(kanuutest.Fault{Status: 429, Header: http.Header{"Retry-After": {"60"}}})
 	visit(gate, "cal", 503)
 	visit(lenient, "cal", 200)
 

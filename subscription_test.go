@@ -82,8 +82,8 @@ func TestFetchSubscription(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client, box := setup(t)
-			box.Inject(kanuutest.Fault{Status: 200, Body: tc.body})
+			client, fake := setup(t)
+			fake.Inject(kanuutest.Fault{Status: 200, Body: tc.body})
 
 			got, err := client.FetchSubscription(t.Context(), "42")
 			assert.Equal(t, tc.want, got)
@@ -94,7 +94,7 @@ func TestFetchSubscription(t *testing.T) {
 				require.NoError(t, err)
 			}
 
-			requests := box.Requests()
+			requests := fake.Requests()
 			require.Len(t, requests, 1)
 			assert.Equal(t, "/api/subscription", requests[0].Path)
 			assert.JSONEq(t, `{"identifier": "42"}`, string(requests[0].Body))
@@ -105,12 +105,12 @@ func TestFetchSubscription(t *testing.T) {
 
 func TestSubscriptionInvalidIdentifiers(t *testing.T) {
 	t.Parallel()
-	client, box := setup(t)
+	client, fake := setup(t)
 	for _, identifier := range []string{"", " ", "\xff"} {
 		_, err := client.Subscription(t.Context(), identifier)
 		require.ErrorIs(t, err, kanuu.ErrInvalidIdentity)
 	}
-	assert.Empty(t, box.Requests())
+	assert.Empty(t, fake.Requests())
 }
 
 // fakeTransport is a Kanuu with the same response about everybody. It counts the
@@ -522,8 +522,8 @@ func TestInvalidationDuringARefresh(t *testing.T) {
 }
 
 func TestHitAllocatesNothing(t *testing.T) {
-	client, box := setup(t)
-	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
+	client, fake := setup(t)
+	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
 
 	ctx := t.Context()
 	gate := kanuu.NewGate(client, &kanuu.GateOptions{Plans: []int64{0}, Allow: func(kanuu.Subscription) bool { return true }})
@@ -532,7 +532,7 @@ func TestHitAllocatesNothing(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = client.Subscription(ctx, "42") }))
 	assert.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = gate.Check(ctx, "42") }))
-	assert.Len(t, box.Requests(), 1)
+	assert.Len(t, fake.Requests(), 1)
 }
 
 func TestCacheIsBounded(t *testing.T) {
@@ -624,8 +624,8 @@ func TestSubscriptionFromContextWithoutAGate(t *testing.T) {
 
 func TestGateCheck(t *testing.T) {
 	t.Parallel()
-	client, box := setup(t)
-	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 7})
+	client, fake := setup(t)
+	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 7})
 
 	subscription, err := kanuu.NewGate(client, nil).Check(t.Context(), "42")
 	require.NoError(t, err)

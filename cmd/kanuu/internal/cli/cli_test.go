@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"io"
 	"os"
@@ -21,9 +20,9 @@ import (
 // environment of a command.
 type environment map[string]string
 
-// of is the environment that names a box.
-func of(box *kanuutest.Server) environment {
-	return environment{"KANUU_API_KEY": kanuutest.DefaultAPIKey, "KANUU_BASE_URL": box.URL}
+// environmentOf is the environment that names a fake Kanuu.
+func environmentOf(fake *kanuutest.Server) environment {
+	return environment{"KANUU_API_KEY": kanuutest.DefaultAPIKey, "KANUU_BASE_URL": fake.URL}
 }
 
 // with returns a copy in which one variable is different.
@@ -56,11 +55,11 @@ func runWith(ctx context.Context, program cli.Program, env environment, args ...
 	return result{code, stdout.String(), stderr.String()}
 }
 
-func newBox(t *testing.T) *kanuutest.Server {
+func newFake(t *testing.T) *kanuutest.Server {
 	t.Helper()
-	box := kanuutest.NewServer(nil)
-	t.Cleanup(box.Close)
-	return box
+	fake := kanuutest.NewServer(nil)
+	t.Cleanup(fake.Close)
+	return fake
 }
 
 // decode reads one JSON value and nothing after it.
@@ -73,7 +72,7 @@ func decode(t *testing.T, text string) map[string]any {
 
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	box := newBox(t)
+	fake := newFake(t)
 	for name, tt := range map[string]struct {
 		args   []string
 		env    environment
@@ -91,20 +90,20 @@ func TestUsage(t *testing.T) {
 		"no identifier": {args: []string{"nonce"},
 			stderr: []string{"nonce needs IDENTIFIER", "usage: kanuu nonce IDENTIFIER"}},
 		"two identifiers":  {args: []string{"subscription", "user", "42"}, stderr: []string{"nothing more", "quote"}},
-		"empty identifier": {args: []string{"nonce", ""}, env: of(box), stderr: []string{"Identifier is empty"}},
-		"no email": {args: []string{"nonce", "42", "--email", "ann"}, env: of(box),
+		"empty identifier": {args: []string{"nonce", ""}, env: environmentOf(fake), stderr: []string{"Identifier is empty"}},
+		"no email": {args: []string{"nonce", "42", "--email", "ann"}, env: environmentOf(fake),
 			stderr: []string{"Email is not an email address"}},
-		"supplemental not K=V": {args: []string{"nonce", "42", "--supplemental", "spring"}, env: of(box),
+		"supplemental not K=V": {args: []string{"nonce", "42", "--supplemental", "spring"}, env: environmentOf(fake),
 			stderr: []string{`"spring" is not KEY=VALUE`}},
-		"supplemental twice": {args: []string{"nonce", "42", "--supplemental", "a=b", "--supplemental", "a=c"}, env: of(box),
+		"supplemental twice": {args: []string{"nonce", "42", "--supplemental", "a=b", "--supplemental", "a=c"}, env: environmentOf(fake),
 			stderr: []string{`"a" twice`}},
 		"a path as webhook URL": {args: []string{"doctor", "--webhook-url", "/webhooks"},
 			stderr: []string{`"/webhooks" is not an absolute URL`}},
 		"no key": {args: []string{"nonce", "42"}, stderr: []string{"APIKey is empty", "kanuu emulator"}},
-		"key with Bearer": {args: []string{"nonce", "42"}, env: of(box).with("KANUU_API_KEY", "Bearer s3cret"),
+		"key with Bearer": {args: []string{"nonce", "42"}, env: environmentOf(fake).with("KANUU_API_KEY", "Bearer s3cret"),
 			stderr: []string{`APIKey starts with "Bearer "`}},
 		"plain http to a stranger": {
-			args: []string{"subscription", "42"}, env: of(box).with("KANUU_BASE_URL", "http://kanuu.io"),
+			args: []string{"subscription", "42"}, env: environmentOf(fake).with("KANUU_BASE_URL", "http://kanuu.io"),
 			stderr: []string{"plain http", "check KANUU_API_KEY and KANUU_BASE_URL"},
 		},
 	} {
@@ -142,13 +141,14 @@ func TestHelp(t *testing.T) {
 		args   []string
 		stdout []string
 	}{
-		"root":    {nil, []string{"Exit codes:", "KANUU_API_KEY", "doctor", "completion"}},
-		"--help":  {[]string{"--help"}, []string{"Exit codes:"}},
-		"command": {[]string{"help", "nonce"}, []string{"one-time link", "--supplemental KEY=VALUE"}},
-		"version": {[]string{"version"}, []string{"kanuu ", "go1."}},
-		"bash":    {[]string{"completion", "bash"}, []string{"__start_kanuu"}},
-		"zsh":     {[]string{"completion", "zsh"}, []string{"#compdef kanuu"}},
-		"words":   {[]string{"__complete", "help", ""}, []string{"nonce\tMake", "doctor\tFind"}},
+		"root":            {nil, []string{"Exit codes:", "KANUU_API_KEY", "doctor", "completion"}},
+		"--help":          {[]string{"--help"}, []string{"Exit codes:"}},
+		"command":         {[]string{"help", "nonce"}, []string{"one-time link", "--supplemental KEY=VALUE"}},
+		"version":         {[]string{"version"}, []string{"kanuu ", "go1."}},
+		"version as JSON": {[]string{"version", "--json"}, []string{`"version":`, `"go":`, `"platform":`}},
+		"bash":            {[]string{"completion", "bash"}, []string{"__start_kanuu"}},
+		"zsh":             {[]string{"completion", "zsh"}, []string{"#compdef kanuu"}},
+		"words":           {[]string{"__complete", "help", ""}, []string{"nonce\tMake", "doctor\tFind"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -176,32 +176,17 @@ func TestHelpOfEachCommand(t *testing.T) {
 	}
 }
 
-func TestVersionAsJSON(t *testing.T) {
-	t.Parallel()
-	got := run(t, nil, "version", "--json")
-	assert.Equal(t, 0, got.code)
-	assert.Subset(t, keys(decode(t, got.stdout)), []string{"version", "go", "platform"})
-}
-
-func keys(m map[string]any) []string {
-	var names []string
-	for name := range m {
-		names = append(names, name)
-	}
-	return names
-}
-
 func TestNonce(t *testing.T) {
 	t.Parallel()
-	box := newBox(t)
-	got := run(t, of(box), "nonce", "user:42", "--email", "ann@example.com", "--supplemental", "campaign=spring, early",
+	fake := newFake(t)
+	got := run(t, environmentOf(fake), "nonce", "user:42", "--email", "ann@example.com", "--supplemental", "campaign=spring, early",
 		"--supplemental", "x=a=b")
 
 	require.Equal(t, 0, got.code, got.stderr)
-	assert.Regexp(t, `\A`+box.URL+`/manage/acme/[0-9a-f]{32}\n\z`, got.stdout)
+	assert.Regexp(t, `\A`+fake.URL+`/manage/acme/[0-9a-f]{32}\n\z`, got.stdout)
 	assert.Contains(t, got.stderr, `is "user:42" in the portal`)
 
-	asked := box.Requests()
+	asked := fake.Requests()
 	require.Len(t, asked, 1)
 	assert.JSONEq(t, `{"identifier":"user:42","email":"ann@example.com","supplemental":{"campaign":"spring, early","x":"a=b"}}`,
 		string(asked[0].Body))
@@ -210,8 +195,8 @@ func TestNonce(t *testing.T) {
 // The link is shown once, on stdout, and never in the talk beside it.
 func TestNonceAsJSON(t *testing.T) {
 	t.Parallel()
-	box := newBox(t)
-	got := run(t, of(box), "nonce", "--json", "--", "-42&")
+	fake := newFake(t)
+	got := run(t, environmentOf(fake), "nonce", "--json", "--", "-42&")
 	require.Equal(t, 0, got.code, got.stderr)
 	assert.Contains(t, got.stdout, `"-42&"`)
 	said := decode(t, got.stdout)
@@ -267,13 +252,13 @@ func TestSubscription(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			box := newBox(t)
-			box.SetSubscription("user:42", tt.has)
+			fake := newFake(t)
+			fake.SetSubscription("user:42", tt.has)
 
-			got := run(t, of(box), "subscription", "user:42")
+			got := run(t, environmentOf(fake), "subscription", "user:42")
 			assert.Equal(t, result{tt.code, tt.stdout, ""}, got)
 
-			got = run(t, of(box), "subscription", "user:42", "--json")
+			got = run(t, environmentOf(fake), "subscription", "user:42", "--json")
 			assert.Equal(t, tt.code, got.code)
 			assert.JSONEq(t, tt.json, got.stdout)
 			assert.Empty(t, got.stderr)
@@ -284,10 +269,10 @@ func TestSubscription(t *testing.T) {
 // A server cannot write into the terminal what it likes.
 func TestSubscriptionWithControlCharacters(t *testing.T) {
 	t.Parallel()
-	box := newBox(t)
-	box.SetSubscription("42", kanuutest.Subscription{Status: "\x1b]0;owned\a\u202egnp", PaidUntil: time.Now().Add(time.Hour)})
+	fake := newFake(t)
+	fake.SetSubscription("42", kanuutest.Subscription{Status: "\x1b]0;owned\a\u202egnp", PaidUntil: time.Now().Add(time.Hour)})
 
-	got := run(t, of(box), "subscription", "42")
+	got := run(t, environmentOf(fake), "subscription", "42")
 	assert.NotContains(t, got.stdout, "\x1b")
 	assert.NotContains(t, got.stdout, "\a")
 	assert.NotContains(t, got.stdout, "\u202e")
@@ -299,6 +284,7 @@ func TestExitCodeOfAnswers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fault  kanuutest.Fault
 		key    string
+		closed bool
 		code   int
 		stderr string
 	}{
@@ -310,16 +296,20 @@ func TestExitCodeOfAnswers(t *testing.T) {
 			stderr: "wait a moment"},
 		"down": {fault: kanuutest.Fault{Status: 503, Header: map[string][]string{"Retry-After": {"3600"}}}, code: 5,
 			stderr: "kanuu doctor"},
+		"unreachable": {closed: true, code: 5, stderr: "run `kanuu doctor`"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, command := range []string{"nonce", "subscription"} {
-				box := newBox(t)
+				fake := newFake(t)
 				if tt.key == "" {
-					box.Inject(tt.fault)
+					fake.Inject(tt.fault)
 				}
 
-				env := of(box)
+				if tt.closed {
+					fake.Close()
+				}
+				env := environmentOf(fake)
 				if tt.key != "" {
 					env = env.with("KANUU_API_KEY", tt.key)
 				}
@@ -340,25 +330,13 @@ func TestExitCodeOfAnswers(t *testing.T) {
 	}
 }
 
-func TestUnreachable(t *testing.T) {
-	t.Parallel()
-	box := kanuutest.NewServer(nil)
-	env := of(box)
-	box.Close()
-
-	got := run(t, env, "subscription", "42")
-	assert.Equal(t, 5, got.code)
-	assert.Contains(t, got.stderr, "Kanuu is unavailable")
-	assert.Contains(t, got.stderr, "run `kanuu doctor`")
-}
-
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	box := newBox(t)
+	fake := newFake(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, command := range [][]string{{"nonce", "42"}, {"subscription", "42"}, {"doctor"}} {
-		got := runWith(ctx, cli.Program{}, of(box), command...)
+		got := runWith(ctx, cli.Program{}, environmentOf(fake), command...)
 		assert.Equal(t, 130, got.code, command)
 		assert.Equal(t, "kanuu: interrupted\n", got.stderr, command)
 	}
@@ -366,13 +344,13 @@ func TestInterrupted(t *testing.T) {
 
 func TestDoctor(t *testing.T) {
 	t.Parallel()
-	box := newBox(t)
-	env := of(box).with("PADDLE_PUBLIC_KEY", kanuutest.NewSigner().PublicKey())
+	fake := newFake(t)
+	env := environmentOf(fake).with("PADDLE_PUBLIC_KEY", kanuutest.NewSigner().PublicKey())
 
 	got := run(t, env, "doctor")
 	assert.Equal(t, 0, got.code)
 	assert.Equal(t, `ok    api key       KANUU_API_KEY is set
-ok    base url      `+box.URL+` answers
+ok    base url      `+fake.URL+` answers
 ok    certificate   none needed: plain http on this machine, as the emulator has it
 ok    clock         it agrees with the server's
 ok    key accepted  Kanuu answered about "kanuu-doctor", whom nobody is
@@ -430,31 +408,16 @@ func TestNoColoursInFiles(t *testing.T) {
 
 func TestDoctorAsJSON(t *testing.T) {
 	t.Parallel()
-	box := newBox(t)
-	got := run(t, of(box), "doctor", "--json")
+	fake := newFake(t)
+	got := run(t, environmentOf(fake), "doctor", "--json")
 	assert.Equal(t, 0, got.code, "a warning is no failure")
 	said := decode(t, got.stdout)
 	assert.Equal(t, true, said["ok"])
 	assert.Len(t, said["checks"], 6)
 	assert.Contains(t, said["checks"], map[string]any{"check": "api key", "status": "ok", "detail": "KANUU_API_KEY is set"})
 
-	got = run(t, of(box).with("KANUU_API_KEY", ""), "doctor", "--json")
+	got = run(t, environmentOf(fake).with("KANUU_API_KEY", ""), "doctor", "--json")
 
 	assert.Equal(t, 1, got.code)
 	assert.Equal(t, false, decode(t, got.stdout)["ok"])
-}
-
-// The system's roots do not know the issuer; the program's do.
-func TestRootCAs(t *testing.T) {
-	t.Parallel()
-	server := newTLSBox(t)
-	env := environment{"KANUU_API_KEY": kanuutest.DefaultAPIKey, "KANUU_BASE_URL": server.URL}
-
-	assert.Equal(t, 5, run(t, env, "nonce", "42").code)
-
-	roots := x509.NewCertPool()
-	roots.AddCert(server.Certificate())
-
-	got := runWith(t.Context(), cli.Program{RootCAs: roots}, env, "nonce", "42")
-	assert.Equal(t, 0, got.code, got.stderr)
 }

@@ -42,18 +42,18 @@ func TestTrigger(t *testing.T) {
 				app.Close()
 			}
 
-			box := newBox(t)
-			box.SetWebhookURL(app.URL)
-			box.SetChaos(tt.chaos)
+			fake := newFake(t)
+			fake.SetWebhookURL(app.URL)
+			fake.SetChaos(tt.chaos)
 
-			got := run(t, of(box), "trigger", "subscription_updated", "user:42")
+			got := run(t, environmentOf(fake), "trigger", "subscription_updated", "user:42")
 			assert.Equal(t, tt.code, got.code, got.stderr)
 			assert.Contains(t, got.stdout, tt.stdout)
 			assert.Contains(t, got.stdout, "identifier  user:42\n")
 			assert.Contains(t, got.stderr, tt.stderr)
 
 			// Another customer: alerts about the first one wait for each other.
-			got = run(t, of(box), "trigger", "subscription_updated", "user:43", "--json")
+			got = run(t, environmentOf(fake), "trigger", "subscription_updated", "user:43", "--json")
 
 			assert.Equal(t, tt.code, got.code, got.stderr)
 			said := decode(t, got.stdout)
@@ -68,11 +68,11 @@ func TestTrigger(t *testing.T) {
 func TestTriggerWithFields(t *testing.T) {
 	t.Parallel()
 	app, use, events := newApp(t)
-	box := newBox(t)
-	box.SetWebhookURL(app.URL)
-	use(box.PublicKey())
+	fake := newFake(t)
+	fake.SetWebhookURL(app.URL)
+	use(fake.PublicKey())
 
-	got := run(t, of(box), "trigger", "subscription_updated", "user:42",
+	got := run(t, environmentOf(fake), "trigger", "subscription_updated", "user:42",
 		"--field", "status=paused", "--field", "paused_reason=a=b, c", "--field", "tags[]=red", "--field", "coupon=")
 
 	require.Equal(t, 0, got.code, got.stderr)
@@ -86,7 +86,7 @@ func TestTriggerWithFields(t *testing.T) {
 	assert.Empty(t, coupon)
 	assert.Equal(t, "user:42", event.Identifier, "the other fields stay")
 
-	got = run(t, of(box), "trigger", "subscription_updated", "user:42", "--field", "quantity=2", "--json")
+	got = run(t, environmentOf(fake), "trigger", "subscription_updated", "user:42", "--field", "quantity=2", "--json")
 
 	require.Equal(t, 0, got.code, got.stderr)
 	fields, _ := decode(t, got.stdout)["fields"].(map[string]any)
@@ -95,17 +95,17 @@ func TestTriggerWithFields(t *testing.T) {
 
 func TestTriggerWithoutWebhookURL(t *testing.T) {
 	t.Parallel()
-	box := newBox(t)
-	got := run(t, nil, "trigger", "subscription_created", "42", "--emulator", box.URL+"/")
+	fake := newFake(t)
+	got := run(t, nil, "trigger", "subscription_created", "42", "--emulator", fake.URL+"/")
 	assert.Equal(t, 4, got.code)
 	assert.Contains(t, got.stdout, "none: it was not sent")
 	assert.Contains(t, got.stderr, "start the emulator with --webhook-url")
 
-	require.Len(t, box.Deliveries(), 1)
+	require.Len(t, fake.Deliveries(), 1)
 }
 
 // The emulator answers before the alert was sent, where something holds it up.
-func TestTriggerThatWaits(t *testing.T) {
+func TestTriggerHeldUp(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ chaos, remedy string }{
 		"behind another": {"", "an earlier alert about the same customer was not taken"},
@@ -130,7 +130,7 @@ func TestTriggerThatWaits(t *testing.T) {
 
 func TestTriggerUsage(t *testing.T) {
 	t.Parallel()
-	box := newBox(t)
+	fake := newFake(t)
 	for name, tt := range map[string]struct {
 		args   []string
 		code   int
@@ -155,7 +155,7 @@ func TestTriggerUsage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := run(t, of(box), append([]string{"trigger"}, tt.args...)...)
+			got := run(t, environmentOf(fake), append([]string{"trigger"}, tt.args...)...)
 			assert.Equal(t, tt.code, got.code)
 			assert.Empty(t, got.stdout)
 			assert.Contains(t, got.stderr, tt.stderr)
@@ -163,7 +163,7 @@ func TestTriggerUsage(t *testing.T) {
 	}
 }
 
-func TestTriggerWhereNoEmulatorIs(t *testing.T) {
+func TestTriggerWithoutEmulator(t *testing.T) {
 	t.Parallel()
 	answer := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {

@@ -53,11 +53,11 @@ func (a *authority) pool() *x509.CertPool {
 	return pool
 }
 
-// box has a certificate of the authority, valid between the two times from now.
-func (a *authority) box(t *testing.T, from, to time.Duration, names ...string) *httptest.Server {
+// server has a certificate of the authority, valid between the two times from now.
+func (a *authority) server(t *testing.T, from, to time.Duration, names ...string) *httptest.Server {
 	t.Helper()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "box"},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "fake"},
 		NotBefore: time.Now().Add(from), NotAfter: time.Now().Add(to), DNSNames: names,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
@@ -113,7 +113,7 @@ func TestCertificate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := root.box(t, tt.from, tt.to, tt.names...)
+			server := root.server(t, tt.from, tt.to, tt.names...)
 			findings := examine(t, doctor.Setup{
 				APIKey: kanuutest.DefaultAPIKey, BaseURL: server.URL, RootCAs: tt.roots,
 				Now: func() time.Time { return time.Now().Add(tt.clock) },
