@@ -123,7 +123,6 @@ func TestEventOfEachAlert(t *testing.T) {
 
 func TestEventWithoutFields(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	for name, e := range map[string]kanuu.Event{
 		"zero value": {},
 		"empty form": eventOf(t, signer.PublicKey(), signer.Sign("")),
@@ -143,7 +142,6 @@ func TestEventWithoutFields(t *testing.T) {
 
 func TestPassthrough(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	for text, want := range map[string]struct {
 		identifier   string
 		supplemental map[string]string
@@ -198,7 +196,6 @@ func FuzzPassthrough(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	signer := kanuutest.NewSigner()
 	f.Fuzz(func(t *testing.T, text string) {
 		var want map[string]any
 		decoder := json.NewDecoder(strings.NewReader(text))
@@ -228,7 +225,6 @@ func FuzzPassthrough(f *testing.F) {
 
 func TestFields(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	e := eventOf(t, signer.PublicKey(), signer.Sign("z=last&tags[]=red&tags[]=blue&a[x][y]=1&a[w]=&b.c=+2%20&empty="))
 	for _, tc := range []struct {
 		path []string

@@ -190,13 +190,6 @@ func TestTimeoutIs503(t *testing.T) {
 	})
 }
 
-func TestNilLoggerIsSilent(t *testing.T) {
-	t.Parallel()
-	client, fake := setup(t)
-	fake.Inject(kanuutest.Fault{Status: 402})
-	assert.Equal(t, http.StatusServiceUnavailable, visitAs(handler(client, nil), "42").Code)
-}
-
 func TestVaryKeepsOtherValues(t *testing.T) {
 	t.Parallel()
 	client, _ := setup(t)

@@ -92,7 +92,6 @@ func TestGateStats(t *testing.T) {
 func TestWebhookStats(t *testing.T) {
 	t.Parallel()
 	client, _ := setup(t)
-	signer := kanuutest.NewSigner()
 	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), nil)
 	require.NoError(t, err)
 

@@ -616,12 +616,6 @@ func TestCustomCache(t *testing.T) {
 	assert.Zero(t, client.Stats().Cache)
 }
 
-func TestSubscriptionFromContextWithoutAGate(t *testing.T) {
-	t.Parallel()
-	_, ok := kanuu.SubscriptionFromContext(t.Context())
-	assert.False(t, ok)
-}
-
 func TestGateCheck(t *testing.T) {
 	t.Parallel()
 	client, fake := setup(t)
@@ -634,6 +628,9 @@ func TestGateCheck(t *testing.T) {
 	subscription, err = kanuu.NewGate(client, &kanuu.GateOptions{Plans: []int64{8}}).Check(t.Context(), "42")
 	require.ErrorIs(t, err, kanuu.ErrNotSubscribed)
 	assert.EqualValues(t, 7, subscription.PlanID, "to say which plan it is instead")
+
+	_, ok := kanuu.SubscriptionFromContext(t.Context())
+	assert.False(t, ok, "there is no gate")
 
 	_, err = kanuu.NewGate(client, nil).Check(t.Context(), "")
 	require.ErrorIs(t, err, kanuu.ErrInvalidIdentity)

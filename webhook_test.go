@@ -33,6 +33,9 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
+// signer signs as Paddle does.
+var signer = kanuutest.NewSigner() //nolint:gochecknoglobals // a constant
+
 // webhookServer receives webhooks, and shows what came of them.
 type webhookServer struct {
 	*kanuu.WebhookHandler
@@ -158,7 +161,6 @@ func TestWebhookAgreesWithPHP(t *testing.T) {
 // as another case of an escape's digits.
 func TestTamperedWebhookRejected(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	s := newWebhookServer(t, signer.PublicKey(), nil)
 	body := signer.Body(kanuutest.Webhook{Identifier: "42", Fields: map[string]string{"tags[]": "red +%"}})
 
@@ -193,7 +195,6 @@ func TestTamperedWebhookRejected(t *testing.T) {
 
 func TestMalformedWebhookRejected(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	valid := signer.Body(kanuutest.Webhook{Identifier: "42"})
 	form := []string{"Content-Type", "application/x-www-form-urlencoded"}
 	for name, tc := range map[string]struct {
@@ -268,7 +269,6 @@ func TestOversizedBodyNotRead(t *testing.T) {
 
 func TestContentTypeAccepted(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	s := newWebhookServer(t, signer.PublicKey(), nil)
 	for _, contentType := range []string{
 		"application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=UTF-8",
@@ -287,7 +287,6 @@ func TestSignatureErrorsLogged(t *testing.T) {
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 
-	signer := kanuutest.NewSigner()
 	webhook := kanuutest.Webhook{Identifier: "user-4711", Fields: map[string]string{"email": "ann@secret.example"}}
 	valid := signer.Body(webhook)
 	unsigned, _, _ := strings.Cut(valid, "&p_signature=")
@@ -330,7 +329,6 @@ func TestSignatureErrorsLogged(t *testing.T) {
 
 func TestWhiteSpaceInSignatureAccepted(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	body := signer.Body(kanuutest.Webhook{})
 	middle := strings.Index(body, "p_signature=") + 60 // no escape is so near to the start that it is cut apart
 	for strings.Contains(body[middle-2:middle+1], "%") {
@@ -342,7 +340,6 @@ func TestWhiteSpaceInSignatureAccepted(t *testing.T) {
 // Over a real connection, since the body of another request may come twice.
 func TestBodyReadByMiddleware(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	for name, read := range map[string]func(r *http.Request) error{
 		"parsed":    (*http.Request).ParseForm,
 		"one value": func(r *http.Request) error { r.FormValue("_method"); return nil },
@@ -545,7 +542,6 @@ func TestOnPanics(t *testing.T) {
 
 func TestHandlersMatchedByPatternInOrder(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	s := newWebhookServer(t, signer.PublicKey(), nil)
 
 	var called []string
@@ -564,7 +560,8 @@ func TestHandlersMatchedByPatternInOrder(t *testing.T) {
 		require.Equal(t, http.StatusOK, s.post(signer.Body(kanuutest.Webhook{AlertName: name})))
 	}
 	assert.Equal(t, []string{
-		"subscription_cancelled subscription_*", "subscription_cancelled subscription_cancelled", //nolint:dupword // a name is a pattern
+		"subscription_cancelled subscription_*",
+		"subscription_cancelled subscription_cancelled", //nolint:dupword // one is a pattern
 		"subscription_cancelled *", "subscription_cancelled *",
 		"subscription_payment_failed subscription_*", "subscription_payment_failed *",
 		"subscription_payment_failed subscription_payment_*",
@@ -576,7 +573,6 @@ func TestHandlersMatchedByPatternInOrder(t *testing.T) {
 
 func TestAlertWithoutHandler(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	s := newWebhookServer(t, signer.PublicKey(), nil)
 	s.On("payment_*", func(context.Context, kanuu.Event) error { return io.ErrUnexpectedEOF })
 	assert.Equal(t, http.StatusOK, s.post(signer.Body(kanuutest.Webhook{Identifier: "42"})))
@@ -585,7 +581,6 @@ func TestAlertWithoutHandler(t *testing.T) {
 
 func TestSubscriptionInvalidatedBeforeHandlers(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	s := newWebhookServer(t, signer.PublicKey(), nil)
 
 	var then []string
@@ -608,7 +603,6 @@ func TestSubscriptionInvalidatedBeforeHandlers(t *testing.T) {
 
 func TestFailedInvalidationIsRetried(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	s := newWebhookServer(t, signer.PublicKey(), nil)
 	s.cache.err = io.ErrClosedPipe
 	events := s.handledAlerts()
@@ -631,7 +625,6 @@ func TestFailedHandlerIsRetried(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			signer := kanuutest.NewSigner()
 			s := newWebhookServer(t, signer.PublicKey(), nil)
 			failing := true
 
@@ -684,7 +677,6 @@ func TestFailedHandlerIsRetried(t *testing.T) {
 // t.FailNow and the like end the goroutine: the alert must not stay claimed.
 func TestHandlerThatCallsGoexit(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	s := newWebhookServer(t, signer.PublicKey(), nil)
 	calls := 0
 
@@ -706,7 +698,6 @@ func TestHandlerThatCallsGoexit(t *testing.T) {
 
 func TestAlertWithoutIDNotDeduplicated(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	s := newWebhookServer(t, signer.PublicKey(), nil)
 	events := s.handledAlerts()
 	for range 2 {
@@ -722,7 +713,7 @@ func TestConcurrentDeliveriesOfAnAlert(t *testing.T) {
 	for name, failures := range map[string]int{"handled": 0, "failed twice": 2} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			signer := kanuutest.NewSigner()
+			signer := kanuutest.NewSigner() // its alerts count from 170001
 			body := signer.Body(kanuutest.Webhook{})
 			other := signer.Body(kanuutest.Webhook{})
 			synctest.Test(t, func(t *testing.T) {
@@ -775,7 +766,6 @@ func TestConcurrentDeliveriesOfAnAlert(t *testing.T) {
 
 func TestDeliveryDuringAnother(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	body := signer.Body(kanuutest.Webhook{})
 	synctest.Test(t, func(t *testing.T) {
 		s := newWebhookServer(t, signer.PublicKey(), nil)
@@ -800,7 +790,6 @@ func TestDeliveryDuringAnother(t *testing.T) {
 
 func TestHandledAlertsExpire(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	body := signer.Body(kanuutest.Webhook{})
 	synctest.Test(t, func(t *testing.T) {
 		s := newWebhookServer(t, signer.PublicKey(), nil)
@@ -820,7 +809,6 @@ func TestHandledAlertsBounded(t *testing.T) {
 	t.Parallel()
 	const limit = 5
 
-	signer := kanuutest.NewSigner()
 	s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{RememberedAlerts: limit})
 	events := s.handledAlerts()
 
@@ -847,7 +835,6 @@ func TestHandledAlertsBounded(t *testing.T) {
 // An alert that comes again after its time does not take the place of two.
 func TestExpiredAlertTakesOneSlot(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	one, two := signer.Body(kanuutest.Webhook{AlertID: "1"}), signer.Body(kanuutest.Webhook{AlertID: "2"})
 	synctest.Test(t, func(t *testing.T) {
 		s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{RememberedAlerts: 2})
@@ -864,7 +851,6 @@ func TestExpiredAlertTakesOneSlot(t *testing.T) {
 
 func TestHandlerTimeout(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	body := signer.Body(kanuutest.Webhook{})
 	for name, tc := range map[string]struct {
 		options *kanuu.WebhookOptions
@@ -902,7 +888,6 @@ type contextKey struct{}
 
 func TestHandlerContext(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	s := newWebhookServer(t, signer.PublicKey(), nil)
 
 	ctx, leave := context.WithCancel(context.WithValue(t.Context(), contextKey{}, "trace"))
@@ -935,7 +920,6 @@ func (d *fakeDeduplicator) End(ctx context.Context, alertID string, handled bool
 
 func TestDeduplicator(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	webhook := kanuutest.Webhook{AlertID: "7"}
 	for name, tc := range map[string]struct {
 		alerts fakeDeduplicator
@@ -979,7 +963,6 @@ func TestDeduplicator(t *testing.T) {
 // Paddle may have left: what was claimed must be given back.
 func TestClaimReleasedAfterCancellation(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	own := &fakeDeduplicator{fresh: true}
 	s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{Deduplicator: own})
 	ctx, leave := context.WithCancel(t.Context())
@@ -996,7 +979,6 @@ func TestClaimReleasedAfterCancellation(t *testing.T) {
 
 func TestOnDuringServing(t *testing.T) {
 	t.Parallel()
-	signer := kanuutest.NewSigner()
 	s := newWebhookServer(t, signer.PublicKey(), nil)
 	var all sync.WaitGroup
 	for range 20 {
@@ -1013,7 +995,6 @@ func FuzzWebhook(f *testing.F) {
 	}
 	f.Add("p_signature=" + strings.Repeat("A", 344))
 
-	signer := kanuutest.NewSigner()
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key})
 	require.NoError(f, err)
 
@@ -1049,7 +1030,6 @@ func TestCacheAsDeduplicator(t *testing.T) {
 		kanuu.Deduplicator
 	}{new(uncached), alerts}})
 	require.NoError(t, err)
-	signer := kanuutest.NewSigner()
 	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), nil)
 	require.NoError(t, err)
 	hook.On("*", func(context.Context, kanuu.Event) error {
