@@ -108,6 +108,7 @@ func launch(t *testing.T, args ...string) *running {
 func startEmulator(t *testing.T, args ...string) *running {
 	t.Helper()
 	r := launch(t, args...)
+	r.stderr.await(t, "  control  ") // which follows the whole environment
 	r.env = environment{}
 	for line := range strings.Lines(r.stdout.String()) {
 		name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
