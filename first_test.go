@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -40,7 +41,10 @@ func newServer(t *testing.T, protocol string, handler http.Handler) (client *kan
 		server.StartTLS()
 	}
 	t.Cleanup(server.Close)
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, BaseURL: server.URL})
+	client, err := kanuu.NewClient(kanuu.Config{
+		APIKey: key, BaseURL: server.URL,
+		Timeout: time.Minute, AttemptTimeout: time.Minute, // a slow machine must not make it retry
+	})
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
 	if protocol != "http" {
@@ -88,8 +92,7 @@ func TestFirstCallsShareAConnection(t *testing.T) {
 // answered when all others have come. Their connections are kept.
 func TestHTTP1Connections(t *testing.T) {
 	t.Parallel()
-	const callers = 64
-	for _, protocol := range []string{"http", "https"} {
+	for protocol, callers := range map[string]int{"http": 64, "https": 16} {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			var (
