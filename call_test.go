@@ -476,7 +476,7 @@ func TestAnswersCannotFloodTheLog(t *testing.T) {
 				visitAs(handler(client, nil), "42")
 				assert.Contains(t, log.String(), "level=ERROR")
 				assert.Less(t, log.Len(), 8<<10)
-				_, err := client.CreateNonce(t.Context(), ann)
+				_, err := client.CreateNonce(t.Context(), user42)
 				require.ErrorIs(t, err, kanuu.ErrValidation)
 				assert.NotContains(t, err.Error(), key)
 				assert.Less(t, len(err.Error()), 8<<10)

@@ -45,7 +45,7 @@ func TestNewGatePanics(t *testing.T) {
 // clicks that fail. Only lookups that find Kanuu unavailable do.
 func TestGateStaysClosedWhateverAVisitorDoes(t *testing.T) {
 	t.Parallel()
-	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return ann, nil })
+	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return user42, nil })
 	unsubscribed := func(*http.Request) (*http.Response, error) {
 		return response(200, `{"is_trialing":false,"is_subscribed":false,"status":null,"plan_id":null,"subscription_id":null}`), nil
 	}
