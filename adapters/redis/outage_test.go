@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -152,8 +151,8 @@ func TestForgetDuringAnOutage(t *testing.T) {
 	for name, outage := range map[string]struct{ begin, end func(*redisServer) }{
 		"killed": {(*redisServer).kill, (*redisServer).start},
 		"hangs": {
-			func(s *redisServer) { s.signal(syscall.SIGSTOP) },
-			func(s *redisServer) { s.signal(syscall.SIGCONT) },
+			func(s *redisServer) { s.signal("STOP") },
+			func(s *redisServer) { s.signal("CONT") },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -389,9 +388,9 @@ func TestNobodyWaitsLongForRedis(t *testing.T) {
 	cache := newCache(t, server.option(), &kanuuredis.Options{})
 
 	requireLoad(t, cache, "42", plan(1))
-	server.signal(syscall.SIGSTOP)
+	server.signal("STOP")
 
-	defer server.signal(syscall.SIGCONT)
+	defer server.signal("CONT")
 
 	start := time.Now()
 	requireLoad(t, cache, "43", plan(1))

@@ -123,9 +123,11 @@ func (s *redisServer) kill() {
 	_ = s.process.Wait()
 }
 
-func (s *redisServer) signal(signal os.Signal) {
+// signal sends STOP or CONT, which package syscall does not have on Windows.
+func (s *redisServer) signal(name string) {
 	s.t.Helper()
-	require.NoError(s.t, s.process.Process.Signal(signal))
+	//nolint:gosec // the arguments are the test's own
+	require.NoError(s.t, exec.Command("kill", "-"+name, strconv.Itoa(s.process.Process.Pid)).Run())
 }
 
 func (s *redisServer) option() rueidis.ClientOption {
