@@ -47,7 +47,7 @@ func (c *Cache) Begin(ctx context.Context, alertID string, lease time.Duration) 
 		return false, errGone
 	}
 
-	command := c.redis.client.B().Eval().Script(claimScript).Numkeys(1).
+	command := c.redis.build().Eval().Script(claimScript).Numkeys(1).
 		Key(c.redis.key(alertKind, alertID)).Arg(alertClaimed, millis(lease)).Build()
 
 	result, err := c.redis.do(ctx, c.redis.timeout, command)
@@ -77,10 +77,10 @@ func (c *Cache) End(ctx context.Context, alertID string, handled bool) error {
 	}
 
 	key := c.redis.key(alertKind, alertID)
-	command := c.redis.client.B().Del().Key(key).Build()
+	command := c.redis.build().Del().Key(key).Build()
 
 	if handled {
-		command = c.redis.client.B().Set().Key(key).Value(alertHandled).Px(rememberAlerts).Build()
+		command = c.redis.build().Set().Key(key).Value(alertHandled).Px(rememberAlerts).Build()
 	}
 
 	if _, err := c.redis.do(ctx, c.redis.timeout, command); err != nil {

@@ -68,8 +68,9 @@ type Options struct {
 // While Redis is gone, each machine goes on alone: with what is in its memory,
 // for as long as [Options.Cache] says, and with calls of its own. A Forget on
 // one machine is then seen by the others once Redis is back, or when their entry
-// is no longer fresh, whichever comes first. Redis is tried again twice a
-// second, and never by a visitor.
+// is no longer fresh, whichever comes first. Redis is tried again
+// after 500 ms and then at least every 2 s, over a new connection, and never by a
+// visitor.
 type Cache struct {
 	local   *local
 	redis   *shared

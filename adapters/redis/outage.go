@@ -9,11 +9,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/redis/rueidis"
 )
 
 const (
-	// probePause is how often Redis is tried while it is gone.
-	probePause = 500 * time.Millisecond
+	// probePause is how long Redis is left alone once it is gone. It doubles, up to maxProbePause.
+	probePause    = 500 * time.Millisecond
+	maxProbePause = 2 * time.Second
 
 	// maxUntold is how many identifiers are remembered that Redis has to be told
 	// to forget.
@@ -40,6 +43,10 @@ func (c *Cache) isDown() bool { return c.outage.down.Load() }
 // fail is told of every error of Redis. It starts an outage, which ends by
 // itself.
 func (c *Cache) fail(ctx context.Context, err error) {
+	if errors.Is(err, rueidis.ErrClosing) { // the connection was replaced meanwhile
+		return
+	}
+
 	o := &c.outage
 
 	o.mu.Lock()
@@ -64,31 +71,41 @@ func (c *Cache) failLocked(ctx context.Context, err error) {
 
 // probe ends the outage when Redis is back.
 func (c *Cache) probe() {
-	for {
+	for pause := probePause; ; pause = min(2*pause, maxProbePause) {
 		select {
 		case <-c.outage.closing:
 			return
-		case <-time.After(probePause):
+		case <-time.After(pause):
 		}
-
-		if c.redis.connect() == nil && c.redis.probe() == nil && c.makeGood() {
+		if c.tryAgain() == nil {
 			return
 		}
 	}
 }
 
+// tryAgain tries Redis over a new connection, and ends the outage if it works.
+func (c *Cache) tryAgain() error {
+	if err := c.redis.connect(); err != nil && c.redis.client.Load() == nil {
+		return err
+	}
+	if err := c.redis.probe(); err != nil {
+		return err
+	}
+	return c.makeGood()
+}
+
 // makeGood tells Redis what it has missed, and ends the outage after that.
-func (c *Cache) makeGood() bool {
+func (c *Cache) makeGood() error {
 	o := &c.outage
 
 	for {
 		told, windows := c.nextUntold()
 		if told == nil {
-			return true
+			return nil
 		}
 
-		if c.redis.forgetAll(windows) != nil {
-			return false
+		if err := c.redis.forgetAll(windows); err != nil {
+			return err
 		}
 
 		o.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -34,7 +35,7 @@ import (
 // Forget takes away. (The lock of rueidisaside names a machine and not a load,
 // so that an old load is remembered under the lock of a newer one.)
 type shared struct {
-	client  rueidis.Client // nil until it was reached for the first time
+	client  atomic.Pointer[rueidis.Client] // nil until Redis was reached for the first time
 	option  rueidis.ClientOption
 	prefix  string
 	timeout time.Duration
@@ -105,25 +106,27 @@ func (s *shared) cut(key, kind string) (identifier string, ok bool) {
 	return strings.TrimSuffix(rest, "}"), ok
 }
 
-// connect for the first time; rueidis does it from then on.
+// connect makes new connections and closes the old ones: behind an address that
+// stays the same, these may lead to a Redis that is the primary no longer. Where
+// it fails, the old ones stay, which may know more nodes of a cluster than option.
 func (s *shared) connect() error {
-	if s.client != nil {
-		return nil
-	}
-
 	client, err := rueidis.NewClient(s.option)
-	if err == nil {
-		s.client = client
+	if err != nil {
+		return err
 	}
-
-	return err
+	if old := s.client.Swap(&client); old != nil {
+		(*old).Close()
+	}
+	return nil
 }
 
 func (s *shared) close() {
-	if s.client != nil {
-		s.client.Close()
+	if client := s.client.Load(); client != nil {
+		(*client).Close()
 	}
 }
+
+func (s *shared) build() rueidis.Builder { return (*s.client.Load()).B() }
 
 // isRefusal tells whether Redis answered, and waiting will not change that.
 func isRefusal(err error) bool {
@@ -143,7 +146,7 @@ func isRefusal(err error) bool {
 
 // command is a script for identifier, with what the scripts count as KEYS.
 func (s *shared) command(script, identifier string, args ...string) rueidis.Completed {
-	return s.client.B().Eval().Script(script).Numkeys(3).
+	return s.build().Eval().Script(script).Numkeys(3).
 		Key(s.key(entryKind, identifier), s.key(lockKind, identifier), s.key(settlingKind, identifier)).
 		Arg(args...).Build()
 }
@@ -153,8 +156,8 @@ func (s *shared) tell(kind, identifier string) []rueidis.Completed {
 	key := s.key(kind, identifier)
 
 	return []rueidis.Completed{
-		s.client.B().Set().Key(key).Value("").Px(time.Second).Build(), // should the next be lost
-		s.client.B().Del().Key(key).Build(),
+		s.build().Set().Key(key).Value("").Px(time.Second).Build(), // should the next be lost
+		s.build().Del().Key(key).Build(),
 	}
 }
 
@@ -164,7 +167,7 @@ func (s *shared) do(ctx context.Context, timeout time.Duration, commands ...ruei
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 
-	answers := s.client.DoMulti(ctx, commands...)
+	answers := (*s.client.Load()).DoMulti(ctx, commands...)
 	for _, answer := range answers {
 		if err := answer.Error(); err != nil {
 			return rueidis.RedisResult{}, err
@@ -176,7 +179,7 @@ func (s *shared) do(ctx context.Context, timeout time.Duration, commands ...ruei
 
 // probe tells whether Redis takes writes.
 func (s *shared) probe() error {
-	_, err := s.do(context.Background(), s.timeout, s.client.B().Set().Key(s.prefix+"probe").Value("").Px(time.Second).Build())
+	_, err := s.do(context.Background(), s.timeout, s.build().Set().Key(s.prefix+"probe").Value("").Px(time.Second).Build())
 
 	return err
 }
