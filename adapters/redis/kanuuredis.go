@@ -54,8 +54,9 @@ type Options struct {
 	// most a visitor waits before Redis is taken for gone.
 	Timeout time.Duration
 
-	// Logger hears when Redis is gone (Warn) and back (Info), once each. It
-	// never hears an identifier. nil is silent.
+	// Logger hears when Redis is gone (Warn) and back (Info), once each, and
+	// once if something else is to be mended meanwhile (Warn). It never hears
+	// an identifier. nil is silent.
 	Logger *slog.Logger
 }
 
@@ -96,8 +97,9 @@ var _ kanuu.Cache = (*Cache)(nil)
 //
 // A Redis that cannot be reached is no error: the cache starts as it would go on
 // in an outage. Errors: [*kanuu.ConfigError] with every problem of option and
-// options; and what Redis says when it does not let this program in, or is too
-// old.
+// options; and what Redis says when it does not let this program in, is too old, or
+// refuses a command that the cache needs: GET, SET, DEL, EXISTS, PTTL, PEXPIRE, EVAL
+// and CLIENT TRACKING, on all keys that begin with Options.Prefix.
 func New(option rueidis.ClientOption, options *Options) (*Cache, error) {
 	if options == nil {
 		options = new(Options)
@@ -119,14 +121,17 @@ func New(option rueidis.ClientOption, options *Options) (*Cache, error) {
 	cache.outage.closing = make(chan struct{})
 	cache.redis = newShared(option, set, ear{cache})
 
-	if err := cache.redis.connect(); err != nil {
-		if isRefusal(err) {
-			return nil, fmt.Errorf("kanuuredis: connect: %w", err)
-		}
-
+	err := cache.redis.connect()
+	if err == nil {
+		err = cache.redis.probe()
+	}
+	if cause := causeOf(err); cause.refusal {
+		cache.Close()
+		return nil, fmt.Errorf("kanuuredis: connect: %w (%s)", err, cause.remedy)
+	}
+	if err != nil {
 		cache.fail(context.Background(), err)
 	}
-
 	return cache, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,7 @@ type outage struct {
 	mu     sync.Mutex
 	closed bool
 	since  time.Time
+	logged []string             // remedies, of this outage
 	untold map[string]time.Time // identifiers, and when they were forgotten
 }
 
@@ -61,12 +63,30 @@ func (c *Cache) failLocked(ctx context.Context, err error) {
 		return
 	}
 
-	o.since = time.Now()
+	o.since, o.logged = time.Now(), nil
 	o.down.Store(true)
 	o.probing.Go(c.probe)
+	c.warn(ctx, "kanuuredis: Redis is gone, this machine goes on alone", err)
+}
 
-	c.log.LogAttrs(ctx, slog.LevelWarn, "kanuuredis: Redis is gone, this machine goes on alone",
-		slog.Any("error", err), slog.String("remedy", "start Redis, or look at the network, the password and maxmemory; nothing else has to be done"))
+// failAgain is told why Redis is still not back. Only what somebody has to mend is
+// logged, and once in an outage: a start of Redis has several causes on its way.
+func (c *Cache) failAgain(err error) {
+	o := &c.outage
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	cause := causeOf(err)
+	if !o.closed && cause != unreachable && !slices.Contains(o.logged, cause.remedy) {
+		c.warn(context.Background(), "kanuuredis: Redis is not back, for another reason", err)
+	}
+}
+
+func (c *Cache) warn(ctx context.Context, message string, err error) {
+	remedy := causeOf(err).remedy
+	c.outage.logged = append(c.outage.logged, remedy)
+	c.log.LogAttrs(ctx, slog.LevelWarn, message, slog.Any("error", err), slog.String("remedy", remedy))
 }
 
 // probe ends the outage when Redis is back.
@@ -77,9 +97,11 @@ func (c *Cache) probe() {
 			return
 		case <-time.After(pause):
 		}
-		if c.tryAgain() == nil {
+		err := c.tryAgain()
+		if err == nil {
 			return
 		}
+		c.failAgain(err)
 	}
 }
 

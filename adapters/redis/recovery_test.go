@@ -2,6 +2,7 @@ package kanuuredis_test
 
 import (
 	"context"
+	"crypto/rand"
 	"io"
 	"net"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanuu-io/kanuu-go"
+	kanuuredis "github.com/kanuu-io/kanuu-go/adapters/redis"
 )
 
 // recoverySoon is how long Redis may work again before it is used again.
@@ -132,4 +134,129 @@ func TestFailoverBehindAnEndpoint(t *testing.T) {
 	}, "forgotten on this instance")
 	assert.Equal(t, 1, log.count("level=WARN"), log.String())
 	assert.Equal(t, 1, log.count("level=INFO"), log.String())
+}
+
+func TestNewNamesWhatRedisRefuses(t *testing.T) {
+	t.Parallel()
+	server := startRedis(t)
+	for rights, want := range map[string]string{
+		"~* +@all -@scripting":      "'eval'",
+		"~* +@all -get":             "'get'",
+		"~* +@all -set":             "'set'",
+		"~* +@all -del":             "'del'",
+		"~* +@all -exists":          "'exists'",
+		"~* +@all -pttl":            "'pttl'",
+		"~* +@all -pexpire":         "'pexpire'",
+		"~* +@all -client|tracking": "CLIENT TRACKING",
+		"~other:* +@all":            "Options.Prefix",
+		"~kanuu:* +get +set +del +exists +pttl +pexpire +eval +client|tracking": "",
+	} {
+		t.Run(rights, func(t *testing.T) {
+			t.Parallel()
+			user := rand.Text()
+			rule := append([]string{"ACL", "SETUSER", user, "reset", "on", ">secret"}, strings.Fields(rights)...)
+			require.NoError(t, server.do(rule...).Error())
+			option, log := server.option(), new(journal)
+			option.Username, option.Password = user, "secret"
+			cache, err := kanuuredis.New(option, logged(log, kanuu.CacheOptions{}))
+			if want == "" {
+				require.NoError(t, err)
+				defer cache.Close()
+				requireLoad(t, cache, "42", plan(1))
+				require.NoError(t, cache.Forget(t.Context(), "42"))
+				require.NoError(t, claimAndFree(t, cache))
+			} else {
+				require.ErrorContains(t, err, want)
+				assert.NotContains(t, err.Error(), "secret")
+				assert.NotContains(t, err.Error(), "DisableCache")
+			}
+			assert.Empty(t, log.String())
+		})
+	}
+	for _, command := range []string{"EVAL", "DEL", "HELLO"} {
+		t.Run(command+" renamed", func(t *testing.T) {
+			t.Parallel()
+			server := startRedis(t, "--rename-command", command, "")
+			_, err := kanuuredis.New(server.option(), patient(kanuu.CacheOptions{}))
+			require.ErrorContains(t, err, "kanuuredis: connect: ")
+			assert.NotContains(t, err.Error(), "DisableCache")
+		})
+	}
+}
+
+// claimAndFree claims a new alert and gives it back, as for a function that failed.
+func claimAndFree(tb testing.TB, cache *kanuuredis.Cache) error {
+	tb.Helper()
+	alertID := rand.Text()
+	if _, err := cache.Begin(tb.Context(), alertID, time.Minute); err != nil {
+		return err
+	}
+	return cache.End(tb.Context(), alertID, false)
+}
+
+func TestRefusalWhileRunning(t *testing.T) {
+	t.Parallel()
+	for name, rights := range map[string]struct{ denied, allowed string }{
+		"scripts":  {"-@scripting", "+@scripting"},
+		"writes":   {"-@write", "+@write"},
+		"GET":      {"-get", "+get"},
+		"DEL":      {"-del", "+del"},
+		"our keys": {"resetkeys", "~*"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, log := startRedis(t), new(journal)
+			cache := newCache(t, server.option(), logged(log, kanuu.CacheOptions{}))
+			requireLoad(t, cache, "42", plan(1))
+			require.NoError(t, claimAndFree(t, cache))
+			require.NoError(t, server.do("ACL", "SETUSER", "default", rights.denied).Error())
+			for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(tick) { // tried twice meanwhile
+				require.Error(t, claimAndFree(t, cache))
+				requireKnown(t, cache, "42", plan(1))
+			}
+			assert.Equal(t, 1, log.count("\n"), log.String())
+			require.NoError(t, server.do("ACL", "SETUSER", "default", rights.allowed).Error())
+			start := time.Now()
+			eventually(t, func() bool { return claimAndFree(t, cache) == nil }, "recovery")
+			assert.Less(t, time.Since(start), recoverySoon)
+			require.NoError(t, cache.Forget(t.Context(), "43"))
+			assert.Equal(t, 1, log.count("level=WARN"), log.String())
+			assert.Equal(t, 1, log.count("level=INFO"), log.String())
+		})
+	}
+}
+
+func TestAnotherCauseIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	t.Run("full, and then refused", func(t *testing.T) {
+		t.Parallel()
+		server, log := startRedis(t), new(journal)
+		cache := newCache(t, server.option(), logged(log, kanuu.CacheOptions{}))
+		require.NoError(t, server.do("CONFIG", "SET", "maxmemory", "1").Error())
+		require.ErrorContains(t, claimAndFree(t, cache), "OOM")
+		for range 2 {
+			require.NoError(t, server.do("ACL", "SETUSER", "default", "-set").Error())
+			eventually(t, func() bool { return log.count("NOPERM") == 1 }, "the other cause")
+			require.NoError(t, server.do("ACL", "SETUSER", "default", "+set").Error())
+		}
+		require.NoError(t, server.do("CONFIG", "SET", "maxmemory", "0").Error())
+		eventually(t, func() bool { return claimAndFree(t, cache) == nil }, "recovery")
+		assert.Equal(t, 2, log.count("level=WARN"), log.String())
+		assert.Equal(t, 1, log.count("level=INFO"), log.String())
+	})
+	t.Run("down, and then with another password", func(t *testing.T) {
+		t.Parallel()
+		server, log := startRedis(t), new(journal)
+		server.kill()
+		cache := newCache(t, server.option(), logged(log, kanuu.CacheOptions{}))
+		server.args = []string{"--requirepass", "another"}
+		server.start()
+		eventually(t, func() bool { return log.count("NOAUTH") == 1 }, "the other cause")
+		server.kill()
+		server.args = nil
+		server.start()
+		eventually(t, func() bool { return claimAndFree(t, cache) == nil }, "recovery")
+		assert.Equal(t, 2, log.count("level=WARN"), log.String())
+		assert.Equal(t, 1, log.count("level=INFO"), log.String())
+	})
 }

@@ -1,6 +1,7 @@
 package kanuuredis
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -111,6 +112,10 @@ func (s *shared) cut(key, kind string) (identifier string, ok bool) {
 // it fails, the old ones stay, which may know more nodes of a cluster than option.
 func (s *shared) connect() error {
 	client, err := rueidis.NewClient(s.option)
+	if errors.Is(err, rueidis.ErrNoCache) { // its text has a remedy that the cache cannot work with
+		answer := strings.TrimSuffix(err.Error(), rueidis.ErrNoCache.Error())
+		return fmt.Errorf("%w: %s", errNoTracking, cmp.Or(strings.TrimSpace(answer), "it has no RESP3"))
+	}
 	if err != nil {
 		return err
 	}
@@ -128,20 +133,51 @@ func (s *shared) close() {
 
 func (s *shared) build() rueidis.Builder { return (*s.client.Load()).B() }
 
-// isRefusal tells whether Redis answered, and waiting will not change that.
-func isRefusal(err error) bool {
-	if errors.Is(err, rueidis.ErrNoCache) {
-		return true
+var errNoTracking = errors.New("Redis has no client-side caching for this program")
+
+// cause is why Redis cannot be used.
+type cause struct {
+	answer  string // what Redis' answer begins with
+	refusal bool   // which waiting does not change
+	remedy  string
+}
+
+// Remedies that several causes have.
+const (
+	letIn = "look at the user and the password"
+	allow = "allow GET, SET, DEL, EXISTS, PTTL, PEXPIRE, EVAL and CLIENT TRACKING on all keys that begin with Options.Prefix; " +
+		"Redis 6 or newer has them"
+)
+
+// What else goes wrong passes by itself, or is the network's.
+var (
+	unreachable = cause{remedy: "start Redis, or look at the network; nothing else has to be done"}
+	noTracking  = cause{refusal: true, remedy: allow}
+	causes      = []cause{
+		{"NOAUTH", true, letIn},
+		{"WRONGPASS", true, letIn},
+		{"NOPERM", true, allow},
+		{"unknown command", true, allow},
+		{"The user executing the script", true, allow}, // may not call a command; Redis 7.0
+		{"ACL failure in script", true, allow},         // the same; Redis 7.2
+		{"OOM", false, "raise maxmemory, or set a maxmemory-policy that evicts keys with a TTL"},
+		{"READONLY", false, "connect to the primary; after a failover this passes by itself"},
+		{"MISCONF", false, "look at the log of Redis, which cannot save to its disk"},
 	}
+)
 
-	refused, ok := rueidis.IsRedisErr(err)
-	if !ok {
-		return false
+func causeOf(err error) cause {
+	if errors.Is(err, errNoTracking) || errors.Is(err, rueidis.ErrNoCache) {
+		return noTracking
 	}
-
-	code, _, _ := strings.Cut(refused.Error(), " ")
-
-	return code == "NOAUTH" || code == "WRONGPASS" || code == "NOPERM"
+	if answer, ok := errors.AsType[*rueidis.RedisError](err); ok {
+		for _, cause := range causes {
+			if strings.HasPrefix(answer.Error(), cause.answer) {
+				return cause
+			}
+		}
+	}
+	return unreachable
 }
 
 // command is a script for identifier, with what the scripts count as KEYS.
@@ -169,7 +205,7 @@ func (s *shared) do(ctx context.Context, timeout time.Duration, commands ...ruei
 
 	answers := (*s.client.Load()).DoMulti(ctx, commands...)
 	for _, answer := range answers {
-		if err := answer.Error(); err != nil {
+		if err := answer.Error(); err != nil && !rueidis.IsRedisNil(err) {
 			return rueidis.RedisResult{}, err
 		}
 	}
@@ -177,10 +213,20 @@ func (s *shared) do(ctx context.Context, timeout time.Duration, commands ...ruei
 	return answers[0], nil
 }
 
-// probe tells whether Redis takes writes.
+// probe tells whether Redis does whatever the cache has it do. What a script may
+// not call is tried without one too, since Redis then says which command it is.
 func (s *shared) probe() error {
-	_, err := s.do(context.Background(), s.timeout, s.build().Set().Key(s.prefix+"probe").Value("").Px(time.Second).Build())
-
+	key := s.prefix + "probe"
+	_, err := s.do(context.Background(), s.timeout,
+		s.build().Set().Key(key).Value("").Px(time.Second).Build(),
+		s.build().Get().Key(key).Build(),
+		s.build().Pttl().Key(key).Build(),
+		s.build().Pexpire().Key(key).Milliseconds(time.Second.Milliseconds()).Build(),
+		s.build().Exists().Key(key).Build(),
+		s.build().Eval().Script(`return redis.call('SET', KEYS[1], '', 'PX', ARGV[1])`).Numkeys(1).
+			Key(key).Arg(millis(time.Second)).Build(),
+		s.build().Del().Key(key).Build(),
+	)
 	return err
 }
 
