@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,9 +44,10 @@ type outage struct {
 func (c *Cache) isDown() bool { return c.outage.down.Load() }
 
 // fail is told of every error of Redis. It starts an outage, which ends by
-// itself.
+// itself. What an error says of one key or of an old connection starts none.
 func (c *Cache) fail(ctx context.Context, err error) {
-	if errors.Is(err, rueidis.ErrClosing) { // the connection was replaced meanwhile
+	answer, ok := errors.AsType[*rueidis.RedisError](err)
+	if errors.Is(err, rueidis.ErrClosing) || ok && strings.HasPrefix(answer.Error(), "WRONGTYPE") {
 		return
 	}
 

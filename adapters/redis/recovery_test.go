@@ -260,3 +260,24 @@ func TestAnotherCauseIsLoggedOnce(t *testing.T) {
 		assert.Equal(t, 1, log.count("level=INFO"), log.String())
 	})
 }
+
+func TestAKeyOfAnotherTypeIsNoOutage(t *testing.T) {
+	t.Parallel()
+	server, log := startRedis(t), new(journal)
+	cache := newCache(t, server.option(), logged(log, kanuu.CacheOptions{}))
+	for _, key := range []string{"kanuu:entry:{id:42}", "kanuu:lock:{id:43}", "kanuu:alert:{id:7}"} {
+		require.NoError(t, server.do("HSET", key, "a", "b").Error())
+	}
+	for _, identifier := range []string{"42", "43", "44"} {
+		requireLoad(t, cache, identifier, plan(1))
+		requireKnown(t, cache, identifier, plan(1))
+	}
+	_, err := cache.Begin(t.Context(), "7", time.Minute)
+	require.ErrorContains(t, err, "WRONGTYPE")
+	require.NoError(t, claimAndFree(t, cache))
+	requireKnown(t, newCache(t, server.option(), patient(kanuu.CacheOptions{})), "44", plan(1))
+	require.NoError(t, cache.Forget(t.Context(), "42")) // mends it
+	requireLoad(t, cache, "42", plan(2))
+	requireKnown(t, newCache(t, server.option(), patient(kanuu.CacheOptions{})), "42", plan(2))
+	assert.Empty(t, log.String())
+}
