@@ -1,5 +1,5 @@
-// Package routers holds the snippets of docs/routers.md, so that they compile. A
-// test holds the two together, and the conformance suite runs on them.
+// Package routers holds the snippets of docs/routers.md, so that they compile. Its
+// tests run the conformance suite on them.
 package routers
 
 import (

@@ -2,16 +2,10 @@ package routers_test
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/gorilla/mux"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/kanuu-io/kanuu-go"
 	"github.com/kanuu-io/kanuu-go/examples/internal/routers"
@@ -20,62 +14,29 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct {
-		name  string
-		build func(portal, hook http.Handler, gate *kanuu.Gate, who kanuu.IdentifierResolver, pro http.Handler) http.Handler
-	}{
-		{"net/http", func(portal, hook http.Handler, gate *kanuu.Gate, who kanuu.IdentifierResolver,
-			pro http.Handler) http.Handler {
+	for name, mount := range map[string]func(portal http.Handler, who kanuu.IdentifierResolver, app conformance.App) http.Handler{
+		"net/http": func(portal http.Handler, who kanuu.IdentifierResolver, app conformance.App) http.Handler {
 			r := http.NewServeMux()
-			routers.MountServeMux(r, portal, hook, gate, who, pro)
+			routers.MountServeMux(r, portal, app.Webhook, app.Gate, who, app.Page)
 			return r
-		}},
-		{"chi", func(portal, hook http.Handler, gate *kanuu.Gate, who kanuu.IdentifierResolver, pro http.Handler) http.Handler {
+		},
+		"chi": func(portal http.Handler, who kanuu.IdentifierResolver, app conformance.App) http.Handler {
 			r := chi.NewRouter()
-			routers.MountChi(r, portal, hook, gate, who, pro)
+			routers.MountChi(r, portal, app.Webhook, app.Gate, who, app.Page)
 			return r
-		}},
-		{"gorilla/mux", func(portal, hook http.Handler, gate *kanuu.Gate, who kanuu.IdentifierResolver,
-			pro http.Handler) http.Handler {
+		},
+		"gorilla/mux": func(portal http.Handler, who kanuu.IdentifierResolver, app conformance.App) http.Handler {
 			r := mux.NewRouter()
-			routers.MountGorilla(r, portal, hook, gate, who, pro)
+			routers.MountGorilla(r, portal, app.Webhook, app.Gate, who, app.Page)
 			return r
-		}},
+		},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			conformance.Test(t, conformance.Framework{Build: func(app conformance.App) http.Handler {
 				who := kanuu.IdentifierResolverFunc(app.Who)
-				return tc.build(kanuu.NewRedirectHandler(app.Client, who, app.Options), app.Webhook, app.Gate, who, app.Page)
-			}}).CheckTable(t, "../../../README.md", tc.name)
+				return mount(kanuu.NewRedirectHandler(app.Client, who, app.Options), who, app)
+			}})
 		})
 	}
-}
-
-// Every Go block of docs/routers.md stands in a file of this package, between
-// "// snippet:" lines, and the other way round.
-func TestSnippetsCompile(t *testing.T) {
-	t.Parallel()
-
-	page, err := os.ReadFile("../../../docs/routers.md")
-	require.NoError(t, err)
-
-	var shown, compiled []string
-	for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
-		shown = append(shown, strings.TrimSpace(block[1]))
-	}
-	files, err := filepath.Glob("*.go")
-	require.NoError(t, err)
-	for _, file := range files {
-		source, err := os.ReadFile(file)
-		require.NoError(t, err)
-		source = regexp.MustCompile(` //nolint:.*`).ReplaceAll(source, nil)
-		for _, snippet := range regexp.MustCompile(`(?s)\n(\t*)// snippet: [^\n]+\n(.*?)// snippet: end\n`).FindAllStringSubmatch(
-			string(source), -1) {
-			compiled = append(compiled, strings.TrimSpace(strings.ReplaceAll("\n"+snippet[2], "\n"+snippet[1], "\n")))
-		}
-	}
-
-	assert.NotEmpty(t, shown)
-	assert.ElementsMatch(t, compiled, shown)
 }

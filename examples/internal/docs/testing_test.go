@@ -1,4 +1,4 @@
-package readme_test
+package docs_test
 
 import (
 	"net/http"

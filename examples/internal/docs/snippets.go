@@ -1,14 +1,18 @@
-// Package readme holds the snippets of the README, so that they compile. A test
-// holds the two together.
-package readme
+// Package docs checks the Markdown files: links lead somewhere, and Go code compiles. It holds the
+// snippets of the README that are in no other package.
+package docs
 
 import (
 	"context"
 	"log"
+	"log/slog"
 	"net/http"
 	"os"
 
+	"github.com/redis/rueidis"
+
 	"github.com/kanuu-io/kanuu-go"
+	kanuuredis "github.com/kanuu-io/kanuu-go/adapters/redis"
 )
 
 func netHTTP(mux *http.ServeMux, pro http.Handler) {
@@ -44,7 +48,29 @@ func webhooks(mux *http.ServeMux, client *kanuu.Client) {
 	// snippet: end
 }
 
-func below(ctx context.Context, client *kanuu.Client) error {
+func sharedCache() (*kanuu.Client, error) {
+	// snippet: redis
+	option, err := rueidis.ParseURL(os.Getenv("REDIS_URL"))
+	if err != nil {
+		log.Fatal("REDIS_URL is not a Redis URL") // not err, which repeats the password
+	}
+	cache, err := kanuuredis.New(option, &kanuuredis.Options{Logger: slog.Default()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cache.Close()
+
+	client, err := kanuu.NewClient(kanuu.Config{
+		APIKey:  os.Getenv("KANUU_API_KEY"),
+		BaseURL: os.Getenv("KANUU_BASE_URL"),
+		Logger:  slog.Default(), // hears why something failed, and what to do; silent without it
+		Cache:   cache,
+	})
+	// snippet: end
+	return client, err
+}
+
+func calls(ctx context.Context, client *kanuu.Client) error {
 	// snippet: client
 	nonce, err := client.CreateNonce(ctx, kanuu.Identity{
 		Identifier:   "team:7",
