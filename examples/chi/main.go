@@ -6,7 +6,6 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"os"
 
@@ -22,58 +21,21 @@ func main() { os.Exit(demo.Run("chi", NewHandler)) }
 // NewHandler returns the app's own routes, /billing, /pro for subscribers, and
 // what Paddle calls.
 func NewHandler(app *demo.App) (http.Handler, error) {
-	r := chi.NewRouter()
-	r.Use(middleware.Recoverer, session(app))
-
-	r.Get("/", func(w http.ResponseWriter, r *http.Request) {
-		app.Home(w, r, loggedIn(r.Context()))
-	})
-	r.NotFound(app.NotFound)
-
-	who := kanuu.IdentifierResolverFunc(who)
-	r.Handle("/billing", kanuu.NewRedirectHandler(app.Client, who, &kanuu.RedirectOptions{LoginURL: "/"}))
-
+	who := kanuu.IdentifierResolverFunc(demo.Who)
 	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/"})
+
+	r := chi.NewRouter()
+	r.Use(middleware.Recoverer, app.Session)
+	r.Get("/", app.ServeHome)
+	r.NotFound(app.NotFound)
+	r.Handle("/billing", kanuu.NewRedirectHandler(app.Client, who, &kanuu.RedirectOptions{LoginURL: "/"}))
 	r.Group(func(r chi.Router) {
 		r.Use(func(next http.Handler) http.Handler { return gate.Handler(who, next) })
-		r.Get("/pro", func(w http.ResponseWriter, r *http.Request) {
-			subscription, _ := kanuu.SubscriptionFromContext(r.Context())
-			app.Pro(w, loggedIn(r.Context()), subscription)
-		})
+		r.Get("/pro", app.ServePro)
 	})
 	if hook := app.Webhook; hook != nil { // PADDLE_PUBLIC_KEY is set
 		hook.On("subscription_*", app.KeepEvent)
 		r.Method(http.MethodPost, "/webhooks/paddle", hook)
 	}
 	return r, nil
-}
-
-// who tells Kanuu whose subscription it is. The answer comes from the session,
-// never from anything that a visitor can choose.
-func who(r *http.Request) (kanuu.Identity, error) {
-	user := loggedIn(r.Context())
-	if user == nil {
-		return kanuu.Identity{}, kanuu.ErrUnauthenticated
-	}
-	return kanuu.Identity{Identifier: user.ID, Email: user.Email}, nil
-}
-
-// session puts the logged-in user into the request's context.
-func session(app *demo.App) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if user, ok := app.User(r); ok {
-				r = r.WithContext(context.WithValue(r.Context(), userKey{}, user))
-			}
-			next.ServeHTTP(w, r)
-		})
-	}
-}
-
-type userKey struct{}
-
-// loggedIn returns who is logged in, or nil.
-func loggedIn(ctx context.Context) *demo.User {
-	user, _ := ctx.Value(userKey{}).(*demo.User)
-	return user
 }

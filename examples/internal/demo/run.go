@@ -1,6 +1,6 @@
 // Package demo is Acme Notes, the app that all the examples are: its people,
-// its sessions, its pages and its server. What a reader came for, how a web
-// framework and Kanuu meet, is not in here but in each example's main.go.
+// its sessions, its pages and its server. How a web framework and Kanuu meet is in
+// each example's main.go, apart from what net/http and its routers share.
 package demo
 
 import (
