@@ -11,5 +11,5 @@ func TestMain(m *testing.M) { demotest.Main(m, "Echo", app.NewHandler) }
 
 func TestApp(t *testing.T) {
 	t.Parallel()
-	demotest.Run(t, "Echo", app.NewHandler)
+	demotest.Run(t)
 }

@@ -11,5 +11,5 @@ func TestMain(m *testing.M) { demotest.Main(m, "Gin", app.NewHandler) }
 
 func TestApp(t *testing.T) {
 	t.Parallel()
-	demotest.Run(t, "Gin", app.NewHandler)
+	demotest.Run(t)
 }

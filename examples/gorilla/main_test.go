@@ -11,5 +11,5 @@ func TestMain(m *testing.M) { demotest.Main(m, "gorilla/mux", app.NewHandler) }
 
 func TestApp(t *testing.T) {
 	t.Parallel()
-	demotest.Run(t, "gorilla/mux", app.NewHandler)
+	demotest.Run(t)
 }

@@ -1,5 +1,4 @@
-// Package demotest holds what every example app has to do, whatever framework
-// it is written with.
+// Package demotest tests the example apps, each with the same tests.
 package demotest
 
 import (
@@ -25,84 +24,107 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
-// asApp is the variable that makes a test binary be the app that it tests.
-const asApp = "ACME_NOTES_IN_A_TEST"
+// runApp is the environment variable that makes a test binary run the app that it tests.
+const runApp = "ACME_NOTES_IN_A_TEST"
 
-// Main is for TestMain: it lets the tests start the app as a process of its
-// own, without the go command.
-func Main(m *testing.M, framework string, build demo.Build) {
-	if os.Getenv(asApp) != "" {
+// The example app under test.
+var (
+	framework string
+	build     demo.Build
+)
+
+// Main is for TestMain. It lets the tests start the app as a process, without the go command.
+func Main(m *testing.M, frameworkName string, newHandler demo.Build) {
+	framework, build = frameworkName, newHandler
+	if os.Getenv(runApp) != "" {
 		os.Exit(demo.Run(framework, build))
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
-// command is the app as a process with no environment but this one.
+// Run tests the example app that was given to [Main].
+func Run(t *testing.T) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T){
+		"requests":                          testRequests,
+		"login and logout":                  testLogin,
+		"session cookie":                    testSessionCookie,
+		"billing redirects to portal":       testBilling,
+		"Kanuu fails":                       testKanuuFails,
+		"subscription":                      testSubscription,
+		"outage":                            testOutage,
+		"concurrent requests, one API call": testConcurrentRequests,
+		"purchase":                          testPurchase,
+		"webhook":                           testWebhook,
+		"webhook opens gate":                testWebhookOpensGate,
+		"webhook needs key":                 testWebhookNeedsKey,
+		"two instances on Redis":            testTwoInstances,
+		"Redis unavailable":                 testRedisUnavailable,
+		"Redis refuses password":            testRedisRefusesPassword,
+		"graceful shutdown":                 testShutdown,
+		"wrong configuration":               testWrongConfiguration,
+		"process":                           testProcess,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
+}
+
+// command is the app as a process, with only this environment.
 func command(t *testing.T, env map[string]string) *exec.Cmd {
 	t.Helper()
-
-	// Only for an app that keeps running although it should not.
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // ends an app that does not end by itself
 	t.Cleanup(cancel)
-
 	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = []string{asApp + "=1", "SYSTEMROOT=" + os.Getenv("SYSTEMROOT")}
+	cmd.Env = []string{runApp + "=1", "ADDR=127.0.0.1:0", "SYSTEMROOT=" + os.Getenv("SYSTEMROOT")}
 	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
 	return cmd
 }
 
-// site is a running app, with a Kanuu of its own.
-type site struct {
+// instance is a running app with its fake Kanuu.
+type instance struct {
 	URL   string
 	Kanuu *kanuutest.Server
-	Log   *record
+	Log   *logRecorder
 
 	stop context.CancelFunc
 	code chan int
 }
 
-// start runs the app in this process until the test is over, and looks then
-// whether it ended well.
-func start(t *testing.T, framework string, build demo.Build, env map[string]string) *site {
+// start runs the app in this process with a fake Kanuu of its own, until the test ends.
+func start(t *testing.T, env map[string]string) *instance {
 	t.Helper()
-	kanuu := kanuutest.NewServer(nil)
-	t.Cleanup(kanuu.Close)
-	return startOn(t, kanuu, framework, build, env)
+	fake := kanuutest.NewServer(nil)
+	t.Cleanup(fake.Close)
+	return startWith(t, fake, build, env)
 }
 
-// startOn is start with a Kanuu that others have, too.
-func startOn(t *testing.T, kanuu *kanuutest.Server, framework string, build demo.Build, env map[string]string) *site {
+func startWith(t *testing.T, fake *kanuutest.Server, build demo.Build, env map[string]string) *instance {
 	t.Helper()
-
-	vars := map[string]string{
-		"ADDR":           "127.0.0.1:0",
-		"KANUU_API_KEY":  kanuutest.DefaultAPIKey,
-		"KANUU_BASE_URL": kanuu.URL,
-	}
+	vars := map[string]string{"ADDR": "127.0.0.1:0", "KANUU_API_KEY": kanuutest.DefaultAPIKey, "KANUU_BASE_URL": fake.URL}
 	maps.Copy(vars, env)
-
 	ctx, stop := context.WithCancel(context.Background())
-	s := &site{Kanuu: kanuu, Log: newRecord(), stop: stop, code: make(chan int, 1)}
-
+	app := &instance{Kanuu: fake, Log: newLogRecorder(), stop: stop, code: make(chan int, 1)}
 	go func() {
-		s.code <- demo.Serve(ctx, func(name string) string { return vars[name] }, s.Log, framework, build)
+		app.code <- demo.Serve(ctx, func(name string) string { return vars[name] }, app.Log, framework, build)
 	}()
-	t.Cleanup(func() { assert.Zero(t, s.end(), "exit code; the log:\n%s", s.Log) })
+	t.Cleanup(func() { assert.Zero(t, app.end(), "exit code; the log:\n%s", app.Log) })
 	select {
-	case s.URL = <-s.Log.running:
-	case code := <-s.code:
-		s.code <- code
-		require.FailNow(t, "the app did not start", s.Log.String())
+	case app.URL = <-app.Log.running:
+	case code := <-app.code:
+		app.code <- code
+		require.FailNow(t, "the app did not start", app.Log.String())
 	}
-	return s
+	return app
 }
 
-// calls counts the calls of that path of Kanuu's API.
-func (s *site) calls(path string) int {
-	calls := 0
-	for _, request := range s.Kanuu.Requests() {
+// calls counts the requests that Kanuu's API got at path.
+func (app *instance) calls(path string) (calls int) {
+	for _, request := range app.Kanuu.Requests() {
 		if request.Path == path {
 			calls++
 		}
@@ -110,16 +132,16 @@ func (s *site) calls(path string) int {
 	return calls
 }
 
-// end stops the app and waits for it.
-func (s *site) end() int {
-	s.stop()
-	code := <-s.code
-	s.code <- code
+// end stops the app and returns its exit code.
+func (app *instance) end() int {
+	app.stop()
+	code := <-app.code
+	app.code <- code
 	return code
 }
 
-// record is the app's stderr.
-type record struct {
+// logRecorder is the app's stderr.
+type logRecorder struct {
 	running  chan string // gets the app's URL
 	stopping chan struct{}
 
@@ -127,14 +149,14 @@ type record struct {
 	text bytes.Buffer
 }
 
-func newRecord() *record {
-	return &record{running: make(chan string, 1), stopping: make(chan struct{}, 1)}
+func newLogRecorder() *logRecorder {
+	return &logRecorder{running: make(chan string, 1), stopping: make(chan struct{}, 1)}
 }
 
 var runningLine = regexp.MustCompile(`msg="Acme Notes is running.* url=(\S+)/`)
 
-// Write relies on what slog's handlers promise: one call for each line.
-func (r *record) Write(line []byte) (int, error) {
+// Write gets one line at a time, as slog's handlers promise.
+func (r *logRecorder) Write(line []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if found := runningLine.FindSubmatch(line); found != nil {
@@ -146,102 +168,88 @@ func (r *record) Write(line []byte) (int, error) {
 	return r.text.Write(line)
 }
 
-func (r *record) String() string {
+func (r *logRecorder) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.text.String()
 }
 
-// visitor is a browser as far as these tests need one: it keeps cookies, and
-// stops at a redirect so that the test can look at it.
-type visitor struct {
-	*site
+// browser keeps cookies and does not follow redirects.
+type browser struct {
+	*instance
 
 	client *http.Client
 }
 
-// visit returns a visitor, logged in unless the login is empty.
-func (s *site) visit(t *testing.T, login string) *visitor {
+// browser returns a browser in which the user is logged in; nobody if login is empty.
+func (app *instance) browser(t *testing.T, login string) *browser {
 	t.Helper()
-
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-
-	transport := &http.Transport{MaxIdleConnsPerHost: 200} // of which some tests send as many at once
+	transport := &http.Transport{MaxIdleConnsPerHost: 200} // some tests send as many requests at once
 	t.Cleanup(transport.CloseIdleConnections)
-
-	v := &visitor{site: s, client: &http.Client{
-		Jar:           jar,
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	b := &browser{app, &http.Client{Jar: jar, Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	if login != "" {
-		got := v.post(t, "/login", url.Values{"user": {login}}, nil)
-		require.Equal(t, http.StatusSeeOther, got.Status, got.Body)
+		require.Equal(t, http.StatusSeeOther, b.post(t, "/login", url.Values{"user": {login}}).Status)
 	}
-	return v
+	return b
 }
 
-// answer is a response that was read to its end.
-type answer struct {
+// response was read to its end.
+type response struct {
 	Status int
 	Header http.Header
 	Body   string
 }
 
-func (v *visitor) get(t *testing.T, path string, header http.Header) answer {
+func (r response) location() string { return r.Header.Get("Location") }
+
+func (b *browser) get(t *testing.T, path string) response {
 	t.Helper()
-	return v.send(t, http.MethodGet, path, nil, header)
+	return b.send(t, http.MethodGet, path, nil, nil)
 }
 
-func (v *visitor) post(t *testing.T, path string, form url.Values, header http.Header) answer {
+func (b *browser) post(t *testing.T, path string, form url.Values) response {
 	t.Helper()
-	return v.send(t, http.MethodPost, path, form, header)
+	return b.send(t, http.MethodPost, path, form, nil)
 }
 
-// status of a page of the app, for goroutines beside the test's own.
-func (v *visitor) status(ctx context.Context, path string) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.URL+path, http.NoBody)
-	if err != nil {
-		return 0, err
-	}
-	res, err := v.client.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer res.Body.Close()
-
-	_, err = io.Copy(io.Discard, res.Body)
-	return res.StatusCode, err
-}
-
-// send asks the app, or where the path is a URL whoever is there.
-func (v *visitor) send(t *testing.T, method, path string, form url.Values, header http.Header) answer {
+// send sends a request to the app, or to another server if path is a URL.
+func (b *browser) send(t *testing.T, method, path string, form url.Values, header http.Header) response {
 	t.Helper()
 	if strings.HasPrefix(path, "/") {
-		path = v.URL + path
+		path = b.URL + path
 	}
-
 	req, err := http.NewRequestWithContext(t.Context(), method, path, strings.NewReader(form.Encode()))
 	require.NoError(t, err)
 	maps.Copy(req.Header, header)
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-
-	res, err := v.client.Do(req)
+	res, err := b.client.Do(req)
 	require.NoError(t, err)
 	defer res.Body.Close()
-
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	return answer{res.StatusCode, res.Header, string(body)}
+	return response{res.StatusCode, res.Header, string(body)}
 }
 
-// eventually looks again and again whether something is so.
-func eventually(t *testing.T, within time.Duration, so func() bool, message string) {
+// assertShows checks that a page has all texts of shows and none of hides, which are separated by "|".
+func assertShows(t *testing.T, body, shows, hides string) {
 	t.Helper()
-	for end := time.Now().Add(within); !so(); time.Sleep(20 * time.Millisecond) {
+	for text := range strings.SplitSeq(shows, "|") {
+		assert.Contains(t, body, text)
+	}
+	for text := range strings.SplitSeq(hides, "|") {
+		assert.False(t, text != "" && strings.Contains(body, text), "%q is in %s", text, body)
+	}
+}
+
+// eventually waits until the condition holds.
+func eventually(t *testing.T, within time.Duration, condition func() bool, message string) {
+	t.Helper()
+	for end := time.Now().Add(within); !condition(); time.Sleep(20 * time.Millisecond) {
 		require.True(t, time.Now().Before(end), "not within %s: %s", within, message)
 	}
 }

@@ -3,10 +3,10 @@ package demotest
 import (
 	"bufio"
 	"bytes"
-	"io"
 	"net"
 	"net/http"
 	"os"
+	"path"
 	"runtime"
 	"strings"
 	"testing"
@@ -15,13 +15,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanuu-io/kanuu-go/examples/internal/demo"
+	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
-// testShutdown looks whether a request in flight is finished, and no other one
-// begun.
-func testShutdown(t *testing.T, framework string, build demo.Build) {
+// A request in flight is finished before the app ends.
+func testShutdown(t *testing.T) {
 	started, release := make(chan struct{}), make(chan struct{})
-	site := start(t, framework, func(app *demo.App) (http.Handler, error) {
+	fake := kanuutest.NewServer(nil)
+	t.Cleanup(fake.Close)
+	app := startWith(t, fake, func(app *demo.App) (http.Handler, error) {
 		handler, err := build(app)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/slow" {
@@ -31,137 +33,100 @@ func testShutdown(t *testing.T, framework string, build demo.Build) {
 			handler.ServeHTTP(w, r)
 		}), err
 	}, nil)
-	visitor := site.visit(t, "")
-
-	stoppedEarly := make(chan bool, 1)
+	endedEarly := make(chan bool, 1)
 	go func() {
 		<-started
-		site.stop()
-		<-site.Log.stopping
-		stoppedEarly <- len(site.code) > 0
+		app.stop()
+		<-app.Log.stopping
+		endedEarly <- len(app.code) > 0
 		close(release)
 	}()
-
-	assert.Equal(t, http.StatusNotFound, visitor.get(t, "/slow", nil).Status)
-	assert.False(t, <-stoppedEarly, "with a request in flight")
-	assert.Zero(t, site.end())
+	assert.Equal(t, http.StatusNotFound, app.browser(t, "").get(t, "/slow").Status)
+	assert.False(t, <-endedEarly, "with a request in flight")
+	assert.Zero(t, app.end())
 }
 
-// testWrongSettings looks whether the app says what is wrong with its
-// environment, in one line, and ends.
-func testWrongSettings(t *testing.T, _ string, _ demo.Build) {
+// assertRefuses checks that the app ends with one line on stderr that has the texts, and no secret.
+func assertRefuses(t *testing.T, env map[string]string, texts ...string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := command(t, env)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	require.Error(t, cmd.Run())
+	assert.Equal(t, 1, cmd.ProcessState.ExitCode())
+	assert.Empty(t, stdout.String())
+	assert.Equal(t, 1, strings.Count(stderr.String(), "\n"), stderr.String())
+	for _, text := range texts {
+		assert.Contains(t, stderr.String(), text)
+	}
+	assert.NotContains(t, stderr.String(), "secret-key")
+}
+
+func testWrongConfiguration(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { taken.Close() })
-	for name, test := range map[string]struct {
-		env  map[string]string
-		says []string
+	addr := taken.Addr().String()
+	for name, tc := range map[string]struct {
+		env   map[string]string
+		texts []string
 	}{
-		"port taken": {
-			map[string]string{"ADDR": taken.Addr().String()},
-			[]string{"cannot listen on " + taken.Addr().String(), "in use", "set ADDR=127.0.0.1:"},
-		},
-		"no port": {
-			map[string]string{"ADDR": "localhost"},
-			[]string{"cannot listen on localhost", "set ADDR=127.0.0.1:8081"},
-		},
-		"base URL without a key": {
-			map[string]string{"ADDR": "127.0.0.1:0", "KANUU_BASE_URL": "https://kanuu.example"},
-			[]string{"KANUU_BASE_URL is set, but KANUU_API_KEY is not"},
-		},
-		"base URL that is none": {
-			map[string]string{"ADDR": "127.0.0.1:0", "KANUU_API_KEY": "secret-key", "KANUU_BASE_URL": "kanuu"},
-			[]string{"kanuu: ", "BaseURL"},
-		},
-		"Redis URL that is none": {
-			map[string]string{"ADDR": "127.0.0.1:0", "REDIS_URL": "http://:secret-key@127.0.0.1:6379"},
-			[]string{"REDIS_URL is not the URL of a Redis", "redis://127.0.0.1:6379"},
-		},
-		"Redis URL that is no URL": {
-			map[string]string{"ADDR": "127.0.0.1:0", "REDIS_URL": "redis://:secret-key@127.0.0.1:port"},
-			[]string{"REDIS_URL is not the URL of a Redis"},
-		},
-		"Paddle key that is none": {
-			map[string]string{"ADDR": "127.0.0.1:0", "PADDLE_PUBLIC_KEY": "secret-key"},
-			[]string{"PADDLE_PUBLIC_KEY cannot be used", "Paddle's dashboard"},
-		},
-		"short session key": {
-			map[string]string{"ADDR": "127.0.0.1:0", "SESSION_KEY": "secret-key"},
-			[]string{"SESSION_KEY is too short"},
-		},
+		"port taken": {map[string]string{"ADDR": addr}, []string{"cannot listen on " + addr, "in use", "set ADDR=127.0.0.1:"}},
+		"no port":    {map[string]string{"ADDR": "localhost"}, []string{"cannot listen on localhost", "set ADDR=127.0.0.1:8081"}},
+		"base URL without key": {map[string]string{"KANUU_BASE_URL": "https://kanuu.example"},
+			[]string{"KANUU_BASE_URL is set, but KANUU_API_KEY is not"}},
+		"base URL": {map[string]string{"KANUU_API_KEY": "secret-key", "KANUU_BASE_URL": "kanuu"}, []string{"kanuu: ", "BaseURL"}},
+		"Redis scheme": {map[string]string{"REDIS_URL": "http://:secret-key@127.0.0.1:6379"},
+			[]string{"REDIS_URL is not the URL of a Redis", "redis://127.0.0.1:6379"}},
+		"Redis port": {map[string]string{"REDIS_URL": "redis://:secret-key@127.0.0.1:port"},
+			[]string{"REDIS_URL is not the URL of a Redis"}},
+		"Paddle key": {map[string]string{"PADDLE_PUBLIC_KEY": "secret-key"},
+			[]string{"PADDLE_PUBLIC_KEY cannot be used", "Paddle's dashboard"}},
+		"short session key": {map[string]string{"SESSION_KEY": "secret-key"}, []string{"SESSION_KEY is too short"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
-			var stdout, stderr bytes.Buffer
-			cmd := command(t, test.env)
-			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-
-			require.Error(t, cmd.Run())
-
-			assert.Equal(t, 1, cmd.ProcessState.ExitCode())
-			assert.Empty(t, stdout.String())
-			assert.Equal(t, 1, strings.Count(stderr.String(), "\n"), stderr.String())
-			for _, text := range test.says {
-				assert.Contains(t, stderr.String(), text)
-			}
-			assert.NotContains(t, stderr.String(), "secret-key")
+			assertRefuses(t, tc.env, tc.texts...)
 		})
 	}
 }
 
-// testProcess runs the app as the README says, on its built-in Kanuu, from the
-// first line to Ctrl-C.
-func testProcess(t *testing.T, framework string, _ demo.Build) {
+// The app as a process without any configuration, from the first line to Ctrl-C.
+func testProcess(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no process can send Ctrl-C to another there")
 	}
-
 	var stdout bytes.Buffer
-	log := newRecord()
-	cmd := command(t, map[string]string{"ADDR": "127.0.0.1:0"})
+	log := newLogRecorder()
+	cmd := command(t, nil)
 	cmd.Stdout = &stdout
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
 			_, _ = log.Write(append(lines.Bytes(), '\n'))
 		}
-		close(log.running) // so that nobody waits for an app that is gone
+		close(log.running) // the app has ended
 	}()
 
-	site := &site{URL: <-log.running, Log: log}
-	require.NotEmpty(t, site.URL, log)
-	visitor := site.visit(t, "alice")
-	home := visitor.get(t, "/", nil)
-	billing := visitor.get(t, "/billing", nil)
-	portal := billing.Header.Get("Location")
-
-	assert.Contains(t, home.Body, framework)
-	assert.Contains(t, home.Body, "nothing is charged")
+	app := &instance{URL: <-log.running, Log: log}
+	require.NotEmpty(t, app.URL, log)
+	alice := app.browser(t, "alice")
+	home, billing := alice.get(t, "/"), alice.get(t, "/billing")
+	assertShows(t, home.Body, framework+"|nothing is charged", "")
 	assert.Regexp(t, `href="http://127\.0\.0\.1:\d+/control"`, home.Body)
 	assert.Equal(t, http.StatusFound, billing.Status, billing.Body)
-	assert.Regexp(t, `^http://127\.0\.0\.1:\d+/manage/`, portal)
-
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, portal, nil)
-	require.NoError(t, err)
-	res, err := new(http.Client).Do(req)
-	require.NoError(t, err)
-	body, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
-	assert.Equal(t, http.StatusOK, res.StatusCode)
-	assert.Contains(t, string(body), site.URL+"/", "the way back from the portal")
+	assert.Regexp(t, `^http://127\.0\.0\.1:\d+/manage/`, billing.location())
+	portal := alice.get(t, billing.location())
+	assert.Equal(t, http.StatusOK, portal.Status)
+	assert.Contains(t, portal.Body, app.URL+"/", "the link back to the app")
 
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	<-read
 	require.NoError(t, cmd.Wait())
 	assert.Empty(t, stdout.String())
-	assert.Contains(t, log.String(), "set KANUU_API_KEY")
-	assert.NotContains(t, log.String(), "set PADDLE_PUBLIC_KEY", "it hears the stand-in's webhooks")
-	assert.NotContains(t, log.String(), portal[strings.LastIndex(portal, "/")+1:])
+	assertShows(t, log.String(), "set KANUU_API_KEY", "set PADDLE_PUBLIC_KEY|"+path.Base(billing.location()))
 }

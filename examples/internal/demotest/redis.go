@@ -15,28 +15,20 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/kanuu-io/kanuu-go/examples/internal/demo"
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
-// heard is how long one replica may take to tell another.
-const heard = 2 * time.Second
-
-// startRedis runs a real Redis until the test is over, and returns its URL. It
-// listens where no other test does.
+// startRedis runs a Redis on a socket of its own until the test ends, and returns its URL.
 func startRedis(t *testing.T, settings ...string) string {
 	t.Helper()
-
 	server, err := exec.LookPath("redis-server")
 	if err != nil {
 		require.NotEqual(t, "true", os.Getenv("CI"), "redis-server is missing: install it with apt-get install redis-server")
 		t.Skip("redis-server is missing, for example apt-get install redis-server")
 	}
-
 	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // the name of t.TempDir's can be too long for a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
-
 	var output bytes.Buffer
 	socket := filepath.Join(dir, "socket")
 	arguments := append([]string{"--port", "0", "--unixsocket", socket, "--dir", dir, "--save", ""}, settings...)
@@ -50,7 +42,6 @@ func startRedis(t *testing.T, settings ...string) string {
 			t.Log("redis-server: ", output.String())
 		}
 	})
-
 	eventually(t, 10*time.Second, func() bool {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "unix", socket)
 		return err == nil && assert.NoError(t, conn.Close())
@@ -58,69 +49,53 @@ func startRedis(t *testing.T, settings ...string) string {
 	return "unix://" + socket
 }
 
-// testReplicas looks whether what one replica hears of Paddle reaches another.
-func testReplicas(t *testing.T, framework string, build demo.Build) {
-	kanuu, signer := kanuutest.NewServer(nil), kanuutest.NewSigner()
-	t.Cleanup(kanuu.Close)
+// A cache entry, and its invalidation by a webhook, reach the other instance.
+func testTwoInstances(t *testing.T) {
+	fake, signer := kanuutest.NewServer(nil), kanuutest.NewSigner()
+	t.Cleanup(fake.Close)
 	env := map[string]string{"REDIS_URL": startRedis(t), "PADDLE_PUBLIC_KEY": signer.PublicKey()}
-	one, other := startOn(t, kanuu, framework, build, env), startOn(t, kanuu, framework, build, env)
-	alice := other.visit(t, "alice")
+	one, other := startWith(t, fake, build, env), startWith(t, fake, build, env)
+	alice := other.browser(t, "alice")
 
-	kanuu.SetSubscription("1001", active)
-	require.Equal(t, http.StatusOK, one.visit(t, "alice").get(t, "/pro", nil).Status)
-	require.Equal(t, http.StatusOK, alice.get(t, "/pro", nil).Status)
-	assert.Equal(t, 1, one.calls("/api/subscription"), "the one has told the other")
+	fake.SetSubscription("1001", active)
+	require.Equal(t, http.StatusOK, one.browser(t, "alice").get(t, "/pro").Status)
+	require.Equal(t, http.StatusOK, alice.get(t, "/pro").Status)
+	assert.Equal(t, 1, one.calls("/api/subscription"), "both instances use one entry")
 
-	kanuu.SetSubscription("1001", kanuutest.Subscription{})
-	require.Equal(t, http.StatusOK, alice.get(t, "/pro", nil).Status, "nobody told the other yet")
-
-	gone := kanuutest.Webhook{AlertName: "subscription_cancelled", Identifier: "1001"}
-	require.Equal(t, http.StatusOK, one.receive(t, signer.Body(gone)))
-	eventually(t, heard, func() bool {
-		return alice.get(t, "/pro", nil).Status == http.StatusSeeOther
-	}, "the other replica hears that alice has left")
-
-	kanuu.SetSubscription("1001", active)
-	require.Equal(t, http.StatusOK, one.receive(t, signer.Body(kanuutest.Webhook{Identifier: "1001"})))
-	eventually(t, heard, func() bool {
-		return alice.get(t, "/pro", nil).Status == http.StatusOK
-	}, "the other replica hears that alice is back")
-
+	fake.SetSubscription("1001", kanuutest.Subscription{})
+	require.Equal(t, http.StatusOK, alice.get(t, "/pro").Status, "the entry is not invalidated yet")
+	for _, step := range []struct {
+		alert        string
+		subscription kanuutest.Subscription
+		status       int
+	}{
+		{"subscription_cancelled", kanuutest.Subscription{}, http.StatusSeeOther},
+		{"subscription_created", active, http.StatusOK},
+	} {
+		fake.SetSubscription("1001", step.subscription)
+		require.Equal(t, http.StatusOK, one.receive(t, signer.Body(kanuutest.Webhook{AlertName: step.alert, Identifier: "1001"})))
+		eventually(t, 2*time.Second, func() bool { return alice.get(t, "/pro").Status == step.status }, step.alert)
+	}
 	assert.NotContains(t, one.Log.String()+other.Log.String(), "level=WARN")
 }
 
-// testRedisIsGone looks whether the app does its work without the Redis that it
-// was promised, and says so.
-func testRedisIsGone(t *testing.T, framework string, build demo.Build) {
+// Without the configured Redis the app uses its local cache, and logs that.
+func testRedisUnavailable(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, free.Close())
-
-	site := start(t, framework, build, map[string]string{"REDIS_URL": "redis://:secret-key@" + free.Addr().String()})
-	site.Kanuu.SetSubscription("1001", active)
-	alice := site.visit(t, "alice")
-
-	assert.Contains(t, site.Log.String(), "Redis is gone")
-	assert.NotContains(t, site.Log.String(), "secret-key")
-	assert.Equal(t, http.StatusOK, alice.get(t, "/pro", nil).Status)
-	assert.Equal(t, http.StatusFound, alice.get(t, "/billing", nil).Status)
-	assert.Contains(t, alice.get(t, "/", nil).Body, "Pro is open to you")
-	assert.Equal(t, http.StatusSeeOther, site.visit(t, "bob").get(t, "/pro", nil).Status)
+	app := start(t, map[string]string{"REDIS_URL": "redis://:secret-key@" + free.Addr().String()})
+	app.Kanuu.SetSubscription("1001", active)
+	alice := app.browser(t, "alice")
+	assertShows(t, app.Log.String(), "Redis is gone", "secret-key")
+	assert.Equal(t, http.StatusOK, alice.get(t, "/pro").Status)
+	assert.Equal(t, http.StatusFound, alice.get(t, "/billing").Status)
+	assert.Contains(t, alice.get(t, "/").Body, "Pro is open to you")
+	assert.Equal(t, http.StatusSeeOther, app.browser(t, "bob").get(t, "/pro").Status)
 }
 
-// testRedisRefuses looks whether the app ends when its password is wrong: that
-// does not pass, as an outage does.
-func testRedisRefuses(t *testing.T, _ string, _ demo.Build) {
-	url := strings.Replace(startRedis(t, "--requirepass", "right"), "unix://", "unix://:secret-key@", 1)
-
-	var stderr bytes.Buffer
-	cmd := command(t, map[string]string{"ADDR": "127.0.0.1:0", "REDIS_URL": url})
-	cmd.Stderr = &stderr
-
-	require.Error(t, cmd.Run())
-	assert.Equal(t, 1, cmd.ProcessState.ExitCode())
-	assert.Equal(t, 1, strings.Count(stderr.String(), "\n"), stderr.String())
-	assert.Contains(t, stderr.String(), "REDIS_URL cannot be used")
-	assert.Contains(t, stderr.String(), "WRONGPASS")
-	assert.NotContains(t, stderr.String(), "secret-key")
+// A wrong password is no outage: the app ends.
+func testRedisRefusesPassword(t *testing.T) {
+	redisURL := strings.Replace(startRedis(t, "--requirepass", "right"), "unix://", "unix://:secret-key@", 1)
+	assertRefuses(t, map[string]string{"REDIS_URL": redisURL}, "REDIS_URL cannot be used", "WRONGPASS")
 }

@@ -12,154 +12,107 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/kanuu-io/kanuu-go/examples/internal/demo"
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
-const webhookPath = "/webhooks/paddle"
-
-// startWithWebhook is start with a Paddle, too.
-func startWithWebhook(t *testing.T, framework string, build demo.Build) (*site, *kanuutest.Signer) {
+// startWithWebhook starts the app with the signer's public key.
+func startWithWebhook(t *testing.T) (*instance, *kanuutest.Signer) {
 	t.Helper()
 	signer := kanuutest.NewSigner()
-	return start(t, framework, build, map[string]string{"PADDLE_PUBLIC_KEY": signer.PublicKey()}), signer
+	return start(t, map[string]string{"PADDLE_PUBLIC_KEY": signer.PublicKey()}), signer
 }
 
-// receive is the app's answer to a body that Paddle may have sent.
-func (s *site) receive(t *testing.T, body string) int {
+// receive posts a webhook to the app and returns the status.
+func (app *instance) receive(t *testing.T, body string) int {
 	t.Helper()
-
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+webhookPath, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, app.URL+"/webhooks/paddle", strings.NewReader(body))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-
-	res, err := s.visit(t, "").client.Do(req)
+	res, err := app.browser(t, "").client.Do(req)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
 	return res.StatusCode
 }
 
-var eventItem = regexp.MustCompile(`<li><code>(\w+)</code> <time [^>]*>20 Nov 2026, \d\d:00:00 UTC</time></li>`)
+var eventItem = regexp.MustCompile(`<li><code>subscription_(\w+)</code> <time [^>]*>20 Nov 2026, \d\d:00:00 UTC</time></li>`)
 
-// events on the visitor's home page.
-func (v *visitor) events(t *testing.T) (names []string) {
+// events are the alerts about subscriptions on the home page, the latest first.
+func (b *browser) events(t *testing.T) string {
 	t.Helper()
-	home := v.get(t, "/", nil).Body
+	home := b.get(t, "/").Body
+	var names []string
 	for _, item := range eventItem.FindAllStringSubmatch(home, -1) {
 		names = append(names, item[1])
 	}
-	assert.Equal(t, len(names), strings.Count(home, "<time"), "all of them are of that day")
-	return names
+	assert.Equal(t, len(names), strings.Count(home, "<time"), "each event has its time and name")
+	return strings.Join(names, " ")
 }
 
-func testWebhook(t *testing.T, framework string, build demo.Build) {
+func testWebhook(t *testing.T) {
 	noon := time.Date(2026, time.November, 20, 12, 0, 0, 0, time.UTC)
 	created := kanuutest.Webhook{AlertID: "1", Identifier: "1001", Time: noon}
-	for name, test := range map[string]struct {
-		send   func(*kanuutest.Signer) []string // bodies
-		status int
-		alice  []string // the events on her home page
+	cancelled := kanuutest.Webhook{AlertName: "subscription_cancelled", Identifier: "1001", Time: noon.Add(time.Hour)}
+	var many []kanuutest.Webhook
+	for hour := range 7 {
+		many = append(many, kanuutest.Webhook{AlertName: "subscription_" + strconv.Itoa(hour), Identifier: "1001",
+			Time: noon.Add(time.Duration(hour) * time.Hour)})
+	}
+	forge := func(body string) string { return strings.Replace(body, "1002", "1001", 1) }
+	unsigned := func(string) string { return "alert_name=subscription_created&alert_id=1" }
+	for name, tc := range map[string]struct {
+		webhooks []kanuutest.Webhook
+		change   func(body string) string
+		status   int
+		events   string // on alice's home page
 	}{
-		"signed": {
-			send:   func(s *kanuutest.Signer) []string { return []string{s.Body(created)} },
-			status: http.StatusOK,
-			alice:  []string{"subscription_created"},
-		},
-		"twice": {
-			send:   func(s *kanuutest.Signer) []string { return []string{s.Body(created), s.Body(created)} },
-			status: http.StatusOK,
-			alice:  []string{"subscription_created"},
-		},
-		"in the wrong order": {
-			send: func(s *kanuutest.Signer) []string {
-				return []string{
-					s.Body(kanuutest.Webhook{AlertName: "subscription_cancelled", Identifier: "1001", Time: noon.Add(time.Hour)}),
-					s.Body(created),
-				}
-			},
-			status: http.StatusOK,
-			alice:  []string{"subscription_cancelled", "subscription_created"},
-		},
-		"more than fit": {
-			send: func(s *kanuutest.Signer) (bodies []string) {
-				for hour := range 7 {
-					bodies = append(bodies, s.Body(kanuutest.Webhook{
-						AlertName: "subscription_test" + strconv.Itoa(hour), Identifier: "1001",
-						Time: noon.Add(time.Duration(hour) * time.Hour),
-					}))
-				}
-				return bodies
-			},
-			status: http.StatusOK,
-			alice: []string{"subscription_test6", "subscription_test5", "subscription_test4", "subscription_test3",
-				"subscription_test2"},
-		},
-		"nothing about a subscription": {
-			send: func(s *kanuutest.Signer) []string {
-				return []string{s.Body(kanuutest.Webhook{AlertName: "payment_succeeded", Identifier: "1001"})}
-			},
-			status: http.StatusOK,
-		},
-		"somebody unknown": {
-			send: func(s *kanuutest.Signer) []string {
-				return []string{s.Body(kanuutest.Webhook{Identifier: "1003"}), s.Body(kanuutest.Webhook{})}
-			},
-			status: http.StatusOK,
-		},
-		"forged": {
-			send: func(s *kanuutest.Signer) []string {
-				bobs := s.Body(kanuutest.Webhook{Identifier: "1002"})
-				return []string{strings.Replace(bobs, "1002", "1001", 1)}
-			},
-			status: http.StatusUnauthorized,
-		},
-		"not signed": {
-			send:   func(*kanuutest.Signer) []string { return []string{"alert_name=subscription_created&alert_id=1"} },
-			status: http.StatusUnauthorized,
-		},
+		"signed":              {[]kanuutest.Webhook{created}, nil, http.StatusOK, "created"},
+		"repeated":            {[]kanuutest.Webhook{created, created}, nil, http.StatusOK, "created"},
+		"out of order":        {[]kanuutest.Webhook{cancelled, created}, nil, http.StatusOK, "cancelled created"},
+		"more than shown":     {many, nil, http.StatusOK, "6 5 4 3 2"},
+		"not subscription":    {[]kanuutest.Webhook{{AlertName: "payment_succeeded", Identifier: "1001"}}, nil, http.StatusOK, ""},
+		"unknown identifier":  {[]kanuutest.Webhook{{Identifier: "1003"}, {}}, nil, http.StatusOK, ""},
+		"other identifier":    {[]kanuutest.Webhook{{Identifier: "1002"}}, forge, http.StatusUnauthorized, ""},
+		"without p_signature": {[]kanuutest.Webhook{created}, unsigned, http.StatusUnauthorized, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			site, signer := startWithWebhook(t, framework, build)
-			for _, body := range test.send(signer) {
-				assert.Equal(t, test.status, site.receive(t, body))
+			app, signer := startWithWebhook(t)
+			for _, webhook := range tc.webhooks {
+				body := signer.Body(webhook)
+				if tc.change != nil {
+					body = tc.change(body)
+				}
+				assert.Equal(t, tc.status, app.receive(t, body))
 			}
-			assert.Equal(t, test.alice, site.visit(t, "alice").events(t))
-			assert.Empty(t, site.visit(t, "bob").events(t))
-			assert.Empty(t, site.visit(t, "").events(t))
+			assert.Equal(t, tc.events, app.browser(t, "alice").events(t))
+			assert.Empty(t, app.browser(t, "bob").events(t))
+			assert.Empty(t, app.browser(t, "").events(t))
 		})
 	}
 }
 
-// testWebhookAdmits looks whether Paddle's word makes the app ask Kanuu again.
-func testWebhookAdmits(t *testing.T, framework string, build demo.Build) {
-	site, signer := startWithWebhook(t, framework, build)
-	alice := site.visit(t, "alice")
-	require.Equal(t, http.StatusSeeOther, alice.get(t, "/pro", nil).Status)
-
-	site.Kanuu.SetSubscription("1001", active)
-	require.Equal(t, http.StatusSeeOther, alice.get(t, "/pro", nil).Status, "nobody told the app yet")
-
-	require.Equal(t, http.StatusUnauthorized, site.receive(t, signer.Body(kanuutest.Webhook{Identifier: "1001"})+"x"))
-	require.Equal(t, http.StatusSeeOther, alice.get(t, "/pro", nil).Status, "nobody whom it believes told it")
-
-	require.Equal(t, http.StatusOK, site.receive(t, signer.Body(kanuutest.Webhook{Identifier: "1001"})))
-	assert.Equal(t, http.StatusOK, alice.get(t, "/pro", nil).Status)
+// A signed webhook invalidates the cached subscription.
+func testWebhookOpensGate(t *testing.T) {
+	app, signer := startWithWebhook(t)
+	alice, webhook := app.browser(t, "alice"), signer.Body(kanuutest.Webhook{Identifier: "1001"})
+	require.Equal(t, http.StatusSeeOther, alice.get(t, "/pro").Status)
+	app.Kanuu.SetSubscription("1001", active)
+	require.Equal(t, http.StatusSeeOther, alice.get(t, "/pro").Status, "the cache has the old entry")
+	require.Equal(t, http.StatusUnauthorized, app.receive(t, webhook+"x"))
+	require.Equal(t, http.StatusSeeOther, alice.get(t, "/pro").Status, "a forged webhook changes nothing")
+	require.Equal(t, http.StatusOK, app.receive(t, webhook))
+	assert.Equal(t, http.StatusOK, alice.get(t, "/pro").Status)
 }
 
-// testNoWebhook looks at an app without a key, and at another form of the key.
-func testNoWebhook(t *testing.T, framework string, build demo.Build) {
+// Without a public key there is no webhook endpoint. The key may be base64 of PEM.
+func testWebhookNeedsKey(t *testing.T) {
 	signer := kanuutest.NewSigner()
 	body := signer.Body(kanuutest.Webhook{Identifier: "1001"})
-
-	off := start(t, framework, build, nil)
+	off := start(t, nil)
 	assert.Equal(t, http.StatusNotFound, off.receive(t, body))
 	assert.Contains(t, off.Log.String(), "set PADDLE_PUBLIC_KEY")
-	assert.Empty(t, off.visit(t, "alice").events(t))
-
-	on := start(t, framework, build, map[string]string{
-		"PADDLE_PUBLIC_KEY": base64.StdEncoding.EncodeToString([]byte(signer.PublicKey())),
-	})
+	assert.Empty(t, off.browser(t, "alice").events(t))
+	on := start(t, map[string]string{"PADDLE_PUBLIC_KEY": base64.StdEncoding.EncodeToString([]byte(signer.PublicKey()))})
 	assert.Equal(t, http.StatusOK, on.receive(t, body))
 	assert.NotContains(t, on.Log.String(), "set PADDLE_PUBLIC_KEY")
 }
