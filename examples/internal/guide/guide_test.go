@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -23,193 +23,157 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
-var users = guide.Users{"42": {ID: "42", Email: "ann@example.com"}}
+var users = guide.Users{"42": {ID: "42", Email: "alice@example.com"}}
 
 func setup(t *testing.T) (*kanuu.Client, *kanuutest.Server) {
 	t.Helper()
-	box := kanuutest.NewServer(nil)
-	t.Cleanup(box.Close)
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
+	fake := kanuutest.NewServer(nil)
+	t.Cleanup(fake.Close)
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: fake.URL})
 	require.NoError(t, err)
-	return client, box
+	return client, fake
 }
 
-func get(handler http.Handler, path string, headers map[string]string) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(http.MethodGet, path, nil)
-	for name, value := range headers {
-		request.Header.Set(name, value)
+// headerUser is a resolver that takes the user from the header Test-User.
+func headerUser(r *http.Request) (kanuu.Identity, error) {
+	if user := r.Header.Get("Test-User"); user != "" {
+		return kanuu.Identity{Identifier: user}, nil
 	}
-	answer := httptest.NewRecorder()
-	handler.ServeHTTP(answer, request)
-	return answer
+	return kanuu.Identity{}, kanuu.ErrUnauthenticated
 }
 
-func TestSCS(t *testing.T) {
-	t.Parallel()
-
-	client, box := setup(t)
-
-	app := httptest.NewServer(guide.WithSCS(client, users, scs.New()))
-	t.Cleanup(app.Close)
-
-	jar, err := cookiejar.New(nil)
-	require.NoError(t, err)
-
-	browser := &http.Client{Jar: jar,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-
-	billing := func() string {
-		answer, err := browser.Get(app.URL + "/billing")
-		require.NoError(t, err)
-		require.NoError(t, answer.Body.Close())
-		return answer.Header.Get("Location")
+// get requests path from handler with headers, each a name and a value.
+func get(handler http.Handler, path string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
 	}
-
-	assert.Equal(t, "/login", billing())
-
-	answer, err := browser.PostForm(app.URL+"/login", url.Values{"user": {"42"}})
-	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	require.Equal(t, http.StatusSeeOther, answer.StatusCode)
-
-	assert.True(t, strings.HasPrefix(billing(), box.URL))
-	assert.Equal(t, "user:42", box.Requests()[0].Identifier())
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w
 }
 
-func TestGorilla(t *testing.T) {
-	t.Parallel()
+func post(handler http.Handler, path string, form url.Values) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w
+}
 
-	client, box := setup(t)
+func location(w *httptest.ResponseRecorder) string { return w.Header().Get("Location") }
+
+func TestSCSSession(t *testing.T) {
+	t.Parallel()
+	client, fake := setup(t)
+	app := guide.WithSCS(client, users, scs.New())
+	assert.Equal(t, "/login", location(get(app, "/billing")))
+
+	login := post(app, "/login", url.Values{"user": {"42"}})
+	require.Equal(t, http.StatusSeeOther, login.Code)
+	cookie, _, _ := strings.Cut(login.Header().Get("Set-Cookie"), ";")
+	assert.Contains(t, location(get(app, "/billing", "Cookie", cookie)), fake.URL)
+	assert.Equal(t, "user:42", fake.Requests()[0].Identifier())
+}
+
+func TestGorillaSession(t *testing.T) {
+	t.Parallel()
+	client, fake := setup(t)
 	store := sessions.NewCookieStore([]byte("a key of 32 bytes, for this test"))
 	app := guide.WithGorilla(client, users, store)
-
-	login := httptest.NewRecorder()
-	request := httptest.NewRequest(http.MethodGet, "/", nil)
-	session, err := store.Get(request, "acme")
+	login, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+	session, err := store.Get(r, "acme")
 	require.NoError(t, err)
-
 	session.Values["user-id"] = "42"
-	require.NoError(t, session.Save(request, login))
-
+	require.NoError(t, session.Save(r, login))
 	cookie := login.Header().Get("Set-Cookie")
-	for name, test := range map[string]struct{ cookie, location string }{
-		"none":      {"", "/login"},
-		"logged in": {cookie, box.URL},
-		"forged":    {"acme=x" + strings.TrimPrefix(cookie, "acme="), "/login"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			answer := get(app, "/billing", map[string]string{"Cookie": test.cookie})
-			assert.True(t, strings.HasPrefix(answer.Header().Get("Location"), test.location), answer.Header())
-		})
-	}
+	forged := "acme=x" + strings.TrimPrefix(cookie, "acme=")
+	assert.Equal(t, "/login", location(get(app, "/billing")))
+	assert.Equal(t, "/login", location(get(app, "/billing", "Cookie", forged)))
+	assert.Contains(t, location(get(app, "/billing", "Cookie", cookie)), fake.URL)
 }
 
-func TestReturn(t *testing.T) {
+func TestReturnAfterLogin(t *testing.T) {
 	t.Parallel()
-
 	client, _ := setup(t)
-	nobody := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
-		return kanuu.Identity{}, kanuu.ErrUnauthenticated
-	})
-	app := guide.WithReturn(client, nobody, http.NotFoundHandler())
-
-	assert.Equal(t, "/login?next=%2Fpro%3Fpage%3D2", get(app, "/pro?page=2", nil).Header().Get("Location"))
-	assert.Equal(t, "/login?next=%2Fbilling", get(app, "/billing", nil).Header().Get("Location"))
+	app := guide.WithReturn(client, kanuu.IdentifierResolverFunc(headerUser), http.NotFoundHandler())
+	assert.Equal(t, "/login?next=%2Fpro%3Fpage%3D2", location(get(app, "/pro?page=2")))
+	assert.Equal(t, "/login?next=%2Fbilling", location(get(app, "/billing")))
 	for next, want := range map[string]string{
 		"/pro?page=2#top": "/pro?page=2#top", "/billing": "/billing", "": "/", "pro": "/",
 		"https://evil.example/": "/", "//evil.example": "/", "///evil.example": "/", `/\evil.example`: "/", `\\evil.example`: "/",
 		"/\t/evil.example": "/", "/\n/evil.example": "/", "javascript:alert(1)": "/", "https:/evil.example": "/",
 	} {
-		r := httptest.NewRequest(http.MethodPost, "/login", strings.NewReader(url.Values{"next": {next}}.Encode()))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		w := httptest.NewRecorder()
-		app.ServeHTTP(w, r)
-		assert.Equal(t, want, w.Header().Get("Location"), "%q", next)
+		assert.Equal(t, want, location(post(app, "/login", url.Values{"next": {next}})), "%q", next)
 	}
 }
 
 func TestJWT(t *testing.T) {
 	t.Parallel()
-
-	client, box := setup(t)
+	client, fake := setup(t)
 	key := []byte("a key of 32 bytes, for this test")
 	app := guide.WithJWT(client, key)
-
-	claims := func(change func(jwt.MapClaims)) jwt.MapClaims {
-		claims := jwt.MapClaims{"iss": "acme", "sub": "42", "email": "ann@example.com", "exp": time.Now().Add(time.Hour).Unix()}
-		change(claims)
-		return claims
-	}
-	same := func(jwt.MapClaims) {}
-	for name, test := range map[string]struct {
+	for name, tc := range map[string]struct {
 		method jwt.SigningMethod
 		key    any
-		claims jwt.MapClaims
+		change jwt.MapClaims // of the valid claims; nil: without it
 		status int
 	}{
-		"valid":          {jwt.SigningMethodHS256, key, claims(same), http.StatusOK},
-		"unsigned":       {jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims(same), http.StatusUnauthorized},
-		"another key":    {jwt.SigningMethodHS256, []byte("another"), claims(same), http.StatusUnauthorized},
-		"another method": {jwt.SigningMethodHS512, key, claims(same), http.StatusUnauthorized},
-		"expired":        {jwt.SigningMethodHS256, key, claims(func(c jwt.MapClaims) { c["exp"] = 1 }), http.StatusUnauthorized},
-		"never expires": {jwt.SigningMethodHS256, key, claims(func(c jwt.MapClaims) { delete(c, "exp") }),
-			http.StatusUnauthorized},
-		"another issuer": {jwt.SigningMethodHS256, key, claims(func(c jwt.MapClaims) { c["iss"] = "x" }),
-			http.StatusUnauthorized},
-		"no subject": {jwt.SigningMethodHS256, key, claims(func(c jwt.MapClaims) { delete(c, "sub") }),
-			http.StatusUnauthorized},
+		"valid":          {jwt.SigningMethodHS256, key, nil, http.StatusOK},
+		"unsigned":       {jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil, http.StatusUnauthorized},
+		"another key":    {jwt.SigningMethodHS256, []byte("another"), nil, http.StatusUnauthorized},
+		"another method": {jwt.SigningMethodHS512, key, nil, http.StatusUnauthorized},
+		"expired":        {jwt.SigningMethodHS256, key, jwt.MapClaims{"exp": 1}, http.StatusUnauthorized},
+		"never expires":  {jwt.SigningMethodHS256, key, jwt.MapClaims{"exp": nil}, http.StatusUnauthorized},
+		"another issuer": {jwt.SigningMethodHS256, key, jwt.MapClaims{"iss": "x"}, http.StatusUnauthorized},
+		"no subject":     {jwt.SigningMethodHS256, key, jwt.MapClaims{"sub": nil}, http.StatusUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			token, err := jwt.NewWithClaims(test.method, test.claims).SignedString(test.key)
+			claims := jwt.MapClaims{"iss": "acme", "sub": "42", "email": "alice@example.com",
+				"exp": time.Now().Add(time.Hour).Unix()}
+			maps.Copy(claims, tc.change)
+			maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
+			token, err := jwt.NewWithClaims(tc.method, claims).SignedString(tc.key)
 			require.NoError(t, err)
-			answer := get(app, "/billing", map[string]string{
-				"Authorization": "Bearer " + token, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty",
-			})
-			assert.Equal(t, test.status, answer.Code)
-			if test.status == http.StatusOK {
-				assert.Contains(t, answer.Body.String(), `{"url":"`+box.URL)
-			}
+			w := get(app, "/billing", "Authorization", "Bearer "+token, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty")
+			assert.Equal(t, tc.status, w.Code)
+			assert.Equal(t, tc.status == http.StatusOK, strings.Contains(w.Body.String(), `{"url":"`+fake.URL))
 		})
 	}
-
-	assert.Equal(t, http.StatusUnauthorized, get(app, "/billing", nil).Code)
+	assert.Equal(t, http.StatusUnauthorized, get(app, "/billing").Code)
 }
 
-// as is the session of somebody.
-func as(who string) map[string]string { return map[string]string{"Test-As": who} }
+// members are the members of teams by the header Test-User.
+type members map[string]guide.Member
 
-// everybody is a table of members by the header Test-As.
-type everybody map[string]guide.Member
-
-func (e everybody) OfSession(r *http.Request) (guide.Member, bool, error) {
-	who := r.Header.Get("Test-As")
-	if who == "broken" {
-		return guide.Member{}, false, errors.New("the database is away")
+func (m members) OfSession(r *http.Request) (guide.Member, bool, error) {
+	user := r.Header.Get("Test-User")
+	if user == "broken" {
+		return guide.Member{}, false, errors.New("no database")
 	}
-	member, ok := e[who]
+	member, ok := m[user]
 	return member, ok, nil
 }
 
 func TestTeams(t *testing.T) {
 	t.Parallel()
-	client, box := setup(t)
-	box.SetSubscription("team:7", kanuutest.Subscription{Status: kanuutest.StatusActive})
-	app := guide.WithTeams(client, everybody{
+	client, fake := setup(t)
+	fake.SetSubscription("team:7", kanuutest.Subscription{Status: kanuutest.StatusActive})
+	app := guide.WithTeams(client, members{
 		"owner":  {UserID: "1", TeamID: "7", Owner: true, Email: "owner@example.com"},
 		"member": {UserID: "2", TeamID: "7"},
 		"loner":  {UserID: "7"}, // the same number as the team's
 	}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
-	for _, test := range []struct {
-		as, path string
-		status   int
-		location string
+	for _, tc := range []struct {
+		user, path string
+		status     int
+		location   string
 	}{
 		{"", "/billing", http.StatusFound, "/login"},
-		{"owner", "/billing", http.StatusFound, box.URL},
+		{"owner", "/billing", http.StatusFound, fake.URL},
 		{"member", "/billing", http.StatusForbidden, ""},
-		{"loner", "/billing", http.StatusFound, box.URL},
+		{"loner", "/billing", http.StatusFound, fake.URL},
 		{"broken", "/billing", http.StatusInternalServerError, ""},
 		{"owner", "/pro", http.StatusOK, ""},
 		{"member", "/pro", http.StatusOK, ""},
@@ -217,123 +181,97 @@ func TestTeams(t *testing.T) {
 		{"", "/pro", http.StatusFound, "/login"},
 		{"broken", "/pro", http.StatusInternalServerError, ""},
 	} {
-		t.Run(test.as+" "+test.path, func(t *testing.T) {
-			t.Parallel()
-			answer := get(app, test.path, as(test.as))
-			assert.Equal(t, test.status, answer.Code)
-			assert.True(t, strings.HasPrefix(answer.Header().Get("Location"), test.location), answer.Header())
-		})
+		w := get(app, tc.path, "Test-User", tc.user)
+		assert.Equal(t, tc.status, w.Code, tc)
+		assert.True(t, strings.HasPrefix(location(w), tc.location), tc)
 	}
 }
 
-func TestBack(t *testing.T) {
+func TestBackFromPortal(t *testing.T) {
 	t.Parallel()
-
-	client, box := setup(t)
-	box.SetSubscription("subscriber", kanuutest.Subscription{Status: kanuutest.StatusActive})
-
-	page := guide.Back(client, kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
-		if user := r.Header.Get("Test-As"); user != "" {
-			return kanuu.Identity{Identifier: user}, nil
-		}
-		return kanuu.Identity{}, kanuu.ErrUnauthenticated
-	}))
-
-	assert.Equal(t, "/login", get(page, "/back", nil).Header().Get("Location"))
-	assert.Equal(t, "/pro", get(page, "/back", as("subscriber")).Header().Get("Location"))
-	assert.Equal(t, "5", get(page, "/back", as("other")).Header().Get("Refresh"))
-
-	box.Inject(kanuutest.Fault{Status: http.StatusPaymentRequired})
-	assert.Equal(t, http.StatusServiceUnavailable, get(page, "/back", as("third")).Code)
+	client, fake := setup(t)
+	fake.SetSubscription("subscriber", kanuutest.Subscription{Status: kanuutest.StatusActive})
+	page := guide.Back(client, kanuu.IdentifierResolverFunc(headerUser))
+	assert.Equal(t, "/login", location(get(page, "/back")))
+	assert.Equal(t, "/pro", location(get(page, "/back", "Test-User", "subscriber")))
+	assert.Equal(t, "5", get(page, "/back", "Test-User", "other").Header().Get("Refresh"))
+	fake.Inject(kanuutest.Fault{Status: http.StatusPaymentRequired})
+	assert.Equal(t, http.StatusServiceUnavailable, get(page, "/back", "Test-User", "third").Code)
 }
 
 func TestTrustedOrigin(t *testing.T) {
 	t.Parallel()
 	client, _ := setup(t)
-	billing := guide.TrustedOrigin(client, kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
-		return kanuu.Identity{Identifier: "42"}, nil
-	}))
+	billing := guide.TrustedOrigin(client, kanuu.IdentifierResolverFunc(headerUser))
 	for origin, status := range map[string]int{
 		"https://www.acme.com": http.StatusSeeOther, "https://www.example.com": http.StatusForbidden,
 	} {
-		request := httptest.NewRequest(http.MethodPost, "/billing", nil)
-		request.Header.Set("Origin", origin)
-		request.Header.Set("Sec-Fetch-Site", "cross-site")
-		answer := httptest.NewRecorder()
-		billing.ServeHTTP(answer, request)
-		assert.Equal(t, status, answer.Code, origin)
+		r, w := httptest.NewRequest(http.MethodPost, "/billing", nil), httptest.NewRecorder()
+		r.Header = http.Header{"Origin": {origin}, "Sec-Fetch-Site": {"cross-site"}, "Test-User": {"42"}}
+		billing.ServeHTTP(w, r)
+		assert.Equal(t, status, w.Code, origin)
 	}
+}
+
+func newWebhook(t *testing.T, client *kanuu.Client) (*kanuu.WebhookHandler, *kanuutest.Signer) {
+	t.Helper()
+	signer := kanuutest.NewSigner()
+	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), nil)
+	require.NoError(t, err)
+	return hook, signer
 }
 
 func TestLaravel(t *testing.T) {
 	t.Parallel()
-
-	client, box := setup(t)
-	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
+	client, fake := setup(t)
+	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
 	for id, want := range map[string]bool{"42": true, "43": false} {
 		subscribed, err := guide.LaravelBillable(t.Context(), client, guide.User{ID: id})
 		require.NoError(t, err)
 		assert.Equal(t, want, subscribed)
 	}
-
-	paddle := kanuutest.NewSigner()
-
-	hook, err := kanuu.NewWebhookHandler(client, paddle.PublicKey(), nil)
-	require.NoError(t, err)
-
+	hook, signer := newWebhook(t, client)
 	var welcomed []string
-
 	guide.LaravelWebhooks(hook, func(identifier string, plan int64) error {
 		welcomed = append(welcomed, fmt.Sprint(identifier, " ", plan))
 		return nil
 	})
-
 	mux := http.NewServeMux()
-	guide.LaravelRoutes(mux, client, kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
-		return kanuu.Identity{Identifier: "42"}, nil
-	}), hook)
-
-	assert.Equal(t, http.StatusOK, paddle.Post(mux, kanuutest.Webhook{Identifier: "42"}).StatusCode)
+	guide.LaravelRoutes(mux, client, kanuu.IdentifierResolverFunc(headerUser), hook)
+	assert.Equal(t, http.StatusOK, signer.Post(mux, kanuutest.Webhook{Identifier: "42"}).StatusCode)
 	assert.Equal(t, []string{"42 12345"}, welcomed)
-	assert.Equal(t, http.StatusFound, get(mux, "/billing", nil).Code)
+	assert.Equal(t, http.StatusFound, get(mux, "/billing", "Test-User", "42").Code)
 }
 
-// row of the table of plans.
-type row struct {
+// plan is a row of the table of plans.
+type plan struct {
 	at     time.Time
 	plan   int64
 	status kanuu.Status
 }
 
-type table map[string]row
+type planTable map[string]plan
 
-func (t table) Set(_ context.Context, identifier string, at time.Time, plan int64, status kanuu.Status) error {
-	if at.After(t[identifier].at) {
-		t[identifier] = row{at, plan, status}
+func (p planTable) Set(_ context.Context, identifier string, at time.Time, id int64, status kanuu.Status) error {
+	if at.After(p[identifier].at) {
+		p[identifier] = plan{at, id, status}
 	}
 	return nil
 }
 
-func TestTable(t *testing.T) {
+func TestKeepPlans(t *testing.T) {
 	t.Parallel()
-
 	client, _ := setup(t)
-	paddle := kanuutest.NewSigner()
-
-	hook, err := kanuu.NewWebhookHandler(client, paddle.PublicKey(), nil)
-	require.NoError(t, err)
-
-	plans := make(table)
+	hook, signer := newWebhook(t, client)
+	plans := make(planTable)
 	guide.KeepPlans(hook, plans)
-
 	noon := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
 	for _, webhook := range []kanuutest.Webhook{
 		{AlertName: "subscription_cancelled", Identifier: "user:42", Time: noon},
 		{AlertName: "subscription_created", Identifier: "user:42", Time: noon.Add(-time.Hour)}, // late
 		{AlertName: "subscription_created", Time: noon},                                        // not Kanuu's
 	} {
-		require.Equal(t, http.StatusOK, paddle.Post(hook, webhook).StatusCode)
+		require.Equal(t, http.StatusOK, signer.Post(hook, webhook).StatusCode)
 	}
-
-	assert.Equal(t, table{"user:42": {noon, 12345, kanuu.StatusCanceled}}, plans)
+	assert.Equal(t, planTable{"user:42": {noon, 12345, kanuu.StatusCanceled}}, plans)
 }
