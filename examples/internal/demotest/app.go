@@ -185,30 +185,3 @@ func testBilling(t *testing.T) {
 	}
 	assert.Equal(t, []string{"/api/nonce 1001", "/api/nonce 1001", "/api/nonce 1001", "/api/nonce 1002"}, identifiers)
 }
-
-func testKanuuFails(t *testing.T) {
-	const secret = "what-kanuu-says"
-	for name, tc := range map[string]struct {
-		key    string
-		fault  kanuutest.Fault
-		status int
-	}{
-		"payment required": {kanuutest.DefaultAPIKey, kanuutest.Fault{Status: 402, Body: `{"message":"` + secret + `"}`}, 503},
-		"wrong key":        {secret, kanuutest.Fault{}, 502},
-		"invalid response": {kanuutest.DefaultAPIKey, kanuutest.Fault{Status: 201, Body: secret}, 502},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			app := start(t, map[string]string{"KANUU_API_KEY": tc.key})
-			if tc.fault.Status != 0 {
-				app.Kanuu.Inject(tc.fault)
-			}
-			got := app.browser(t, "alice").send(t, http.MethodGet, "/billing", nil, http.Header{"Accept": {"text/html"}})
-			assert.Equal(t, tc.status, got.Status)
-			assert.Contains(t, got.Header.Get("Content-Type"), "text/html")
-			assertShows(t, got.Body, "<html", secret)
-			assert.Contains(t, app.Log.String(), "level=ERROR")
-			assert.NotContains(t, app.Log.String(), tc.key)
-		})
-	}
-}
