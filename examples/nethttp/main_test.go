@@ -3,8 +3,8 @@ package main_test
 import (
 	"testing"
 
-	app "github.com/kanuu-io/kanuu-go/examples/nethttp"
 	"github.com/kanuu-io/kanuu-go/examples/internal/demotest"
+	app "github.com/kanuu-io/kanuu-go/examples/nethttp"
 )
 
 func TestMain(m *testing.M) { demotest.Main(m, "net/http", app.NewHandler) }

@@ -40,8 +40,10 @@ type app struct {
 
 func newApp(t *testing.T) app {
 	t.Helper()
-	a := app{fake: kanuutest.NewServer(nil), spans: tracetest.NewSpanRecorder(), metrics: sdkmetric.NewManualReader(),
-		log: new(strings.Builder)}
+	a := app{
+		fake: kanuutest.NewServer(nil), spans: tracetest.NewSpanRecorder(), metrics: sdkmetric.NewManualReader(),
+		log: new(strings.Builder),
+	}
 	t.Cleanup(a.fake.Close)
 	tracing := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(a.spans))
 	metering := sdkmetric.NewMeterProvider(sdkmetric.WithReader(a.metrics))

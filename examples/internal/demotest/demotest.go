@@ -69,16 +69,13 @@ func Run(t *testing.T) {
 	}
 }
 
-// command is the app as a process, with only this environment.
-func command(t *testing.T, env map[string]string) *exec.Cmd {
+// command is the app as a process, with only this environment, separated by spaces.
+func command(t *testing.T, env string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // ends an app that does not end by itself
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = []string{runApp + "=1", "ADDR=127.0.0.1:0", "SYSTEMROOT=" + os.Getenv("SYSTEMROOT")}
-	for name, value := range env {
-		cmd.Env = append(cmd.Env, name+"="+value)
-	}
+	cmd.Env = append(strings.Fields(runApp+"=1 ADDR=127.0.0.1:0 "+env), "SYSTEMROOT="+os.Getenv("SYSTEMROOT"))
 	return cmd
 }
 
@@ -185,13 +182,14 @@ func (app *instance) browser(t *testing.T, login string) *browser {
 	require.NoError(t, err)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	b := &browser{app, &http.Client{Jar: jar, Transport: transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	b := &browser{app, &http.Client{Jar: jar, Transport: transport, CheckRedirect: keepRedirect}}
 	if login != "" {
 		require.Equal(t, http.StatusSeeOther, b.post(t, "/login", url.Values{"user": {login}}).Status)
 	}
 	return b
 }
+
+func keepRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // response was read to its end.
 type response struct {

@@ -97,5 +97,5 @@ func testRedisUnavailable(t *testing.T) {
 // A wrong password is no outage: the app ends.
 func testRedisRefusesPassword(t *testing.T) {
 	redisURL := strings.Replace(startRedis(t, "--requirepass", "right"), "unix://", "unix://:secret-key@", 1)
-	assertRefuses(t, map[string]string{"REDIS_URL": redisURL}, "REDIS_URL cannot be used", "WRONGPASS")
+	assertRefuses(t, "REDIS_URL="+redisURL, "REDIS_URL cannot be used|WRONGPASS")
 }

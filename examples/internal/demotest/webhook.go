@@ -54,8 +54,8 @@ func testWebhook(t *testing.T) {
 	cancelled := kanuutest.Webhook{AlertName: "subscription_cancelled", Identifier: "1001", Time: noon.Add(time.Hour)}
 	var many []kanuutest.Webhook
 	for hour := range 7 {
-		many = append(many, kanuutest.Webhook{AlertName: "subscription_" + strconv.Itoa(hour), Identifier: "1001",
-			Time: noon.Add(time.Duration(hour) * time.Hour)})
+		at := noon.Add(time.Duration(hour) * time.Hour)
+		many = append(many, kanuutest.Webhook{AlertName: "subscription_" + strconv.Itoa(hour), Identifier: "1001", Time: at})
 	}
 	forge := func(body string) string { return strings.Replace(body, "1002", "1001", 1) }
 	unsigned := func(string) string { return "alert_name=subscription_created&alert_id=1" }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,8 +46,8 @@ func headerUser(r *http.Request) (kanuu.Identity, error) {
 // get requests path from handler with headers, each a name and a value.
 func get(handler http.Handler, path string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, path, nil)
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header.Set(pair[0], pair[1])
 	}
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, r)
@@ -130,8 +131,8 @@ func TestJWT(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			claims := jwt.MapClaims{"iss": "acme", "sub": "42", "email": "alice@example.com",
-				"exp": time.Now().Add(time.Hour).Unix()}
+			expiry := time.Now().Add(time.Hour).Unix()
+			claims := jwt.MapClaims{"iss": "acme", "sub": "42", "email": "alice@example.com", "exp": expiry}
 			maps.Copy(claims, tc.change)
 			maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
 			token, err := jwt.NewWithClaims(tc.method, claims).SignedString(tc.key)
