@@ -1,13 +1,10 @@
-// Package bench measures what the library costs, beside the limit and beside
-// what else there is. From the root of the repository:
+// Package bench holds benchmarks of the library and of its peers. All code is in test files:
 //
-//	go run ./bench/report          # all of it, into docs/performance.md, in about five minutes
-//	go run ./bench/report -quick   # a look at it, in a minute
-//	go run ./bench/guard           # allocations and counts, against the baseline, in 20 seconds
-//	go run ./bench/guard -update   # what is now becomes the baseline
-//	go test -bench . ./bench       # one thing at a time, with Go's own tools
+//	go test -run '^$' -bench . -benchtime 1x ./bench                        # runs everything once
+//	go test -run '^$' -bench CreateNonce -count 10 ./bench | tee new.txt    # measures one subject
+//	benchstat -col /peer new.txt                                            # compares the peers
+//	benchstat old.txt new.txt                                               # compares two versions
 //
-// The server that is called runs in a process of its own, so that memory and
-// CPU are those of the client. It is a module of its own, so that nothing of
-// what the library is compared with reaches an application.
+// docs/performance.md has the results. The package is a module of its own, so the peers are not
+// dependencies of the library.
 package bench

@@ -3,240 +3,210 @@
 package bench_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
-	"strconv"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
-	"github.com/kanuu-io/kanuu-go/bench/internal/count"
-	"github.com/kanuu-io/kanuu-go/bench/internal/upstream"
-	"github.com/kanuu-io/kanuu-go/bench/internal/work"
+	"github.com/kanuu-io/kanuu-go"
 )
 
-// server that all benchmarks call.
-var server *upstream.Server
+const (
+	apiKey     = "kanuu_0123456789abcdef0123456789abcdef"
+	identifier = "42"
+	email      = "ann@example.com"
+)
 
+var (
+	// server is the process that all benchmarks call.
+	server *upstream
+
+	errUnexpected = errors.New("unexpected response")
+)
+
+// TestMain runs this binary as the server if the environment says so, and otherwise starts it as
+// one for the duration of the benchmarks.
 func TestMain(m *testing.M) {
-	os.Exit(upstream.During(func(started *upstream.Server) int {
-		server = started
-
-		return m.Run()
-	}))
-}
-
-// protocols are names and base URLs.
-func protocols() [][2]string { return [][2]string{{"h1", server.H1}, {"h2", server.H2}} }
-
-// A call that mints a link to a portal. Where the answer is there at once, all
-// peers have a tuned transport, and what differs is their own work; where it
-// takes 20 ms, each has the transport that it comes with. "conns/op" are
-// connections that the server saw come.
-func BenchmarkCall(b *testing.B) {
-	for _, protocol := range protocols() {
-		for _, delay := range []time.Duration{0, 20 * time.Millisecond} {
-			for _, callers := range []int{1, 64, 256} {
-				b.Run(protocol[0]+"/"+delay.String()+"/"+strconv.Itoa(callers), func(b *testing.B) {
-					require.NoError(b, server.SetDelay(delay))
-
-					calls := work.Calls
-					if delay > 0 {
-						calls = work.CallsAsTheyCome
-					}
-
-					works, err := calls(protocol[1])
-					require.NoError(b, err)
-
-					defer work.CloseAll(works)
-
-					for _, w := range works {
-						b.Run(w.Name, func(b *testing.B) { benchmarkCalls(b, w, callers) })
-					}
-				})
-			}
-		}
-	}
-}
-
-func benchmarkCalls(b *testing.B, w work.Work, callers int) {
-	b.Helper()
-	each(b, w, callers, callers) // warm
-
-	before, err := server.Counts()
-	require.NoError(b, err)
-
-	b.ReportAllocs()
-	b.ResetTimer()
-	each(b, w, callers, b.N)
-	b.StopTimer()
-
-	after, err := server.Counts()
-	require.NoError(b, err)
-
-	b.ReportMetric(float64(after.Since(before).Connections)/float64(b.N), "conns/op")
-}
-
-// The first callers of a client, all at once, over HTTP/2. "conns/op" are the
-// connections that all of them together opened.
-func BenchmarkColdBurst(b *testing.B) {
-	const callers = 64
-
-	clients := func() []work.Work {
-		works, err := work.CallsAsTheyCome(server.H2)
-		require.NoError(b, err)
-
-		return works
-	}
-
-	for i, w := range clients() {
-		b.Run(w.Name, func(b *testing.B) {
-			var connections int64
-
-			for range b.N {
-				burst, err := count.ColdBurst(server, clients()[i], callers, count.Lull)
-				require.NoError(b, err)
-
-				connections += burst.Connections
-			}
-
-			b.ReportMetric(float64(connections)/float64(b.N), "conns/op")
-		})
-	}
-}
-
-// A thousand visitors at once of whom nothing is known. "calls/op" are those
-// that Kanuu got.
-func BenchmarkColdSubscription(b *testing.B) {
-	clients := func() []work.Work {
-		works, err := work.Subscriptions(server.H1)
-		require.NoError(b, err)
-
-		return works
-	}
-
-	for i, w := range clients() {
-		b.Run(w.Name, func(b *testing.B) {
-			var calls int64
-
-			for range b.N {
-				burst, err := count.ColdBurst(server, clients()[i], 1000, count.Lull)
-				require.NoError(b, err)
-
-				calls += burst.Requests
-			}
-
-			b.ReportMetric(float64(calls)/float64(b.N), "calls/op")
-		})
-	}
-}
-
-// What a click on "Billing" costs, without the network.
-func BenchmarkVisit(b *testing.B) {
-	works, err := work.Visits()
-	require.NoError(b, err)
-	benchmarkAlone(b, works)
-}
-
-// sizes of the caches.
-func sizes() []int {
-	if testing.Short() {
-		return []int{1_000}
-	}
-
-	return []int{100_000, 1_000_000}
-}
-
-// A subscriber whom the gate knows.
-func BenchmarkHit(b *testing.B) {
-	for _, size := range sizes() {
-		ids := work.NewIdentifiers(size)
-
-		for _, hit := range work.Hits() {
-			w, err := hit.Make(ids)
-			require.NoError(b, err)
-
-			for _, callers := range []int{1, 64} {
-				b.Run(strconv.Itoa(size)+"/"+strconv.Itoa(callers)+"/"+hit.Name, func(b *testing.B) {
-					b.ReportAllocs()
-					each(b, w, callers, b.N)
-				})
-			}
-
-			work.CloseAll([]work.Work{w})
-		}
-	}
-}
-
-// What a subscription takes in memory, without its identifier.
-func BenchmarkMemory(b *testing.B) {
-	for _, size := range sizes() {
-		for _, hit := range work.Hits() {
-			b.Run(strconv.Itoa(size)+"/"+hit.Name, func(b *testing.B) {
-				var bytes float64
-
-				for range b.N {
-					one, err := count.EntryMemory(hit, size)
-					require.NoError(b, err)
-
-					bytes += one
-				}
-
-				b.ReportMetric(bytes/float64(b.N), "B/entry")
-			})
-		}
-	}
-}
-
-// A webhook with 34 fields.
-func BenchmarkWebhook(b *testing.B) {
-	works, err := work.Webhooks(work.Form(34))
-	require.NoError(b, err)
-	benchmarkAlone(b, works)
-}
-
-func benchmarkAlone(b *testing.B, works []work.Work) {
-	b.Helper()
-
-	for _, w := range works {
-		b.Run(w.Name, func(b *testing.B) {
-			each(b, w, 1, 1) // warm
-			b.ReportAllocs()
-			b.ResetTimer()
-			each(b, w, 1, b.N)
-		})
-	}
-
-	work.CloseAll(works)
-}
-
-// each has so many callers do the work n times together.
-func each(b *testing.B, w work.Work, callers, n int) {
-	b.Helper()
-
-	if callers == 1 {
-		for i := range n {
-			require.NoError(b, w.Do(i))
-		}
-
+	if os.Getenv(serverEnv) != "" {
+		serve()
 		return
 	}
+	started, err := startServer()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	server = started
+	code := m.Run()
+	server.stop()
+	os.Exit(code)
+}
 
-	errs := make(chan error, callers)
+// peer is one of the programs that a benchmark compares.
+type peer struct {
+	name  string
+	do    func(i int) error // i is different in each call
+	close func()            // may be nil
+}
 
+func closeAll(peers []peer) {
+	for _, p := range peers {
+		if p.close != nil {
+			p.close()
+		}
+	}
+}
+
+// protocols are the values of /proto with the base URLs of the server.
+func protocols() [][2]string { return [][2]string{{"h1", server.h1}, {"h2", server.h2}} }
+
+// together has a number of callers run do n times in total, all at once, and returns the longest
+// time that one run took.
+func together(b *testing.B, do func(int) error, callers, n int) time.Duration {
+	b.Helper()
+	longest, errs := make([]time.Duration, callers), make([]error, callers)
+	var group sync.WaitGroup
 	for caller := range callers {
-		go func() {
-			var err error
-
-			for i := caller; i < n && err == nil; i += callers {
-				err = w.Do(i)
+		group.Go(func() {
+			for i := caller; i < n && errs[caller] == nil; i += callers {
+				start := time.Now()
+				errs[caller] = do(i)
+				longest[caller] = max(longest[caller], time.Since(start))
 			}
-
-			errs <- err
-		}()
+		})
 	}
-
-	for range callers {
-		require.NoError(b, <-errs)
+	group.Wait()
+	if err := errors.Join(errs...); err != nil {
+		b.Fatal(err)
 	}
+	return slices.Max(longest)
+}
+
+// round is the CPU time that one run of a peer and one run of its base took, in nanoseconds.
+type round struct{ peer, base float64 }
+
+// rounds runs do b.N times in up to 50 rounds. Before each round, off the clock, it runs base as
+// many times. The machine's speed changes from second to second, so only neighbours are compared.
+func rounds(b *testing.B, base, do func(int) error) []round {
+	b.Helper()
+	const most = 50
+	took := make([]round, 0, most)
+	run := func(do func(int) error, from, to int) float64 {
+		start := cpuTime()
+		for i := from; i < to; i++ {
+			if err := do(i); err != nil {
+				b.Fatal(err)
+			}
+		}
+		return float64(cpuTime()-start) / float64(to-from)
+	}
+	run(base, 0, 1) // opens connections, fills pools
+	run(do, 0, 1)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := range min(b.N, most) {
+		from, to := n*b.N/min(b.N, most), (n+1)*b.N/min(b.N, most)
+		b.StopTimer()
+		baseTook := run(base, from, to)
+		b.StartTimer()
+		took = append(took, round{run(do, from, to), baseTook})
+	}
+	b.StopTimer()
+	return took
+}
+
+// median reports the median of a value over all rounds as a metric.
+func median(b *testing.B, unit string, took []round, value func(round) float64) {
+	b.Helper()
+	values := make([]float64, len(took))
+	for i, r := range took {
+		values[i] = value(r)
+	}
+	slices.Sort(values)
+	b.ReportMetric(values[len(values)/2], unit)
+}
+
+// cpu and overBase are values for median.
+func cpu(r round) float64      { return r.peer }
+func perBase(r round) float64  { return r.peer / r.base }
+func overBase(r round) float64 { return r.peer - r.base }
+
+// newClient returns a client that calls base with the library's own transport.
+func newClient(b *testing.B, config kanuu.Config) *kanuu.Client {
+	b.Helper()
+	config.APIKey = apiKey
+	client, err := kanuu.NewClient(config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return client
+}
+
+// newOfflineClient returns a client whose transport answers at once, without a network.
+func newOfflineClient(b *testing.B) *kanuu.Client {
+	b.Helper()
+	return newClient(b, kanuu.Config{HTTPClient: &http.Client{Transport: offline{}}})
+}
+
+type offline struct{}
+
+func (offline) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, body := http.StatusCreated, nonceResponse
+	if r.URL.Path == "/api/subscription" {
+		status, body = http.StatusOK, subscriptionResponse
+	}
+	return &http.Response{
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: jsonHeader, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r,
+	}, nil
+}
+
+var jsonHeader = http.Header{"Content-Type": {"application/json"}}
+
+// handle returns a function that serves r and expects the status. It reuses the request and the
+// response writer, so it is for one caller.
+func handle(handler http.Handler, r *http.Request, want int) func() error {
+	w := &discardWriter{header: make(http.Header)}
+	return func() error {
+		clear(w.header)
+		w.status = http.StatusOK
+		handler.ServeHTTP(w, r)
+		if w.status != want {
+			return fmt.Errorf("%w: %d", errUnexpected, w.status)
+		}
+		return nil
+	}
+}
+
+type discardWriter struct {
+	header http.Header
+	status int
+}
+
+func (w *discardWriter) Header() http.Header             { return w.header }
+func (w *discardWriter) WriteHeader(status int)          { w.status = status }
+func (*discardWriter) Write(b []byte) (int, error)       { return len(b), nil }
+func (*discardWriter) WriteString(s string) (int, error) { return len(s), nil }
+
+// click is the request that a browser sends when a person clicks a link.
+func click(path string) *http.Request {
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https://example.com"+path, http.NoBody)
+	if err != nil {
+		panic(err) // the URL is a constant
+	}
+	r.Header = http.Header{
+		"Accept":         {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
+		"Cookie":         {"session=0123456789abcdef"},
+		"Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Mode": {"navigate"},
+		"Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-User": {"?1"},
+		"User-Agent": {"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
+	}
+	return r
 }

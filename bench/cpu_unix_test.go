@@ -1,20 +1,17 @@
 //go:build unix
 
-package measure
+package bench_test
 
 import (
 	"syscall"
 	"time"
 )
 
-// cpuTime is what this process has used, on all processors, in user and in
-// system mode.
+// cpuTime returns the user and system time of this process on all processors.
 func cpuTime() time.Duration {
 	var usage syscall.Rusage
-
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
 		return 0
 	}
-
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
