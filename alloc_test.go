@@ -76,7 +76,7 @@ func TestCreateNonceAllocations(t *testing.T) {
 			require.NoError(t, res.Body.Close())
 		})
 		got := allocations(func() {
-			_, err := client.CreateNonce(ctx, ann)
+			_, err := client.CreateNonce(ctx, user42)
 			require.NoError(t, err)
 		})
 		assert.LessOrEqual(t, got-limit, 4.0, "HTTP/2: %t", http2)
@@ -88,7 +88,7 @@ func TestRedirectAllocations(t *testing.T) {
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, HTTPClient: &http.Client{Transport: transport}})
 	require.NoError(t, err)
 	ctx, serve := t.Context(), newVisit(kanuu.NewRedirectHandler(client, userAnn, nil), http.StatusFound)
-	limit := allocations(func() { _, _ = client.CreateNonce(ctx, ann) })
+	limit := allocations(func() { _, _ = client.CreateNonce(ctx, user42) })
 	assert.LessOrEqual(t, allocations(serve)-limit, 1.0, "the values of the headers")
 }
 
@@ -101,7 +101,7 @@ func TestGateAllocations(t *testing.T) {
 	assert.Len(t, box.Requests(), 1)
 }
 
-var userAnn = kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return ann, nil })
+var userAnn = kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return user42, nil })
 
 // newVisit returns a function that serves a click and allocates nothing itself.
 func newVisit(handler http.Handler, want int) func() {

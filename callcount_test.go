@@ -26,17 +26,17 @@ func TestCallsPerHour(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inWorld(t, func(t *testing.T, w *world, client *kanuu.Client) {
+			withTransport(t, func(t *testing.T, w *fakeTransport, client *kanuu.Client) {
 				t.Helper()
 				w.subscribed.Store(tc.subscribed)
 				if tc.click {
-					_, err := client.CreateNonce(t.Context(), ann)
+					_, err := client.CreateNonce(t.Context(), user42)
 					require.NoError(t, err)
 				}
 				hour := func() int64 {
 					before := w.calls.Load()
 					for range time.Hour / (10 * time.Second) {
-						_, err := client.Subscription(t.Context(), ann.Identifier)
+						_, err := client.Subscription(t.Context(), user42.Identifier)
 						require.NoError(t, err)
 						synctest.Wait() // for a refresh in the background
 						time.Sleep(10 * time.Second)
