@@ -3,11 +3,16 @@
 package browser_test
 
 import (
+	"bytes"
+	"flag"
+	"image/png"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/mxschmitt/playwright-go"
 	"github.com/stretchr/testify/assert"
-
-	"github.com/kanuu-io/kanuu-go/e2e/internal/browser"
+	"github.com/stretchr/testify/require"
 )
 
 const (
@@ -15,209 +20,179 @@ const (
 	alice   = "Continue as Alice alice@example.com"
 )
 
-// person is somebody at a window, with habits.
-type person struct {
-	*browser.Page
-
-	// press a button or follow a link; nil: with the mouse.
-	press func(page *browser.Page, what browser.Thing)
-	// fill a field; nil: with the mouse and the keyboard.
-	fill func(page *browser.Page, field browser.Thing, text string)
-	// look at a page that deserves a name, before going on. May be nil.
-	look func(page *browser.Page, name string)
-}
-
-func (p *person) Press(what browser.Thing) {
-	if p.press != nil {
-		p.press(p.Page, what)
-	} else {
-		p.Click(what)
-	}
-}
-
-func (p *person) Fill(field browser.Thing, text string) {
-	if p.fill != nil {
-		p.fill(p.Page, field, text)
-	} else {
-		p.Page.Fill(field, text)
-	}
-}
-
-func (p *person) Look(name string) {
-	if p.look != nil {
-		p.Settle()
-		p.look(p.Page, name)
-	}
-}
-
-// What there is to press.
 var (
-	openPro      = browser.Link("Open Pro")
-	toBilling    = browser.Link("Manage your subscription")
-	toNotes      = browser.Link("To your notes")
-	backToApp    = browser.Link("Back to your application")
-	controlPage  = browser.Link("Let time pass, or break something")
-	subscription = browser.Heading("Your subscription")
-	proPage      = browser.Heading("Welcome to Pro, Alice")
+	openPro      = link("Open Pro")
+	toBilling    = link("Manage your subscription")
+	toNotes      = link("To your notes")
+	backToApp    = link("Back to your application")
+	controlPage  = link("Let time pass, or break something")
+	subscription = heading("Your subscription")
+	proPage      = heading("Welcome to Pro, Alice")
 )
 
-// journey is what the product is for, from the first visit until the money is
-// over. The app's own pages and those of the stand-in are all reached by what
-// is on them.
-func journey(t *testing.T, app *example, p *person) {
+// journey goes from the first visit through subscribing and canceling to the end of the paid time. Every page of the example
+// and of the portal is reached by what is on the page before. inspect gets each page that has a name; it may be nil.
+func journey(t *testing.T, app *example, p *page, inspect func(p *page, name string)) {
 	t.Helper()
+	p.complain("422.*/manage/") // the empty form for a card
+	look := func(name string) {
+		t.Helper()
+		if inspect != nil {
+			p.must(p.WaitForLoadState())
+			inspect(p, name)
+		}
+	}
 
-	p.Expect("422.*/manage/") // the empty form for a card
-
-	// A stranger logs in.
-	p.Go(app.URL)
-	p.Look("stranger")
-	p.Press(browser.Button(alice))
-	p.See(browser.Heading("Hello, Alice"))
-	p.SeeText("No subscription")
-	p.Look("home")
+	// Log in.
+	p.visit(app.URL)
+	look("logged out")
+	p.click(button(alice))
+	p.expect(heading("Hello, Alice"))
+	p.expectText("No subscription")
+	look("home")
 
 	// Without a subscription, Pro leads to the portal.
-	p.Press(openPro)
-	p.WaitPath("/manage/...")
-	p.See(subscription)
-	p.Press(backToApp)
-	p.WaitPath("/")
+	p.click(openPro)
+	p.expectPath("/manage/...")
+	p.expect(subscription)
+	p.click(backToApp)
+	p.expectPath("/")
 
-	// She subscribes.
-	p.Press(toBilling)
-	p.WaitPath("/manage/...")
-	p.See(browser.Heading("Choose a plan"))
-	p.Look("portal, new")
-	p.Press(browser.Link("Subscribe to Pro"))
-	p.See(browser.Heading("Your card"))
-	p.Look("portal, card")
-	p.Press(browser.Button("Subscribe and pay 29.00 EUR"))
-	p.SeeText("Please look at the card again")
-	p.Look("portal, wrong card")
-	p.Fill(browser.Field("Card number"), "4242 4242 4242 4242")
-	p.Fill(browser.Field("Expires"), "12 / 39")
-	p.Fill(browser.Field("Security code"), "123")
-	p.Fill(browser.Field("Name on the card"), "Alice Example")
-	p.Press(browser.Button("Subscribe and pay 29.00 EUR"))
-	p.See(browser.Heading("Change your plan"))
-	p.SeeText("Card ending in 4242")
-	p.Look("portal, subscribed")
+	// Subscribe.
+	p.click(toBilling)
+	p.expectPath("/manage/...")
+	p.expect(heading("Choose a plan"))
+	look("portal, new")
+	p.click(link("Subscribe to Pro"))
+	p.expect(heading("Your card"))
+	look("portal, card")
+	p.click(button("Subscribe and pay 29.00 EUR"))
+	p.expectText("Please look at the card again")
+	look("portal, wrong card")
+	p.fill(field("Card number"), "4242 4242 4242 4242")
+	p.fill(field("Expires"), "12 / 39")
+	p.fill(field("Security code"), "123")
+	p.fill(field("Name on the card"), "Alice Example")
+	p.click(button("Subscribe and pay 29.00 EUR"))
+	p.expect(heading("Change your plan"))
+	p.expectText("Card ending in 4242")
+	look("portal, subscribed")
 
-	// The app has been told already, and lets her in.
-	p.Press(backToApp)
-	p.WaitPath("/")
+	// The webhook has reached the app: Pro is open.
+	p.click(backToApp)
+	p.expectPath("/")
 	p.reloadUntil("subscription_created")
-	assert.Contains(t, p.Text(), "Active")
-	p.Look("home, subscribed")
-	p.Press(openPro)
-	p.See(proPage)
-	p.Look("pro")
+	p.expectText("Active")
+	look("home, subscribed")
+	p.click(openPro)
+	p.expect(proPage)
+	look("pro")
 
-	// She cancels, and stays in.
-	p.Press(toBilling)
-	p.See(subscription)
-	p.Press(browser.Link("Cancel subscription"))
-	p.See(browser.Button("Cancel subscription"))
-	p.Look("portal, cancel")
-	p.Press(browser.Button("Cancel subscription"))
-	p.See(subscription)
-	p.SeeText("Canceled")
-	p.Look("portal, canceled")
-	p.Press(backToApp)
-	p.WaitPath("/")
+	// Cancel: Pro stays open.
+	p.click(toBilling)
+	p.expect(subscription)
+	p.click(link("Cancel subscription"))
+	p.expect(button("Cancel subscription"))
+	look("portal, cancel")
+	p.click(button("Cancel subscription"))
+	p.expect(subscription)
+	p.expectText("Canceled")
+	look("portal, canceled")
+	p.click(backToApp)
+	p.expectPath("/")
 	p.reloadUntil("subscription_cancelled")
-	p.SeeText("Pro stays open until the time that you paid for is over.")
-	p.Press(openPro)
-	p.See(proPage)
-	p.Press(toNotes)
-	p.See(browser.Heading("Hello, Alice"))
+	p.expectText("Pro stays open until the time that you paid for is over.")
+	p.click(openPro)
+	p.expect(proPage)
+	p.click(toNotes)
+	p.expect(heading("Hello, Alice"))
 
-	// Time moves on, and Pro closes.
-	p.Press(controlPage)
-	p.WaitPath("/control")
-	p.Look("control")
-	p.Press(browser.Button("+1 month"))
-	p.SeeText("Ended")
-	p.Look("control, a month later")
-	p.Press(backToApp)
-	p.WaitPath("/")
+	// A month later, Pro is closed.
+	p.click(controlPage)
+	p.expectPath("/control")
+	look("control")
+	p.click(button("+1 month"))
+	p.expectText("Ended")
+	look("control, a month later")
+	p.click(backToApp)
+	p.expectPath("/")
 	p.reloadUntil("Pro is closed until you are subscribed again.")
-	p.Look("home, ended")
-	p.Press(openPro)
-	p.WaitPath("/manage/...")
-	p.See(browser.Heading("Choose a plan"))
-	p.Look("portal, ended")
+	look("home, ended")
+	p.click(openPro)
+	p.expectPath("/manage/...")
+	p.expect(heading("Choose a plan"))
+	look("portal, ended")
 
-	minted := app.minted(t)
-	assert.Len(t, minted, 4, "each time that she came to the portal")
-	assert.Subset(t, []string{aliceID}, minted)
-}
-
-// reloadUntil reloads the page until it has the text: a webhook may be a moment
-// behind, and the app remembers for seconds what it asked last.
-func (p *person) reloadUntil(text string) {
-	p.Until(text, func() bool {
-		if p.HasText(text) {
-			return true
-		}
-
-		p.Reload()
-
-		return false
-	})
+	assert.Equal(t, []string{aliceID, aliceID, aliceID, aliceID}, app.minted(t), "one for each visit to the portal")
 }
 
 func TestJourney(t *testing.T) {
 	t.Parallel()
-
 	for name, test := range map[string]struct {
 		example string
-		person  func(page *browser.Page) *person
+		set     func(p *page)
+		inspect func(p *page, name string)
 	}{
-		"net/http": {"nethttp", atDesk},
-		"echo":     {"echo", atDesk},
-		"gin":      {"gin", atDesk},
-		"keyboard": {"nethttp", withoutMouse},
-		"phone":    {"echo", onPhone},
-		"no JavaScript": {"gin", func(page *browser.Page) *person {
-			page.WithoutScripts()
-
-			return &person{Page: page}
-		}},
+		"net/http": {"nethttp", nil, fits},
+		"echo":     {"echo", nil, fits},
+		"gin":      {"gin", nil, fits},
+		"keyboard": {"nethttp", func(p *page) { p.keyboardOnly = true }, nil},
+		"phone":    {"echo", func(p *page) { p.resize(phone) }, fits},
+		"no JavaScript": {"gin", func(p *page) {
+			p.command("Emulation.setScriptExecutionDisabled", map[string]any{"value": true})
+		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-
-			journey(t, startExample(t, test.example), test.person(chromium.Open(t)))
+			p := openPage(t)
+			if test.set != nil {
+				test.set(p)
+			}
+			journey(t, startExample(t, test.example), p, test.inspect)
 		})
 	}
 }
 
-func atDesk(page *browser.Page) *person { return &person{Page: page, look: fits} }
-
-func onPhone(page *browser.Page) *person {
-	page.Resize(browser.Phone)
-
-	return &person{Page: page, look: fits}
+// fits fails the test when the page is wider than the window.
+func fits(p *page, name string) {
+	p.t.Helper()
+	over, err := p.Evaluate(`document.documentElement.scrollWidth - document.documentElement.clientWidth`)
+	p.must(err)
+	assert.LessOrEqual(p.t, over, 0, "%s at %s: pixels wider than the window", name, p.URL())
 }
 
-// withoutMouse is somebody who has, or uses, only the keyboard.
-func withoutMouse(page *browser.Page) *person {
-	return &person{
-		Page: page,
-		press: func(page *browser.Page, what browser.Thing) {
-			page.TabTo(what)
-			page.Press("\r")
-		},
-		fill: func(page *browser.Page, field browser.Thing, text string) {
-			page.TabTo(field)
-			page.Press(text)
-		},
+// update writes the pictures of the documentation anew:
+//
+//	go test -tags browser -run Screenshots -count 1 ./e2e/browser -update
+var update = flag.Bool("update", false, "write docs/images")
+
+// TestScreenshots takes the pictures of the documentation, for a desktop and for a phone.
+func TestScreenshots(t *testing.T) {
+	t.Parallel()
+	dir, address := t.ArtifactDir(), "ADDR=127.0.0.1:0"
+	if *update { // as the README's first command shows it
+		dir, address = filepath.Join("..", "..", "docs", "images"), "ADDR=127.0.0.1:8080"
 	}
-}
-
-// fits looks whether all of the page is within the width of the window.
-func fits(page *browser.Page, name string) {
-	page.Fits(name)
+	files := map[string]string{"home, subscribed": "home", "portal, subscribed": "portal", "control": "control"}
+	taken := 0
+	journey(t, startExample(t, "echo", address), openPage(t), func(p *page, name string) {
+		if files[name] == "" {
+			return
+		}
+		for suffix, size := range map[string]playwright.Size{"-phone": phone, "": desktop} {
+			p.resize(size)
+			picture, err := p.Screenshot()
+			require.NoError(t, err)
+			config, err := png.DecodeConfig(bytes.NewReader(picture))
+			require.NoError(t, err)
+			assert.Equal(t, size.Width, config.Width, name)
+			assert.Equal(t, size.Height, config.Height, name)
+			assert.Less(t, len(picture), 150<<10, "%s: a page of documentation loads all of them", name)
+			file := filepath.Join(dir, files[name]+suffix+".png")
+			require.NoError(t, os.WriteFile(file, picture, 0o644)) //nolint:gosec // public
+			taken++
+		}
+		p.resize(desktop)
+	})
+	assert.Equal(t, 2*len(files), taken)
 }

@@ -275,8 +275,11 @@ func get(browser *http.Client, url, identifier string) (status int, header http.
 	}
 	req.Header = http.Header{
 		"Accept":         {"text/html,application/xhtml+xml,*/*;q=0.8"},
-		"Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-User": {"?1"},
-		userHeader: {identifier},
+		"Sec-Fetch-Dest": {"document"},
+		"Sec-Fetch-Mode": {"navigate"},
+		"Sec-Fetch-Site": {"same-origin"},
+		"Sec-Fetch-User": {"?1"},
+		userHeader:       {identifier},
 	}
 	res, err := browser.Do(req)
 	if err != nil {
