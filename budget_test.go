@@ -40,7 +40,9 @@ func cost(serve func()) (took time.Duration, bytes uint64) {
 }
 
 // This test is not parallel: it measures.
-func TestHostileRequestsAreCheap(t *testing.T) { //nolint:paralleltest // see above
+//
+//nolint:paralleltest // see above
+func TestHostileRequestsAreCheap(t *testing.T) {
 	private := newRSAKey(t)
 	client, _ := setup(t)
 	hook, err := kanuu.NewWebhookHandler(client, publicPEM(t, &private.PublicKey), nil)

@@ -10,7 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -20,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanuu-io/kanuu-go"
+	"github.com/kanuu-io/kanuu-go/internal/api"
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
@@ -75,17 +80,15 @@ func TestRetries(t *testing.T) {
 		"success":      {[]roundTripper{answering(201)}, 1, 0, 0, nil},
 		"one failure":  {[]roundTripper{down, answering(201)}, 2, low, high, nil},
 		"one 500":      {[]roundTripper{answering(500), answering(200)}, 2, low, high, nil},
-		"one 429":      {[]roundTripper{answering(429), answering(201)}, 2, low, high, nil},
+		"429":          {[]roundTripper{answering(429)}, 1, 0, 0, kanuu.ErrRateLimited},
 		"two failures": {[]roundTripper{down, answering(503), answering(201)}, 3, 4 * low, 4 * high, nil},
 		"down":         {[]roundTripper{down}, 3, 4 * low, 4 * high, kanuu.ErrUnavailable},
 		"hangs":        {[]roundTripper{hang}, 2, 10 * time.Second, 10 * time.Second, kanuu.ErrUnavailable},
 		"hangs once":   {[]roundTripper{hang, answering(201)}, 2, 5*time.Second + low, 5*time.Second + high, nil},
 		"breaks off":   {[]roundTripper{breakOff, answering(201)}, 2, low, high, nil},
-		"Retry-After in time": {[]roundTripper{answering(429, "Retry-After", "7"), answering(201)}, 2, 7 * time.Second,
-			7 * time.Second, nil},
 		"Retry-After of 503": {[]roundTripper{answering(503, "Retry-After", "2"), answering(201)}, 2, 2 * time.Second,
 			2 * time.Second, nil},
-		"Retry-After is too late": {[]roundTripper{answering(429, "Retry-After", "10")}, 1, 0, 0, kanuu.ErrRateLimited},
+		"Retry-After is too late": {[]roundTripper{answering(503, "Retry-After", "10")}, 1, 0, 0, kanuu.ErrUnavailable},
 		"401":                     {[]roundTripper{answering(401)}, 1, 0, 0, kanuu.ErrInvalidAPIKey},
 		"402":                     {[]roundTripper{answering(402)}, 1, 0, 0, kanuu.ErrPaymentRequired},
 		"422":                     {[]roundTripper{answering(422)}, 1, 0, 0, kanuu.ErrValidation},
@@ -155,7 +158,7 @@ func TestConfigTimeouts(t *testing.T) {
 		start := time.Now()
 		_, err = client.CreateNonce(t.Context(), user42)
 		require.ErrorIs(t, err, kanuu.ErrUnavailable)
-		require.ErrorContains(t, err, "no answer within")
+		require.ErrorContains(t, err, "no response in time")
 		assert.Equal(t, 3*time.Second, time.Since(start))
 	})
 }
@@ -168,7 +171,7 @@ func TestCallEndsWithItsContext(t *testing.T) {
 		want error
 	}{
 		"cancelled during the attempt": {hang, cancelAfter, context.Canceled},
-		"cancelled during the wait":    {answering(429, "Retry-After", "5"), cancelAfter, context.Canceled},
+		"cancelled during the wait":    {answering(503, "Retry-After", "5"), cancelAfter, context.Canceled},
 		"deadline during the attempt":  {hang, deadlineAfter, context.DeadlineExceeded},
 		"deadline during the wait":     {answering(503, "Retry-After", "5"), deadlineAfter, context.DeadlineExceeded},
 	} {
@@ -200,6 +203,13 @@ func deadlineAfter(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, time.Second)
 }
 
+// mint is a click of a customer.
+func mint(t *testing.T, client *kanuu.Client, identifier string) error {
+	t.Helper()
+	_, err := client.CreateNonce(t.Context(), kanuu.Identity{Identifier: identifier})
+	return err
+}
+
 func TestBreaker(t *testing.T) {
 	t.Parallel()
 	var isDown atomic.Bool
@@ -212,108 +222,272 @@ func TestBreaker(t *testing.T) {
 	}
 	inBubble(t, play, func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
 		t.Helper()
-		mint := func() error {
-			_, err := client.CreateNonce(t.Context(), user42)
-			return err
+		for range 100 { // whatever one customer does, and another
+			require.ErrorIs(t, mint(t, client, "1"), kanuu.ErrUnavailable)
+			require.ErrorIs(t, mint(t, client, "2"), kanuu.ErrUnavailable)
 		}
-		for range 4 { // of up to three attempts
-			require.ErrorIs(t, mint(), kanuu.ErrUnavailable)
-		}
+		assert.Equal(t, "closed", client.Stats().Breaker)
+		before := client.Stats()
 
+		require.ErrorIs(t, mint(t, client, "3"), kanuu.ErrUnavailable)
 		stats := client.Stats()
 		assert.Equal(t, "open", stats.Breaker)
-		assert.EqualValues(t, 4, stats.Calls)
-		assert.EqualValues(t, 10, stats.Attempts)
-		assert.EqualValues(t, 6, stats.Retries, "of the last call one was held back")
-		assert.EqualValues(t, 3, stats.Failures)
+		assert.EqualValues(t, 1, stats.Attempts-before.Attempts, "a retry is held back")
 		assert.EqualValues(t, 1, stats.ShortCircuited)
 		assert.EqualValues(t, 1, stats.Outages)
 
 		start := time.Now()
-		err := mint()
+		err := mint(t, client, "4")
 		require.ErrorIs(t, err, kanuu.ErrUnavailable)
-		require.ErrorContains(t, err, "not called again so soon after 10 failures in a row")
+		require.ErrorContains(t, err, "the circuit breaker is open")
 		assert.Equal(t, http.StatusServiceUnavailable, kanuu.HTTPStatus(err))
-		assert.Zero(t, time.Since(start), "answered at once")
-		assert.EqualValues(t, 10, client.Stats().Attempts)
+		assert.Zero(t, time.Since(start), "at once")
+		assert.Equal(t, stats.Attempts, client.Stats().Attempts)
 
-		// One in the pause probes; it fails, and the others are still answered at once.
+		// One call probes; it fails, and the next ones fail without a call.
 		time.Sleep(2*time.Second + time.Millisecond)
-		require.Error(t, mint())
-		assert.EqualValues(t, 11, client.Stats().Attempts)
+		require.Error(t, mint(t, client, "5"))
+		assert.EqualValues(t, 1, client.Stats().Attempts-stats.Attempts)
 
 		isDown.Store(false)
-		require.Error(t, mint(), "nobody has looked yet")
-
+		require.Error(t, mint(t, client, "6"))
 		time.Sleep(2*time.Second + time.Millisecond)
-		require.NoError(t, mint())
+		require.Error(t, mint(t, client, "5"), "whose probe has failed lets others go first")
+		require.NoError(t, mint(t, client, "6"))
 		assert.Equal(t, "closed", client.Stats().Breaker)
 		assert.EqualValues(t, 1, client.Stats().Outages, "one, however often it was probed")
-		assert.Equal(t, 1, strings.Count(log.String(), "Kanuu is down"), "said once")
-		assert.Equal(t, 1, strings.Count(log.String(), "Kanuu is back"))
+		assert.Equal(t, 1, strings.Count(log.String(), "kanuu: circuit breaker open"), "logged once")
+		assert.Equal(t, 1, strings.Count(log.String(), "kanuu: circuit breaker closed"))
+	})
+}
+
+// What fails for one endpoint says nothing about the other.
+func TestEachEndpointHasABreaker(t *testing.T) {
+	t.Parallel()
+	play := func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/api/nonce") {
+			return down(r)
+		}
+		return response(200, `{"is_subscribed": true}`), nil
+	}
+	inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+		t.Helper()
+		for i := range 10 {
+			require.Error(t, mint(t, client, strconv.Itoa(i)))
+		}
+		assert.Equal(t, "open", client.Stats().Breaker)
+		subscription, err := client.Subscription(t.Context(), "42")
+		require.NoError(t, err)
+		assert.True(t, subscription.IsSubscribed)
 	})
 }
 
 func TestErrorsThatDoNotTripTheBreaker(t *testing.T) {
 	t.Parallel()
-	for name, play := range map[string]roundTripper{
-		"402": answering(402), "401": answering(401), "422": answering(422), "429": answering(429, "Retry-After", "60"),
-		"visitors who leave": hang,
+	for name, tc := range map[string]struct {
+		play     roundTripper
+		attempts int
+	}{
+		"401": {answering(401), 30}, "402": {answering(402), 30}, "422": {answering(422), 30},
+		"429":               {answering(429, "Retry-After", "60"), 1},
+		"callers who leave": {hang, 30},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+			inBubble(t, tc.play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 				t.Helper()
-				for range 30 {
-					ctx, cancel := deadlineAfter(t.Context())
-					_, err := client.CreateNonce(ctx, user42)
+				for i := range 30 {
+					ctx, cancel := cancelAfter(t.Context())
+					_, err := client.CreateNonce(ctx, kanuu.Identity{Identifier: strconv.Itoa(i)})
 					cancel()
 					require.Error(t, err)
 				}
 				assert.Equal(t, "closed", client.Stats().Breaker)
-				assert.EqualValues(t, 30, client.Stats().Attempts)
+				assert.EqualValues(t, tc.attempts, client.Stats().Attempts)
 			})
 		})
 	}
 }
 
-// A visitor who leaves a Kanuu that is down does not show that it is up.
-func TestCancelledCallDoesNotResetTheBreaker(t *testing.T) {
+// Callers with deadlines shorter than an attempt's do not hide that Kanuu hangs.
+func TestDeadlinesOfCallersTripTheBreaker(t *testing.T) {
 	t.Parallel()
+	inBubble(t, hang, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+		t.Helper()
+		for i := range 3 {
+			ctx, cancel := deadlineAfter(t.Context())
+			_, err := client.CreateNonce(ctx, kanuu.Identity{Identifier: strconv.Itoa(i)})
+			cancel()
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		assert.Equal(t, "open", client.Stats().Breaker)
+	})
+}
+
+// A 429 is for everybody, and not repeated before Kanuu has asked for.
+func TestRateLimitIsRemembered(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]time.Duration{
+		"": 10 * time.Second, "60": time.Minute, "3600": 10 * time.Minute, "99999999999": 10 * time.Minute,
+		"99999999999999999999999": 10 * time.Minute, "-5": 10 * time.Second, "1.5": 10 * time.Second, "soon": 10 * time.Second,
+		"Sat, 01 Jan 2000 00:02:00 GMT": 2 * time.Minute, // the bubble's time begins at midnight
+	} {
+		t.Run(header, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, answering(429, "Retry-After", header), func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
+				t.Helper()
+				portal := handler(client, nil)
+				for i := range 200 {
+					w := visitAs(portal, strconv.Itoa(i))
+					require.Equal(t, http.StatusServiceUnavailable, w.Code)
+					require.Equal(t, strconv.Itoa(int(want.Seconds())), w.Header().Get("Retry-After"))
+				}
+				assert.EqualValues(t, 1, client.Stats().Attempts)
+				time.Sleep(want - time.Millisecond)
+				require.ErrorIs(t, mint(t, client, "42"), kanuu.ErrRateLimited)
+				assert.EqualValues(t, 1, client.Stats().Attempts)
+				time.Sleep(time.Millisecond)
+				require.ErrorIs(t, mint(t, client, "42"), kanuu.ErrRateLimited)
+				assert.EqualValues(t, 2, client.Stats().Attempts)
+				assert.LessOrEqual(t, strings.Count(log.String(), "level=ERROR"), 2, "once for each response")
+			})
+		})
+	}
+}
+
+// However many call a Kanuu that hangs, 64 attempts are made at once, the others
+// fail after a second, and other endpoints are not held up. When the hang ends,
+// the first success comes at once, and no more than 64 are in flight again.
+func TestBulkhead(t *testing.T) {
+	t.Parallel()
+	var inFlight, most atomic.Int64
 	var hangs atomic.Bool
 	play := func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/api/subscription") {
+			return response(200, `{"is_subscribed": true}`), nil
+		}
+		most.Store(max(most.Load(), inFlight.Add(1)))
+		defer inFlight.Add(-1)
 		if hangs.Load() {
 			return hang(r)
 		}
-		return down(r)
+		time.Sleep(20 * time.Millisecond)
+		return answering(201)(r)
 	}
 	inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 		t.Helper()
-		mint := func() {
-			_, err := client.CreateNonce(t.Context(), user42)
-			require.Error(t, err)
+		var succeeded atomic.Int64
+		crowd := func(n int) *sync.WaitGroup {
+			var callers sync.WaitGroup
+			for i := range n {
+				callers.Go(func() {
+					began := time.Now()
+					_, err := client.CreateNonce(t.Context(), kanuu.Identity{Identifier: strconv.Itoa(i)})
+					if err == nil {
+						succeeded.Add(1)
+					} else if errors.Is(err, api.ErrNoSlot) {
+						assert.LessOrEqual(t, time.Since(began), 1200*time.Millisecond)
+					}
+				})
+			}
+			return &callers
 		}
-		leave := func() {
-			hangs.Store(true)
-			defer hangs.Store(false)
-			ctx, cancel := deadlineAfter(t.Context())
-			defer cancel()
-			_, err := client.CreateNonce(ctx, user42)
-			require.ErrorIs(t, err, context.DeadlineExceeded)
-		}
-		for range 3 { // of three attempts
-			mint()
-			leave()
-		}
+		crowd(1000).Wait() // warm
+		assert.EqualValues(t, 1000, succeeded.Load())
+		assert.LessOrEqual(t, most.Load(), int64(64))
 
-		assert.Equal(t, "closed", client.Stats().Breaker)
-		mint()
+		hangs.Store(true)
+		callers := crowd(1000)
+		time.Sleep(1200 * time.Millisecond)
+		assert.EqualValues(t, 64, inFlight.Load(), "all others have been answered")
+		began := time.Now()
+		_, err := client.Subscription(t.Context(), "42")
+		require.NoError(t, err)
+		assert.Zero(t, time.Since(began))
+		callers.Wait()
 		assert.Equal(t, "open", client.Stats().Breaker)
 
-		time.Sleep(2*time.Second + time.Millisecond)
-		leave() // the probe
-		assert.NotEqual(t, "closed", client.Stats().Breaker)
+		hangs.Store(false)
+		most.Store(0)
+		began = time.Now()
+		for mint(t, client, "1") != nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+		assert.LessOrEqual(t, time.Since(began), 2*time.Second+100*time.Millisecond)
+		crowd(1000).Wait()
+		assert.LessOrEqual(t, most.Load(), int64(64))
 	})
+}
+
+// Visits of one customer who leaves at once cost no goroutine each.
+func TestVisitsThatLeaveAtOnce(t *testing.T) {
+	t.Parallel()
+	inVirtualTime(t, nil, func(t *testing.T, kanuuAPI *fakeTransport, client *kanuu.Client) {
+		t.Helper()
+		kanuuAPI.fail(hang)
+		before := runtime.NumGoroutine()
+		ctx, leave := context.WithCancel(t.Context())
+		leave()
+		for range 50_000 {
+			_, err := client.Subscription(ctx, "42")
+			require.ErrorIs(t, err, context.Canceled)
+		}
+		assert.Less(t, runtime.NumGoroutine()-before, 100)
+	})
+}
+
+func TestPermanentErrorsAreNotRetried(t *testing.T) {
+	t.Parallel()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
+	selfSigned := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(selfSigned.Close)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	t.Cleanup(proxy.Close)
+	through, err := url.Parse(proxy.URL)
+	require.NoError(t, err)
+	unknown := func(*http.Request) (*http.Response, error) {
+		return nil, &net.DNSError{Err: "no such host", Name: "kanuu.example", IsNotFound: true}
+	}
+	for name, tc := range map[string]struct {
+		baseURL   string
+		transport http.RoundTripper
+		remedy    string
+	}{
+		"certificate":  {selfSigned.URL, nil, "ca-certificates"},
+		"no TLS":       {strings.Replace(plain.URL, "http:", "https:", 1), nil, "ca-certificates"},
+		"unknown host": {"https://kanuu.example", roundTripper(unknown), "correct the host in BaseURL"},
+		"proxy":        {"https://kanuu.example", &http.Transport{Proxy: http.ProxyURL(through)}, "HTTPS_PROXY"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			client, err := kanuu.NewClient(kanuu.Config{
+				APIKey: key, BaseURL: tc.baseURL, HTTPClient: &http.Client{Transport: tc.transport}, Logger: debug(&log),
+			})
+			require.NoError(t, err)
+			assert.Equal(t, http.StatusServiceUnavailable, visitAs(handler(client, nil), "42").Code)
+			assert.EqualValues(t, 1, client.Stats().Attempts)
+			assert.Contains(t, log.String(), tc.remedy)
+		})
+	}
+}
+
+// The HTML of a firewall does not say that the key is wrong.
+func TestFirewallIsNotKanuu(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{401, 403} {
+		play := func(*http.Request) (*http.Response, error) { return response(status, "<h1>Blocked</h1>"), nil }
+		inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+			t.Helper()
+			err := mint(t, client, "42")
+			require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)
+			require.NotErrorIs(t, err, kanuu.ErrInvalidAPIKey)
+			assert.ErrorContains(t, err, "a firewall or a proxy answers in Kanuu's place")
+		})
+	}
 }
 
 func TestKeyNotSentToRedirectTarget(t *testing.T) {
@@ -447,7 +621,7 @@ func TestResponseSizeLimited(t *testing.T) {
 
 	_, err = client.CreateNonce(t.Context(), user42)
 	require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)
-	require.ErrorContains(t, err, "larger than 1048576 bytes")
+	require.ErrorContains(t, err, "larger than 1 MiB")
 	server.Close() // returns when the handler has
 	assert.Less(t, written.Load(), int64(64<<20))
 }

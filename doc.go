@@ -72,12 +72,12 @@
 //
 // # When Kanuu is down
 //
-// Calls have deadlines ([Config.Timeout]), are tried again where that can help,
-// and are not made at all for a moment while Kanuu is known to be down, so that
-// visitors do not queue up. Subscribers that the cache knows stay in for up to
-// an hour. Of others nothing is known, and they get a 503: an outage is never
-// taken for "not subscribed", nor for the opposite unless you say so with
-// [GateOptions.LetAnybodyInDuringOutages].
+// Calls have deadlines ([Config.Timeout]) and are retried where that can help. At
+// most 64 attempts are in flight to each endpoint, and a circuit breaker makes
+// calls fail at once while Kanuu is down. Cached subscriptions are used for up to
+// 24 hours ([CacheOptions.StaleIfError]). Other customers get a 503: an outage is
+// never taken for "not subscribed", nor for the opposite, unless you set
+// [GateOptions.FailOpen].
 //
 // Every failure has two audiences. The customer gets a short neutral page, or
 // problem+json, with the status of [HTTPStatus]; write your own with
@@ -95,7 +95,7 @@
 //   - github.com/kanuu-io/kanuu-go/adapters/echov5 (echo v5, package kanuuechov5)
 //   - github.com/kanuu-io/kanuu-go/adapters/gin (package kanuugin)
 //
-// Several machines share one cache through Redis with
+// Several instances share one cache through Redis with
 // github.com/kanuu-io/kanuu-go/adapters/redis (package kanuuredis).
 //
 // # Trying and testing

@@ -3,6 +3,7 @@ package kanuu
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kanuu-io/kanuu-go/internal/api"
 )
 
 // What can go wrong, to be told apart with [errors.Is]. [HTTPStatus] is the
@@ -48,6 +51,10 @@ var (
 	// [http.CrossOriginProtection].
 	ErrCrossOrigin = errors.New("cross-origin request refused")
 
+	// ErrTooManyNonces: one customer asked for more nonces than
+	// [RedirectOptions.MintBurst] allows. Kanuu was not called.
+	ErrTooManyNonces = errors.New("too many nonces for one customer")
+
 	// ErrMethodNotAllowed: the request is neither GET, HEAD nor POST.
 	ErrMethodNotAllowed = errors.New("method not allowed")
 )
@@ -80,6 +87,7 @@ var outcomes = []outcome{
 		remedy: "nothing, unless that page is yours: then trust its origin in RedirectOptions.CrossOriginProtection",
 	},
 	{err: ErrMethodNotAllowed, status: http.StatusMethodNotAllowed},
+	{err: ErrTooManyNonces, status: http.StatusTooManyRequests, retry: outageRetryAfter},
 	{
 		err: ErrInvalidIdentity, status: http.StatusInternalServerError,
 		remedy: "correct what the IdentifierResolver returns",
@@ -103,6 +111,19 @@ var outcomes = []outcome{
 	{
 		err: ErrUnexpectedResponse, status: http.StatusBadGateway,
 		remedy: "check that BaseURL is Kanuu's (https://kanuu.io, without /api) and that no proxy answers in its place",
+	},
+	{
+		err: api.ErrCertificate, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		remedy: "install the ca-certificates package, or correct BaseURL if it is https to a server without TLS or with " +
+			"another name",
+	},
+	{
+		err: api.ErrUnknownHost, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		remedy: "correct the host in BaseURL, or the DNS of this machine",
+	},
+	{
+		err: api.ErrProxyAuth, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		remedy: "put the user and the password of the proxy into HTTPS_PROXY, or exclude Kanuu with NO_PROXY",
 	},
 	{
 		err: ErrUnavailable, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
@@ -139,6 +160,7 @@ func outcomeOf(err error) outcome {
 //	ErrNotSubscribed                                   402
 //	ErrForbidden, ErrCrossOrigin                       403
 //	ErrMethodNotAllowed                                405
+//	ErrTooManyNonces                                   429
 //	context.Canceled: the visitor left                 499
 //	ErrInvalidIdentity, any other error                500
 //	ErrInvalidAPIKey, ErrValidation,
@@ -173,10 +195,15 @@ type APIError struct {
 	// Fields holds Kanuu's messages by field for a 422, else nil.
 	Fields map[string][]string
 
-	// RetryAfter is how long Kanuu wishes to be left alone, at most 24 h;
-	// 0 where it did not say.
+	// RetryAfter is how long Kanuu asks to wait, at most 10 min; 0: it did not say.
 	RetryAfter time.Duration
+
+	notKanuu bool  // a proxy or a firewall answered in its place
+	cause    error // why there was no call; nil: there was one
 }
+
+// Unwrap returns why Kanuu was not called, or nil.
+func (e *APIError) Unwrap() error { return e.cause }
 
 // Error names the operation, the status, and what Kanuu said.
 func (e *APIError) Error() string {
@@ -198,6 +225,8 @@ func (e *APIError) Is(target error) bool {
 
 func (e *APIError) kind() error {
 	switch {
+	case e.notKanuu:
+		return ErrUnexpectedResponse
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
 		return ErrInvalidAPIKey
 	case e.Status == http.StatusPaymentRequired:
@@ -223,7 +252,45 @@ func retryAfter(err error) time.Duration {
 	if apiErr, ok := errors.AsType[*APIError](err); ok {
 		wait = cmp.Or(apiErr.RetryAfter, wait)
 	}
+	if limited, ok := errors.AsType[tooManyNoncesError](err); ok {
+		wait = limited.wait
+	}
 	return wait
+}
+
+// post makes a call for id. It is the one place where what went wrong with a call
+// becomes an error of this package.
+func (c *Client) post(ctx context.Context, to *api.Endpoint, id Identity) (api.Response, error) {
+	body, err := json.Marshal(id.wire())
+	if err != nil { // strings: cannot happen
+		return api.Response{}, err
+	}
+	response, err := to.Post(ctx, id.Identifier, body)
+	if err == nil {
+		return response, nil
+	}
+	if status, ok := errors.AsType[*api.StatusError](err); ok {
+		return response, &APIError{
+			Operation: to.Operation, Status: status.Status, Message: status.Message, Fields: status.Fields,
+			RetryAfter: status.RetryAfter, notKanuu: status.NotKanuu,
+		}
+	}
+	if refused, ok := errors.AsType[*api.NotAdmittedError](err); ok && errors.Is(err, api.ErrRateLimited) {
+		return response, &APIError{
+			Operation: to.Operation, Status: http.StatusTooManyRequests, Message: err.Error(),
+			RetryAfter: refused.Wait, cause: err,
+		}
+	}
+	if ctx.Err() != nil {
+		return response, fmt.Errorf("kanuu: %s: %w", to.Operation, err)
+	}
+	return response, fmt.Errorf("kanuu: %s: %w: %w", to.Operation, ErrUnavailable, err)
+}
+
+// isNotAdmitted tells whether err is that of a call that was not made.
+func isNotAdmitted(err error) bool {
+	_, ok := errors.AsType[*api.NotAdmittedError](err)
+	return ok
 }
 
 // ConfigError lists everything that is wrong with a [Config], with

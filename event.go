@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/kanuu-io/kanuu-go/internal/phpform"
+	"github.com/kanuu-io/kanuu-go/internal/paddle"
 )
 
 // Event is one alert of Paddle, verified. It is not the truth about a
@@ -42,7 +42,7 @@ type Event struct {
 	Fields Fields
 }
 
-func newEvent(form *phpform.Array) Event {
+func newEvent(form *paddle.Array) Event {
 	e := Event{Fields: Fields{form}}
 	e.AlertName = e.Fields.Get("alert_name")
 	e.AlertID = e.Fields.Get("alert_id")
@@ -241,7 +241,7 @@ func (e Event) time(field, layout string) time.Time {
 
 // Fields of an alert, as PHP reads a form. They hold what is personal about
 // the customer, and are not shown when an [Event] is printed.
-type Fields struct{ form *phpform.Array }
+type Fields struct{ form *paddle.Array }
 
 // Get returns a field's text; empty where there is none.
 func (f Fields) Get(name string) string {
@@ -275,7 +275,7 @@ func (f Fields) All() iter.Seq2[string, string] {
 	}
 }
 
-func yieldTexts(array string, form *phpform.Array, yield func(string, string) bool) bool {
+func yieldTexts(array string, form *paddle.Array, yield func(string, string) bool) bool {
 	for _, item := range form.Items() {
 		name := item.Key
 		if array != "" {

@@ -87,7 +87,7 @@ func Example_invalidConfig() {
 
 // Check an identity before it is used, such as in a form for an email address.
 func Example_invalidIdentity() {
-	err := kanuu.Identity{Email: "Ann", Supplemental: map[string]string{"kanuu": "42"}}.Validate()
+	err := kanuu.Identity{Supplemental: map[string]string{"kanuu": "42"}}.Validate()
 	if invalid, ok := errors.AsType[*kanuu.IdentityError](err); ok {
 		for _, problem := range invalid.Problems {
 			fmt.Println(problem)
@@ -95,6 +95,5 @@ func Example_invalidIdentity() {
 	}
 	// Output:
 	// Identifier is empty
-	// Email is not an email address
 	// Supplemental["kanuu"] is taken: Kanuu keeps the identifier under it
 }

@@ -90,7 +90,7 @@ func loggedOut(*http.Request) (kanuu.Identity, error) {
 func visit(handler http.Handler, path string, headers ...string) *httptest.ResponseRecorder {
 	request := httptest.NewRequest(http.MethodGet, path, nil)
 	for i := 0; i < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
+		request.Header.Set(headers[i], headers[i+1]) //nolint:gosec // they are pairs
 	}
 	response := httptest.NewRecorder()
 	handler.ServeHTTP(response, request)
@@ -237,7 +237,8 @@ func Example_metrics() {
 	fake, client := newFake()
 	defer fake.Close()
 	billing := kanuu.NewRedirectHandler(client, kanuu.IdentifierResolverFunc(loggedIn), nil)
-	pro := kanuu.NewGate(client, nil).Handler(kanuu.IdentifierResolverFunc(loggedIn), http.NotFoundHandler())
+	gate := kanuu.NewGate(client, nil)
+	pro := gate.Handler(kanuu.IdentifierResolverFunc(loggedIn), http.NotFoundHandler())
 	fake.Inject(kanuutest.Fault{Times: 1, Status: http.StatusServiceUnavailable})
 	visit(billing, "/billing")
 	visit(billing, "/billing", "Sec-Purpose", "prefetch")
@@ -246,13 +247,13 @@ func Example_metrics() {
 
 	stats := client.Stats()
 	fmt.Println(stats.Calls, stats.Attempts, stats.Retries, stats.Failures, stats.Breaker)
-	fmt.Println(stats.Nonces, stats.Refused.Speculative, stats.Gate.NotSubscribed)
+	fmt.Println(stats.Nonces, billing.Stats().Speculative, gate.Stats().NotSubscribed)
 	cache, err := json.Marshal(stats.Cache)
 	fmt.Println(string(cache), err)
 	// Output:
 	// 2 3 1 0 closed
 	// 1 1 2
-	// {"hits":1,"misses":1,"refreshes":0,"failures":0,"entries":1} <nil>
+	// {"hits":1,"misses":1,"refreshes":0,"failures":0,"evictions":0,"entries":1} <nil>
 }
 
 // tracer stands in for a transport that traces.

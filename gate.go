@@ -37,11 +37,11 @@ type GateOptions struct {
 	// and must be safe for concurrent use. nil: all of them.
 	Allow func(Subscription) bool
 
-	// LetAnybodyInDuringOutages lets visitors in of whom nothing is known while
-	// Kanuu is unavailable, whether they have paid or not, instead of
-	// answering 503. A rate limit (429) lets nobody in: any visitor can use it up. Subscribers that the cache knows come in anyway.
-	// [SubscriptionFromContext] then has none.
-	LetAnybodyInDuringOutages bool
+	// FailOpen admits users of whom nothing is known, paid or not, once lookups have
+	// found Kanuu unavailable for 10 s. Never admitted are those whose last known
+	// answer is "not subscribed"; a rate limit (429) and a single customer's failing
+	// calls admit nobody. [SubscriptionFromContext] then has no subscription.
+	FailOpen bool
 
 	// OnError answers in place of the library's short page or problem+json, as
 	// [RedirectOptions.OnError] does.
@@ -52,11 +52,12 @@ type GateOptions struct {
 // the spelling of a status, so that who cancelled comes in until the date that
 // they paid for. It is safe for concurrent use.
 type Gate struct {
-	client  *Client
-	plans   []int64
-	allow   func(Subscription) bool
-	lenient bool
-	refusal refusal
+	client   *Client
+	plans    []int64
+	allow    func(Subscription) bool
+	failOpen bool
+	count    gateCounters
+	refusal  refusal
 }
 
 // NewGate makes a gate. nil options are the defaults. It panics when client is
@@ -74,12 +75,12 @@ func NewGate(client *Client, options *GateOptions) *Gate {
 		panic("kanuu: GateOptions.ReturnParam is a parameter of GateOptions.LoginURL, which is empty: set both, or none")
 	}
 	return &Gate{
-		client:  client,
-		plans:   slices.Clone(options.Plans),
-		allow:   options.Allow,
-		lenient: options.LetAnybodyInDuringOutages,
+		client:   client,
+		plans:    slices.Clone(options.Plans),
+		allow:    options.Allow,
+		failOpen: options.FailOpen,
 		refusal: refusal{
-			log: client.log, message: "kanuu: not let through the gate",
+			log: client.log, message: "kanuu: gate: access denied",
 			loginURL: options.LoginURL, returnParam: options.ReturnParam, billingURL: options.BillingURL,
 			onError: options.OnError,
 		},
@@ -89,7 +90,7 @@ func NewGate(client *Client, options *GateOptions) *Gate {
 // Check returns the subscription of identifier, and why the gate is closed for
 // it: [ErrNotSubscribed], also with a plan or by a predicate that the options
 // exclude, or an error of [Client.Subscription]. It knows nothing of
-// [GateOptions.LetAnybodyInDuringOutages].
+// [GateOptions.FailOpen].
 func (g *Gate) Check(ctx context.Context, identifier string) (Subscription, error) {
 	subscription, err := g.client.Subscription(ctx, identifier)
 	switch {
@@ -115,31 +116,29 @@ func (g *Gate) Handler(who IdentifierResolver, next http.Handler) http.Handler {
 	resolve := who.ResolveIdentifier
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The error is answered and logged already; net/http has no use for it.
-		if admitted, _ := PassGate(g, w, r, resolve, r); admitted != nil {
+		if admitted, _ := g.Admit(w, r, func() (Identity, error) { return resolve(r) }); admitted != nil {
 			next.ServeHTTP(w, admitted)
 		}
 	})
 }
 
-// PassGate asks g about the customer that who(c) names, for adapters to
-// frameworks whose handlers have a context of their own, c. It returns the
-// request to go on with, whose context has the subscription; or nil, and then
+// Admit decides about one visit of the customer that who names. It is for
+// adapters to frameworks whose handlers have a context of their own. It returns
+// the request to go on with, whose context has the subscription; or nil, and then
 // the visit is answered and logged, with what went wrong for the framework to
-// count and trace. Who goes to the login or the billing page is no error.
-func PassGate[C any](
-	g *Gate, w http.ResponseWriter, r *http.Request, who func(C) (Identity, error), c C,
-) (*http.Request, error) {
-	identity, err := who(c)
+// count and trace. A redirect to the login or to the billing page is no error.
+func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, who func() (Identity, error)) (*http.Request, error) {
+	identity, err := who()
 	if err != nil {
 		return nil, g.refuse(w, r, err)
 	}
 	subscription, err := g.Check(r.Context(), identity.Identifier)
 	switch {
 	case err == nil:
-		return r.WithContext(context.WithValue(r.Context(), subscriptionKey{}, subscription)), nil
-	case g.lenient && errors.Is(err, ErrUnavailable):
-		g.client.count.gate.unchecked.Add(1)
-		g.client.log.LogAttrs(r.Context(), slog.LevelWarn, "kanuu: let in unchecked", slog.Any("error", err))
+		return r.WithContext(&subscriptionContext{r.Context(), subscription}), nil //nolint:contextcheck // it is one of r.Context
+	case g.failOpen && g.client.isDown(err) && !g.client.cache.knows(identity.Identifier):
+		g.count.unchecked.Add(1)
+		g.client.log.LogAttrs(r.Context(), slog.LevelWarn, "kanuu: gate: access granted without a check", slog.Any("error", err))
 		return r, nil
 	default:
 		return nil, g.refuse(w, r, err)
@@ -161,7 +160,7 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, err error) error {
 
 // tally counts a visit that was not let in.
 func (g *Gate) tally(err error) {
-	count := &g.client.count.gate
+	count := &g.count
 	switch {
 	case errors.Is(err, ErrNotSubscribed):
 		count.notSubscribed.Add(1)
@@ -174,12 +173,26 @@ func (g *Gate) tally(err error) {
 	}
 }
 
+// subscriptionContext is context.WithValue in one allocation instead of two.
+type subscriptionContext struct {
+	context.Context //nolint:containedctx // as context.WithValue does
+
+	subscription Subscription
+}
+
 type subscriptionKey struct{}
+
+func (c *subscriptionContext) Value(key any) any {
+	if _, ok := key.(subscriptionKey); ok {
+		return c.subscription
+	}
+	return c.Context.Value(key)
+}
 
 // SubscriptionFromContext is the subscription of the customer whom a [Gate] let
 // in, from the context of the request: r.Context(), in echo
 // c.Request().Context(), in gin c.Request.Context(). ok is false without a gate,
-// and for visitors whom [GateOptions.LetAnybodyInDuringOutages] let in.
+// and for visitors whom [GateOptions.FailOpen] let in.
 func SubscriptionFromContext(ctx context.Context) (subscription Subscription, ok bool) {
 	subscription, ok = ctx.Value(subscriptionKey{}).(Subscription)
 	return subscription, ok

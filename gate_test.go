@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/kanuu-io/kanuu-go"
 	"github.com/kanuu-io/kanuu-go/kanuutest/conformance"
@@ -42,40 +45,64 @@ func TestNewGatePanics(t *testing.T) {
 }
 
 // No visitor can open the gate: neither by using up Kanuu's rate limit nor by
-// clicks that fail. Only lookups that find Kanuu unavailable do.
+// clicks that fail. Only lookups of several customers that find Kanuu unavailable
+// for 10 s do, and not for those of whom it is known that they are not subscribed.
 func TestGateStaysClosedWhateverAVisitorDoes(t *testing.T) {
 	t.Parallel()
 	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return user42, nil })
 	unsubscribed := func(*http.Request) (*http.Response, error) {
-		return response(200, `{"is_trialing":false,"is_subscribed":false,"status":null,"plan_id":null,"subscription_id":null}`), nil
+		return response(200, `{"is_subscribed":false,"status":null,"plan_id":null,"subscription_id":null}`), nil
 	}
 	for name, tc := range map[string]struct {
 		subscription, nonce roundTripper
-		clicks, want        int
+		clicks, lookups     int
+		known               bool // before, as not subscribed
+		want                int
 	}{
-		"rate limit used up":           {answering(429, "Retry-After", "60"), answering(201), 70, 503},
-		"rate limit, no Retry-After":   {answering(429), answering(201), 1, 503},
-		"four clicks fail":             {unsubscribed, answering(503), 4, 402},
-		"lookups find Kanuu down":      {answering(503), answering(201), 0, 200},
-		"lookups find no Kanuu at all": {down, answering(201), 0, 200},
+		"rate limit used up":             {answering(429, "Retry-After", "60"), answering(201), 70, 70, false, 503},
+		"rate limit, no Retry-After":     {answering(429), answering(201), 1, 3, false, 503},
+		"four clicks fail":               {unsubscribed, answering(503), 4, 3, false, 402},
+		"two customers find Kanuu down":  {answering(503), answering(201), 0, 2, false, 503},
+		"three find Kanuu down":          {answering(503), answering(201), 0, 3, false, 200},
+		"three find no Kanuu at all":     {down, answering(201), 0, 3, false, 200},
+		"one who is known not to be one": {down, answering(201), 0, 3, true, 503},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			known := tc.known
 			play := func(r *http.Request) (*http.Response, error) {
-				if strings.HasSuffix(r.URL.Path, "/api/nonce") {
+				switch {
+				case strings.HasSuffix(r.URL.Path, "/api/nonce"):
 					return tc.nonce(r)
+				case known:
+					return unsubscribed(r)
+				default:
+					return tc.subscription(r)
 				}
-				return tc.subscription(r)
 			}
 			inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 				t.Helper()
 				portal := kanuu.NewRedirectHandler(client, who, nil)
-				gate := kanuu.NewGate(client, &kanuu.GateOptions{LetAnybodyInDuringOutages: true})
+				gate := kanuu.NewGate(client, &kanuu.GateOptions{FailOpen: true})
 				for range tc.clicks {
 					serve(portal, httptest.NewRequest(http.MethodGet, "/billing", nil))
 				}
 				page := gate.Handler(who, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-				assert.Equal(t, tc.want, serve(page, httptest.NewRequest(http.MethodGet, "/pro", nil)).Code)
+				visit := func() int { return serve(page, httptest.NewRequest(http.MethodGet, "/pro", nil)).Code }
+				if known {
+					require.Equal(t, http.StatusPaymentRequired, visit())
+					require.NoError(t, client.InvalidateSubscription(t.Context(), "42"))
+					known = false
+				}
+				for i := range tc.lookups {
+					_, _ = client.Subscription(t.Context(), strconv.Itoa(i))
+				}
+				if tc.want == http.StatusOK {
+					require.Equal(t, http.StatusServiceUnavailable, visit(), "it may be over in a moment")
+				}
+				time.Sleep(11 * time.Second)
+				assert.Equal(t, tc.want, visit())
+				assert.Equal(t, tc.want == http.StatusOK, gate.Stats().Unchecked == 1)
 			})
 		})
 	}

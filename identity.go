@@ -7,13 +7,17 @@ import (
 	"net/mail"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
-
-	"github.com/kanuu-io/kanuu-go/internal/flatjson"
 )
 
-// Limits of Kanuu's "Create a nonce" page.
+// Limits of an [Identity]. Those of Supplemental are of Kanuu's "Create a nonce"
+// page.
 const (
+	// MaxIdentifier is how many bytes an identifier has at most: it is a column of
+	// 255 in the usual database.
+	MaxIdentifier = 255
+
 	// MaxSupplemental is how many supplemental entries an identity may have.
 	MaxSupplemental = 16
 
@@ -42,11 +46,14 @@ var (
 type Identity struct {
 	// Identifier of the billable entity, unique in the application: a user's or
 	// a team's id. Where both are billed, prefix it: "user:42", "team:7".
-	// Required. Take it from the session, never from the request's URL or body:
-	// whoever can choose it opens anybody's portal.
+	// Required; at most [MaxIdentifier] bytes without control characters, and no
+	// white space around it. Do not rely on letter case: Kanuu may take "user:a"
+	// for "user:A". Take it from the session, never from the request's URL or
+	// body: it opens the portal of any customer.
 	Identifier string
 
-	// Email prefills Paddle's checkout. Optional.
+	// Email prefills Paddle's checkout. Optional: one that is not an email address
+	// is left out, and the first of them is logged at warn.
 	Email string
 
 	// Supplemental comes back in the passthrough of Paddle's webhooks.
@@ -64,18 +71,17 @@ func (id Identity) Validate() error {
 	problem := func(format string, args ...any) {
 		problems = append(problems, fmt.Sprintf(format, args...))
 	}
-	switch {
+	switch trimmed := strings.TrimSpace(id.Identifier); {
 	case !utf8.ValidString(id.Identifier):
 		problem("Identifier is not valid UTF-8")
-	case strings.TrimSpace(id.Identifier) == "":
+	case trimmed == "":
 		problem("Identifier is empty")
-	}
-
-	switch {
-	case !utf8.ValidString(id.Email):
-		problem("Email is not valid UTF-8")
-	case id.Email != "" && !isEmail(id.Email):
-		problem("Email is not an email address")
+	case trimmed != id.Identifier:
+		problem("Identifier has white space around it, which Kanuu removes: it would be another customer's")
+	case len(id.Identifier) > MaxIdentifier:
+		problem("Identifier has %d bytes, at most %d are allowed", len(id.Identifier), MaxIdentifier)
+	case strings.ContainsFunc(id.Identifier, unicode.IsControl):
+		problem("Identifier has a control character")
 	}
 
 	if n := len(id.Supplemental); n > MaxSupplemental {
@@ -117,31 +123,21 @@ func (id Identity) supplementalKeys() []string {
 	return keys
 }
 
-// appendJSON appends the body of a call for a valid identity.
-func (id Identity) appendJSON(b []byte) []byte {
-	b = slices.Grow(b, len(`{"identifier":"","email":""}`)+len(id.Identifier)+len(id.Email))
-	b = flatjson.AppendText(append(b, `{"identifier":`...), id.Identifier)
-	if id.Email != "" {
-		b = flatjson.AppendText(append(b, `,"email":`...), id.Email)
-	}
-	for i, key := range id.supplementalKeys() {
-		if i == 0 {
-			b = append(b, `,"supplemental":{`...)
-		} else {
-			b = append(b, ',')
-		}
-		b = flatjson.AppendText(b, key)
-		b = flatjson.AppendText(append(b, ':'), id.Supplemental[key])
-	}
-	if len(id.Supplemental) > 0 {
-		b = append(b, '}')
-	}
-	return append(b, '}')
+// wire is the body of a call.
+func (id Identity) wire() any {
+	return struct {
+		Identifier   string            `json:"identifier"`
+		Email        string            `json:"email,omitempty"`
+		Supplemental map[string]string `json:"supplemental,omitempty"`
+	}{id.Identifier, id.Email, id.Supplemental}
 }
 
 // isEmail wants the bare address: mail.ParseAddress also takes "Ann <a@b.c>".
 // Nearly all addresses are plain, and those need no parser that allocates.
 func isEmail(s string) bool {
+	if !utf8.ValidString(s) {
+		return false
+	}
 	local, domain, _ := strings.Cut(s, "@")
 	if isDotAtom(local) && isDotAtom(domain) {
 		return true

@@ -1,18 +1,19 @@
 package kanuu
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"os"
-	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/kanuu-io/kanuu-go/internal/flatjson"
+	"github.com/kanuu-io/kanuu-go/internal/urlcheck"
+
+	"github.com/kanuu-io/kanuu-go/internal/api"
 )
 
 // Version of the library, as its User-Agent says it.
@@ -69,26 +70,38 @@ type Config struct {
 	// AttemptTimeout of one attempt, default [DefaultAttemptTimeout].
 	AttemptTimeout time.Duration
 
-	// Cache remembers subscriptions. Default: a [MemoryCache] with the defaults
-	// of [CacheOptions].
-	Cache Cache
+	// Cache sets how long subscriptions are served without asking Kanuu.
+	Cache CacheOptions
+
+	// SharedCache is what several instances of the application share, such as
+	// that of kanuuredis: they see each other's invalidations and make one call to
+	// Kanuu for all. A lookup waits at most 250 ms for it; while it fails, each
+	// instance goes on with its own cache. nil: none. End its use with
+	// [Client.Close].
+	SharedCache SharedCache
+
+	// LastKnown returns the subscription of identifier from the application's own
+	// records, and as of when. It is called when Kanuu is unavailable and nothing
+	// is cached; its result is then used as a stale entry of that age, within
+	// [CacheOptions.StaleIfError]. It must be safe for concurrent use. An error
+	// means that nothing is known. nil: none.
+	LastKnown func(ctx context.Context, identifier string) (s Subscription, asOf time.Time, err error)
 }
 
 // Client talks to Kanuu. Make one for the whole program and share it: it is
 // safe for concurrent use, and its connections, its circuit breaker and its
 // counters are worth the more the more callers share them.
 type Client struct {
-	wire              wire
-	createNonce       *endpoint
-	fetchSubscription *endpoint
-	key               secret
-	insecureURLs      bool // answered URLs may be http: the base URL is loopback
+	api               *api.Client // behind a pointer, which fmt does not follow: it has the key
+	http              *http.Client
+	createNonce       *api.Endpoint
+	fetchSubscription *api.Endpoint
+	insecureURLs      bool // portal URLs may be http: the base URL is loopback
 	log               *slog.Logger
-	timeout           time.Duration
-	attempt           time.Duration
-	count             *counters
-	cache             Cache
-	load              LoadFunc // FetchSubscription, bound once so that a hit allocates nothing
+	nonces            *atomic.Uint64
+	cache             *cache
+	stopWatching      func()
+	emailWarning      *sync.Once
 }
 
 // NewClient makes a client, or returns a [*ConfigError] with every problem of
@@ -99,7 +112,7 @@ func NewClient(config Config) (*Client, error) {
 		problems = append(problems, problem)
 	}
 
-	base, problem := parseBaseURL(config.BaseURL)
+	base, problem := urlcheck.Base(cmp.Or(config.BaseURL, DefaultBaseURL))
 	if problem != "" {
 		problems = append(problems, problem)
 	}
@@ -114,6 +127,8 @@ func NewClient(config Config) (*Client, error) {
 		problems = append(problems, problem)
 	}
 
+	cacheOptions, cacheProblems := config.Cache.withDefaults()
+	problems = append(problems, cacheProblems...)
 	if problems != nil {
 		return nil, &ConfigError{Problems: problems}
 	}
@@ -123,27 +138,28 @@ func NewClient(config Config) (*Client, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 
-	key := newSecret(config.APIKey)
-	count := new(counters)
+	httpClient := newHTTPClient(config.HTTPClient)
+	calls := api.New(api.Options{
+		BaseURL: base, Key: config.APIKey, UserAgent: userAgent, Logger: log,
+		HTTPClient: httpClient, Timeout: timeout, AttemptTimeout: attempt,
+	})
 	client := &Client{
-		wire:              newWire(config.HTTPClient),
-		createNonce:       newEndpoint("create nonce", base, "api/nonce", key, newBreaker(log, &count.outages)),
-		fetchSubscription: newEndpoint("fetch subscription", base, "api/subscription", key, newBreaker(log, &count.outages)),
-		key:               key,
+		api:               calls,
+		http:              httpClient,
+		createNonce:       calls.Endpoint("create nonce", "api/nonce"),
+		fetchSubscription: calls.Endpoint("fetch subscription", "api/subscription"),
 		insecureURLs:      base.Scheme == "http",
 		log:               log,
-		timeout:           timeout,
-		attempt:           attempt,
-		count:             count,
-		cache:             config.Cache,
+		nonces:            new(atomic.Uint64),
+		cache:             newCache(cacheOptions, log),
+		stopWatching:      func() {},
+		emailWarning:      new(sync.Once),
 	}
-	client.load = client.FetchSubscription
-	if client.cache == nil {
-		memory, err := NewMemoryCache(nil)
-		if err != nil { // defaults are valid
-			return nil, err
-		}
-		client.cache = memory
+	client.cache.fetch = client.fetchForCache
+	client.cache.lastKnown = config.LastKnown
+	if config.SharedCache != nil {
+		client.cache.shared, client.stopWatching =
+			newSharing(client.cache, config.SharedCache, base.String(), config.APIKey)
 	}
 	return client, nil
 }
@@ -161,7 +177,14 @@ func NewClientFromEnv() (*Client, error) {
 
 // CloseIdleConnections to Kanuu, for programs that drop a client before they
 // end. The client has nothing else running and can still be used.
-func (c *Client) CloseIdleConnections() { c.wire.client.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
+// Close ends the use of [Config.SharedCache] and closes idle connections. A client
+// without a SharedCache has nothing running, and need not be closed.
+func (c *Client) Close() {
+	c.stopWatching()
+	c.CloseIdleConnections()
+}
 
 func checkAPIKey(key string) string {
 	switch {
@@ -180,44 +203,6 @@ func checkAPIKey(key string) string {
 	}
 }
 
-// parseBaseURL never repeats the URL in a problem: it may hold a password.
-func parseBaseURL(raw string) (*url.URL, string) {
-	if raw == "" {
-		raw = DefaultBaseURL
-	}
-	base, err := url.Parse(raw)
-	switch {
-	case err != nil || base.Opaque != "" || base.Hostname() == "" || !validPort(base):
-		return nil, "BaseURL is not an absolute URL: write it like " + DefaultBaseURL
-	case base.User != nil:
-		return nil, "BaseURL has a user in it: leave it out, the API key is all that Kanuu asks for"
-	case base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
-		return nil, "BaseURL has a query or a fragment: leave it out"
-	case base.Scheme == "http" && !isLoopback(base.Hostname()):
-		return nil, "BaseURL is plain http to another machine, which would show the key to the network: use https"
-	case base.Scheme != "https" && base.Scheme != "http":
-		return nil, "BaseURL is neither https nor http: write it like " + DefaultBaseURL
-	default:
-		return base, ""
-	}
-}
-
-func validPort(u *url.URL) bool {
-	if u.Port() == "" {
-		return !strings.HasSuffix(u.Host, ":")
-	}
-	_, err := strconv.ParseUint(u.Port(), 10, 16)
-	return err == nil
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.Unmap().IsLoopback()
-}
-
 func parseTimeout(field string, value, standard time.Duration) (time.Duration, string) {
 	switch {
 	case value < 0:
@@ -227,90 +212,4 @@ func parseTimeout(field string, value, standard time.Duration) (time.Duration, s
 	default:
 		return value, ""
 	}
-}
-
-// Nonce opens the portal once, as the customer it was made for, for whoever has
-// it. However it is printed, logged or marshalled as text or JSON, it stays
-// hidden; to hand it out, take its fields.
-type Nonce struct {
-	// Value is the nonce itself.
-	Value string
-
-	// URL of the portal, with the nonce in it: absolute, https (http only where
-	// [Config.BaseURL] itself is). Its host is Kanuu's or the team's own.
-	URL string
-}
-
-// CreateNonce makes a one-time URL to the portal of id, as Kanuu's "Create a
-// nonce" page has it. Make one when the customer clicks, never ahead of time;
-// [RedirectHandler] does.
-//
-// Errors: [*IdentityError] without a call; [*APIError] for what Kanuu answered;
-// [ErrUnavailable] when it did not; ctx's own error when that came first.
-// Network errors, 429 and 5xx are tried again, at most twice and within
-// [Config.Timeout]. With success, the cache forgets the identifier's
-// subscription: they are off to change it.
-func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
-	if err := id.Validate(); err != nil {
-		return Nonce{}, err
-	}
-	answer, err := c.post(ctx, c.createNonce, id.appendJSON(nil))
-	if err != nil {
-		return Nonce{}, err
-	}
-	nonce, err := decodeNonce(answer.bytes(), c.insecureURLs)
-	answer.release()
-	if err != nil {
-		c.count.failures.Add(1)
-		return Nonce{}, &APIError{Operation: c.createNonce.operation, Status: answer.status, Message: err.Error()}
-	}
-
-	c.count.nonces.Add(1)
-	c.forget(ctx, id.Identifier)
-	return nonce, nil
-}
-
-// decodeNonce reads a successful answer of POST /api/nonce. Its errors repeat
-// nothing of the answer, which may hold a nonce.
-func decodeNonce(body []byte, insecure bool) (Nonce, error) {
-	var (
-		nonce Nonce
-		wrong bool // a field is of another type than the API page shows
-	)
-	isObject := flatjson.Members(body, func(name, value []byte) {
-		ok := true
-		switch string(name) {
-		case "nonce":
-			nonce.Value, ok = flatjson.Text(value)
-		case "url":
-			nonce.URL, ok = flatjson.Text(value)
-		}
-		wrong = wrong || !ok && !isNull(value)
-	})
-	switch {
-	case !isObject || wrong:
-		return Nonce{}, errors.New("the answer is not the JSON that the API page shows")
-	case nonce.Value == "":
-		return Nonce{}, errors.New("the answer has no nonce")
-	case nonce.URL == "":
-		return Nonce{}, errors.New("the answer has no url")
-	case !isPortalURL(nonce.URL, insecure):
-		return Nonce{}, errors.New("the answer's url is not one to send a customer to: not absolute https")
-	default:
-		return nonce, nil
-	}
-}
-
-// isPortalURL tells whether raw can stand in a Location header and leads where
-// it seems to: browsers read a backslash as a slash and skip control
-// characters, and what stands before an @ is there to deceive.
-func isPortalURL(raw string, insecure bool) bool {
-	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
-		return false
-	}
-	u, err := url.Parse(raw)
-	if err != nil || u.Opaque != "" || u.Hostname() == "" || u.User != nil || !validPort(u) {
-		return false
-	}
-	return u.Scheme == "https" || insecure && u.Scheme == "http"
 }

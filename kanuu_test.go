@@ -234,7 +234,7 @@ func TestCreateNonceResponses(t *testing.T) {
 		"number":           {201, `{"nonce": 7, "url": "https://kanuu.io/x"}`, "", "not the JSON"},
 		"no nonce":         {201, `{"url": "https://kanuu.io/x"}`, "", "has no nonce"},
 		"no url":           {201, `{"nonce": "x"}`, "", "has no url"},
-		"1 MiB and more":   {201, large, "", "larger than 1048576 bytes"},
+		"1 MiB and more":   {201, large, "", "larger than 1 MiB"},
 		"redirect":         {302, ``, "", "redirects are not followed"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -310,7 +310,7 @@ func TestAPIErrors(t *testing.T) {
 	}{
 		"401": {kanuutest.Fault{Status: 401}, kanuu.ErrInvalidAPIKey, 502,
 			"the API key was refused (Kanuu answered 401): Unauthenticated."},
-		"403": {kanuutest.Fault{Status: 403, Body: "<html>"}, kanuu.ErrInvalidAPIKey, 502,
+		"403": {kanuutest.Fault{Status: 403, Body: "{}"}, kanuu.ErrInvalidAPIKey, 502,
 			"the API key was refused (Kanuu answered 403)"},
 		"402": {kanuutest.Fault{Status: 402}, kanuu.ErrPaymentRequired, 503,
 			"the seller's Kanuu account needs a subscription (Kanuu answered 402): Payment Required"},
@@ -350,8 +350,8 @@ func TestAPIErrors(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]time.Duration{
-		"120": 2 * time.Minute, "2147483647": 24 * time.Hour, "-1": 0,
-		time.Now().Add(time.Hour).UTC().Format(http.TimeFormat): time.Hour,
+		"120": 2 * time.Minute, "2147483647": 10 * time.Minute, "-1": 10 * time.Second,
+		time.Now().Add(5 * time.Minute).UTC().Format(http.TimeFormat): 5 * time.Minute,
 	} {
 		client, fake := setup(t)
 		fake.Inject(kanuutest.Fault{Status: 429, Header: http.Header{"Retry-After": {header}}})

@@ -18,6 +18,8 @@ func sentence(status int) string {
 		return "This is for subscribers."
 	case http.StatusForbidden:
 		return "You may not open this page from here."
+	case http.StatusTooManyRequests:
+		return "You have opened this page very often. Please wait a moment and try again."
 	case http.StatusMethodNotAllowed:
 		return "Please open this page with a click."
 	case http.StatusBadGateway, http.StatusServiceUnavailable:

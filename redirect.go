@@ -1,6 +1,7 @@
 package kanuu
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kanuu-io/kanuu-go/internal/visit"
 )
@@ -32,6 +34,13 @@ type RedirectOptions struct {
 	// it may leave the response alone: the framework's own error handling then
 	// answers. It must be safe for concurrent use.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
+
+	// MintBurst is how many nonces one customer can have at once, default 10, and
+	// MintInterval how long after that until the next one, default 10 s. No more
+	// than two calls for one customer are in flight. Beyond that, a visit gets a 429
+	// with Retry-After, and Kanuu is not called. A negative MintBurst: no limit.
+	MintBurst    int
+	MintInterval time.Duration
 
 	// CrossOriginProtection judges POST requests. Default: a new
 	// [http.CrossOriginProtection], which trusts no other origin.
@@ -68,7 +77,7 @@ func NewRedirectHandler(client *Client, resolver IdentifierResolver, options *Re
 // ServeHTTP answers one visit.
 func (h *RedirectHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The error is answered and logged already; net/http has no use for it.
-	_ = ServeRedirect(h.redirector, w, r, h.resolve, r)
+	_ = h.redirector.Serve(w, r, func() (Identity, error) { return h.resolve(r) })
 }
 
 // Redirector is a [RedirectHandler] without its resolver, for adapters to
@@ -79,6 +88,8 @@ type Redirector struct {
 	refusal      refusal
 	allowedHosts []string
 	crossOrigin  *http.CrossOriginProtection
+	limiter      *mintLimiter
+	count        redirectCounters
 }
 
 // NewRedirector makes a redirector; it panics as [NewRedirectHandler] does.
@@ -97,6 +108,10 @@ func NewRedirector(client *Client, options *RedirectOptions) *Redirector {
 		}
 	}
 
+	if options.MintInterval < 0 {
+		panic("kanuu: RedirectOptions.MintInterval is negative: leave it 0 for the default of 10s")
+	}
+
 	crossOrigin := options.CrossOriginProtection
 	if crossOrigin == nil {
 		crossOrigin = http.NewCrossOriginProtection()
@@ -109,21 +124,21 @@ func NewRedirector(client *Client, options *RedirectOptions) *Redirector {
 		},
 		allowedHosts: slices.Clone(options.AllowedHosts),
 		crossOrigin:  crossOrigin,
+		limiter: newMintLimiter(cmp.Or(options.MintBurst, defaultMintBurst),
+			cmp.Or(options.MintInterval, defaultMintInterval)),
 	}
 }
 
-// ServeRedirect answers one visit to rd with w, for the customer that who(c)
-// names; c is the framework's own context. It returns what went wrong, for the
-// framework to count and trace: it is already logged, and answered unless
-// [RedirectOptions.OnError] left w alone.
-func ServeRedirect[C any](
-	rd *Redirector, w http.ResponseWriter, r *http.Request, who func(C) (Identity, error), c C,
-) error {
+// Serve answers one visit for the customer that who names. It calls who only for
+// a visit that may mint. It returns what went wrong, for the framework to count
+// and trace: it is already logged, and answered unless [RedirectOptions.OnError]
+// wrote nothing.
+func (rd *Redirector) Serve(w http.ResponseWriter, r *http.Request, who func() (Identity, error)) error {
 	kind, err := rd.admit(r)
 	if err != nil || !kind.Mints() {
 		return rd.answer(w, r, kind, Nonce{}, err)
 	}
-	identity, err := who(c)
+	identity, err := who()
 	if err != nil {
 		return rd.answer(w, r, kind, Nonce{}, err)
 	}
@@ -144,6 +159,11 @@ func (rd *Redirector) admit(r *http.Request) (visit.Kind, error) {
 }
 
 func (rd *Redirector) mint(ctx context.Context, identity Identity) (Nonce, error) {
+	bucket, err := rd.limiter.begin(identity.Identifier)
+	if err != nil {
+		return Nonce{}, err
+	}
+	defer rd.limiter.end(bucket)
 	nonce, err := rd.client.CreateNonce(ctx, identity)
 	if err != nil || len(rd.allowedHosts) == 0 {
 		return nonce, err
@@ -160,7 +180,7 @@ func (rd *Redirector) mint(ctx context.Context, identity Identity) (Nonce, error
 
 // answer renders what was decided: an error, a refusal, or the nonce.
 func (rd *Redirector) answer(w http.ResponseWriter, r *http.Request, kind visit.Kind, nonce Nonce, err error) error {
-	rd.tally(kind, err)
+	rd.tally(r, kind, err)
 	h := w.Header()
 	location := setHeader(h, nonce.URL)
 	if err != nil {
@@ -214,24 +234,29 @@ func redirectStatus(kind visit.Kind) int {
 	return http.StatusFound
 }
 
-// tally counts a visit that mints nothing.
-func (rd *Redirector) tally(kind visit.Kind, err error) {
-	refused := &rd.client.count.refused
+// tally counts a visit by what became of it.
+func (rd *Redirector) tally(r *http.Request, kind visit.Kind, err error) {
+	count := &rd.count
 	switch {
 	case err == nil && kind.Mints():
+		count.redirected.Add(1)
 	case errors.Is(err, ErrCrossOrigin):
-		refused.crossOrigin.Add(1)
+		count.crossOrigin.Add(1)
 	case errors.Is(err, ErrUnauthenticated):
-		refused.unauthenticated.Add(1)
+		count.unauthenticated.Add(1)
 	case errors.Is(err, ErrForbidden):
-		refused.forbidden.Add(1)
+		count.forbidden.Add(1)
+	case errors.Is(err, ErrTooManyNonces):
+		count.limited.Add(1)
 	case kind == visit.Speculative:
-		refused.speculative.Add(1)
+		count.speculative.Add(1)
 	case kind == visit.Embedded:
-		refused.embedded.Add(1)
+		count.embedded.Add(1)
 	case kind == visit.Head:
-		refused.head.Add(1)
+		count.head.Add(1)
 	case kind == visit.Other:
-		refused.method.Add(1)
+		count.method.Add(1)
+	case r.Context().Err() == nil: // who left is none of these
+		count.failed.Add(1)
 	}
 }

@@ -10,8 +10,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -31,7 +34,7 @@ func TestRedirectHandlerConforms(t *testing.T) {
 	})
 }
 
-func handler(client *kanuu.Client, options *kanuu.RedirectOptions) http.Handler {
+func handler(client *kanuu.Client, options *kanuu.RedirectOptions) *kanuu.RedirectHandler {
 	return kanuu.NewRedirectHandler(client, kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
 		if err := r.Context().Value(errorKey{}); err != nil {
 			return kanuu.Identity{}, err.(error)
@@ -72,7 +75,8 @@ func TestEachVisitHasItsOwnNonce(t *testing.T) {
 func TestRefusedVisitsCreateNoNonce(t *testing.T) {
 	t.Parallel()
 	client, fake := setup(t)
-	server := httptest.NewServer(handler(client, nil))
+	portal := handler(client, nil)
+	server := httptest.NewServer(portal)
 	t.Cleanup(server.Close)
 	for _, tc := range []struct {
 		method string
@@ -100,10 +104,9 @@ func TestRefusedVisitsCreateNoNonce(t *testing.T) {
 	}
 
 	assert.Empty(t, fake.Requests())
-	assert.Equal(t, kanuu.Stats{
-		Breaker: "closed",
-		Refused: kanuu.Refused{Speculative: 40, Embedded: 40, Head: 40, Method: 40, CrossOrigin: 40},
-	}, client.Stats())
+	assert.Equal(t, kanuu.RedirectStats{
+		Speculative: 40, Embedded: 40, Head: 40, Method: 40, CrossOrigin: 40,
+	}, portal.Stats())
 }
 
 func TestResolverErrors(t *testing.T) {
@@ -112,15 +115,16 @@ func TestResolverErrors(t *testing.T) {
 		err    error
 		status int
 		logged string
-		count  kanuu.Refused
+		count  kanuu.RedirectStats
 	}{
 		"unauthenticated": {fmt.Errorf("session: %w", kanuu.ErrUnauthenticated), 401, "level=DEBUG",
-			kanuu.Refused{Unauthenticated: 1}},
-		"forbidden": {fmt.Errorf("team: %w", kanuu.ErrForbidden), 403, "level=DEBUG", kanuu.Refused{Forbidden: 1}},
+			kanuu.RedirectStats{Unauthenticated: 1}},
+		"forbidden": {fmt.Errorf("team: %w", kanuu.ErrForbidden), 403, "level=DEBUG", kanuu.RedirectStats{Forbidden: 1}},
 		"database": {errors.New("no such table: users"), 500, `remedy="the IdentifierResolver failed; look at the error"`,
-			kanuu.Refused{}},
-		"its own timeout": {fmt.Errorf("query: %w", context.DeadlineExceeded), 503, "level=ERROR", kanuu.Refused{}},
-		"its own cancel":  {fmt.Errorf("query: %w", context.Canceled), 500, "level=ERROR", kanuu.Refused{}},
+			kanuu.RedirectStats{Failed: 1}},
+		"its own timeout": {fmt.Errorf("query: %w", context.DeadlineExceeded), 503, "level=ERROR",
+			kanuu.RedirectStats{Failed: 1}},
+		"its own cancel": {fmt.Errorf("query: %w", context.Canceled), 500, "level=ERROR", kanuu.RedirectStats{Failed: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -130,13 +134,14 @@ func TestResolverErrors(t *testing.T) {
 
 			r := httptest.NewRequest(http.MethodGet, "/billing", nil)
 			w := httptest.NewRecorder()
-			handler(client, nil).ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), errorKey{}, tc.err)))
+			portal := handler(client, nil)
+			portal.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), errorKey{}, tc.err)))
 
 			assert.Equal(t, tc.status, w.Code)
 			assert.Contains(t, log.String(), tc.logged)
 			assert.Equal(t, 1, strings.Count(log.String(), "\n"), "one line")
 			assert.NotContains(t, w.Body.String(), tc.err.Error())
-			assert.Equal(t, tc.count, client.Stats().Refused)
+			assert.Equal(t, tc.count, portal.Stats())
 		})
 	}
 }
@@ -186,7 +191,7 @@ func TestTimeoutIs503(t *testing.T) {
 		assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 		assert.Equal(t, "10", w.Header().Get("Retry-After"))
 		assert.LessOrEqual(t, time.Since(start), 10*time.Second)
-		assert.Contains(t, log.String(), "no answer within")
+		assert.Contains(t, log.String(), "no response in time")
 	})
 }
 
@@ -355,5 +360,65 @@ func FuzzAnswer(f *testing.F) {
 		assert.Nil(t, u.User)
 		assert.NotEmpty(t, nonce.Value)
 		assert.NotRegexp(t, `[\x00-\x20\x7f-\xff\\]`, nonce.URL)
+	})
+}
+
+// One customer who reloads /billing uses up no more than their own share, and is
+// told when to come back; another one is served.
+func TestMintLimit(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		options kanuu.RedirectOptions
+		minted  int
+		wait    time.Duration
+	}{
+		"default":   {kanuu.RedirectOptions{}, 10, 10 * time.Second},
+		"an option": {kanuu.RedirectOptions{MintBurst: 3, MintInterval: time.Minute}, 3, time.Minute},
+		"off":       {kanuu.RedirectOptions{MintBurst: -1}, 100, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, answering(201), func(t *testing.T, client *kanuu.Client, log *bytes.Buffer) {
+				t.Helper()
+				portal := handler(client, &tc.options)
+				for i := range 100 {
+					w := visitAs(portal, "42")
+					if i < tc.minted {
+						require.Equal(t, http.StatusFound, w.Code, i)
+						continue
+					}
+					require.Equal(t, http.StatusTooManyRequests, w.Code, i)
+					assert.Equal(t, strconv.Itoa(int(tc.wait.Seconds())), w.Header().Get("Retry-After"))
+				}
+				assert.EqualValues(t, tc.minted, client.Stats().Calls)
+				assert.Equal(t, http.StatusFound, visitAs(portal, "43").Code, "another customer")
+				assert.EqualValues(t, 100-tc.minted, portal.Stats().Limited)
+				time.Sleep(tc.wait)
+				assert.Equal(t, http.StatusFound, visitAs(portal, "42").Code)
+				assert.NotContains(t, log.String(), "level=ERROR")
+			})
+		})
+	}
+}
+
+func TestTwoNonceCallsInFlightForOneCustomer(t *testing.T) {
+	t.Parallel()
+	inBubble(t, hang, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+		t.Helper()
+		portal := handler(client, nil)
+		var visits sync.WaitGroup
+		ctx, leave := context.WithCancel(t.Context())
+		for range 2 {
+			visits.Go(func() {
+				r := httptest.NewRequest(http.MethodGet, "/billing", nil).WithContext(ctx)
+				r.Header.Set("Test-User", "42")
+				serve(portal, r)
+			})
+		}
+		synctest.Wait()
+		assert.Equal(t, http.StatusTooManyRequests, visitAs(portal, "42").Code)
+		leave()
+		visits.Wait()
+		assert.EqualValues(t, 2, client.Stats().Calls)
 	})
 }

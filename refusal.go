@@ -10,7 +10,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/kanuu-io/kanuu-go/internal/localurl"
+	"github.com/kanuu-io/kanuu-go/internal/api"
+	"github.com/kanuu-io/kanuu-go/internal/urlcheck"
 	"github.com/kanuu-io/kanuu-go/internal/visit"
 )
 
@@ -51,7 +52,7 @@ const maxReturn = 2 << 10
 func (f *refusal) login(r *http.Request) string {
 	// The line of the request, whatever has cut from the URL on its way here.
 	cameFor := r.RequestURI
-	if f.returnParam == "" || r.Method == http.MethodPost || len(cameFor) > maxReturn || localurl.Check(cameFor) != nil {
+	if f.returnParam == "" || r.Method == http.MethodPost || len(cameFor) > maxReturn || urlcheck.Local(cameFor) != nil {
 		return f.loginURL
 	}
 	login, err := url.Parse(f.loginURL)
@@ -119,7 +120,7 @@ func (f *refusal) logLine(r *http.Request, err error, status int, left bool) {
 	remedy := outcomeOf(err).remedy
 	level := slog.LevelError
 	switch {
-	case left || remedy == "" || errors.Is(err, errBreakerOpen):
+	case left, remedy == "", errors.Is(err, api.ErrBreakerOpen), errors.Is(err, api.ErrRateLimited):
 		level = slog.LevelDebug // nothing is wrong on this side, or it has been said
 	case status < http.StatusInternalServerError:
 		level = slog.LevelWarn // perhaps nothing is
@@ -142,7 +143,7 @@ func mustBeLocal(option, raw string) {
 	if raw == "" {
 		return
 	}
-	if err := localurl.Check(raw); err != nil {
+	if err := urlcheck.Local(raw); err != nil {
 		panic(fmt.Sprintf("kanuu: %s %q %v", option, raw, err))
 	}
 }

@@ -1,21 +1,15 @@
 package kanuu
 
 import (
+	"cmp"
 	"fmt"
-	"log/slog"
 	"strconv"
+
+	"github.com/kanuu-io/kanuu-go/internal/urlcheck"
 )
 
 // redacted stands wherever a secret would.
 const redacted = "[redacted]"
-
-// secret is a text behind a pointer: fmt prints the fields of nested structs
-// without asking their methods, but it does not follow pointers there.
-type secret struct{ text *string }
-
-func newSecret(text string) secret { return secret{text: &text} }
-
-func (s secret) reveal() string { return *s.text }
 
 // String shows the config without its key.
 func (c Config) String() string {
@@ -25,9 +19,6 @@ func (c Config) String() string {
 
 // Format shows the config without its key, whatever the verb.
 func (c Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
-
-// LogValue is the config without its key.
-func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // MarshalText is the config without its key.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
@@ -39,9 +30,6 @@ func (n Nonce) String() string {
 
 // Format hides the nonce, whatever the verb.
 func (n Nonce) Format(f fmt.State, _ rune) { fmt.Fprint(f, n.String()) }
-
-// LogValue hides the nonce.
-func (n Nonce) LogValue() slog.Value { return slog.StringValue(n.String()) }
 
 // MarshalText hides the nonce. To answer a client with it, take its fields.
 func (n Nonce) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
@@ -56,7 +44,7 @@ func redact(s string) string {
 // redactedURL is raw where it is a base URL that a client would take; others
 // may hold a password.
 func redactedURL(raw string) string {
-	if base, problem := parseBaseURL(raw); problem == "" {
+	if base, problem := urlcheck.Base(cmp.Or(raw, DefaultBaseURL)); problem == "" {
 		return base.String()
 	}
 	return redacted

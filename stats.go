@@ -36,23 +36,18 @@ type Stats struct {
 	// endpoint of Kanuu has one; this is the worse of the two.
 	Breaker string `json:"breaker"`
 
-	// Cache of subscriptions; zeros for a [Config.Cache] without a method
-	// Stats() CacheStats.
+	// Cache of subscriptions.
 	Cache CacheStats `json:"cache"`
-
-	// Refused visits to a [RedirectHandler] or an adapter, that minted nothing.
-	Refused Refused `json:"refused"`
-
-	// Gate counts visits that no [Gate] of the client let in, and those that
-	// one let in unchecked.
-	Gate GateStats `json:"gate"`
-
-	// Webhooks that each [WebhookHandler] of the client got.
-	Webhooks WebhookStats `json:"webhooks"`
 }
 
-// Refused counts visits that minted nothing, by reason.
-type Refused struct {
+// RedirectStats counts the visits to a [RedirectHandler] or a [Redirector].
+type RedirectStats struct {
+	// Redirected visits got a nonce.
+	Redirected uint64 `json:"redirected"`
+
+	// Failed visits got none although they should: the resolver or Kanuu failed.
+	Failed uint64 `json:"failed"`
+
 	// Speculative: prefetch, prerender, link preview.
 	Speculative uint64 `json:"speculative"`
 
@@ -71,8 +66,11 @@ type Refused struct {
 	// Unauthenticated: nobody was logged in.
 	Unauthenticated uint64 `json:"unauthenticated"`
 
-	// Forbidden: the resolver said [ErrForbidden].
+	// Forbidden: the resolver returned [ErrForbidden].
 	Forbidden uint64 `json:"forbidden"`
+
+	// Limited: [RedirectOptions.MintBurst] was used up.
+	Limited uint64 `json:"limited"`
 }
 
 // GateStats counts visits to a [Gate] by what became of them. Those that it let
@@ -90,7 +88,7 @@ type GateStats struct {
 	// Failed: the resolver or Kanuu could not be asked, and nothing was known.
 	Failed uint64 `json:"failed"`
 
-	// Unchecked visitors were let in by [GateOptions.LetAnybodyInDuringOutages].
+	// Unchecked visits were let in by [GateOptions.FailOpen].
 	Unchecked uint64 `json:"unchecked"`
 }
 
@@ -102,7 +100,7 @@ type WebhookStats struct {
 	// Duplicates were handled before.
 	Duplicates uint64 `json:"duplicates"`
 
-	// Unheard: no function listens to it.
+	// Unheard alerts have no handler.
 	Unheard uint64 `json:"unheard"`
 
 	// Failed: Paddle was told to come again.
@@ -115,66 +113,111 @@ type WebhookStats struct {
 	Rejected uint64 `json:"rejected"`
 }
 
-// counters behind [Stats].
-type counters struct {
-	nonces, calls, attempts, retries, failures, shortCircuited, outages atomic.Uint64
-
-	inFlight atomic.Int64
-
-	refused struct {
-		speculative, embedded, head, method, crossOrigin, unauthenticated, forbidden atomic.Uint64
-	}
-	gate struct {
-		notSubscribed, unauthenticated, forbidden, failed, unchecked atomic.Uint64
-	}
-	webhooks struct {
-		handled, duplicates, unheard, failed, unsigned, rejected atomic.Uint64
-	}
-}
-
 // Stats of the client so far. Each number is exact; together they are of about
 // the same moment.
 func (c *Client) Stats() Stats {
-	count := c.count
-	var cache CacheStats
-	if counting, ok := c.cache.(interface{ Stats() CacheStats }); ok {
-		cache = counting.Stats()
+	count := &c.api.Count
+	breaker := c.fetchSubscription.Breaker()
+	if state := c.createNonce.Breaker(); breaker == "closed" || state == "open" {
+		breaker = state // the worse of the two
 	}
-	breaker := max(c.createNonce.breaker.State(), c.fetchSubscription.breaker.State())
 	return Stats{
-		Nonces:         count.nonces.Load(),
-		Calls:          count.calls.Load(),
-		InFlight:       count.inFlight.Load(),
-		Attempts:       count.attempts.Load(),
-		Retries:        count.retries.Load(),
-		Failures:       count.failures.Load(),
-		ShortCircuited: count.shortCircuited.Load(),
-		Outages:        count.outages.Load(),
-		Breaker:        breaker.String(),
-		Cache:          cache,
-		Refused: Refused{
-			Speculative:     count.refused.speculative.Load(),
-			Embedded:        count.refused.embedded.Load(),
-			Head:            count.refused.head.Load(),
-			Method:          count.refused.method.Load(),
-			CrossOrigin:     count.refused.crossOrigin.Load(),
-			Unauthenticated: count.refused.unauthenticated.Load(),
-			Forbidden:       count.refused.forbidden.Load(),
-		},
-		Gate: GateStats{
-			NotSubscribed:   count.gate.notSubscribed.Load(),
-			Unauthenticated: count.gate.unauthenticated.Load(),
-			Forbidden:       count.gate.forbidden.Load(),
-			Failed:          count.gate.failed.Load(),
-			Unchecked:       count.gate.unchecked.Load(),
-		},
-		Webhooks: WebhookStats{
-			Handled:    count.webhooks.handled.Load(),
-			Duplicates: count.webhooks.duplicates.Load(),
-			Unheard:    count.webhooks.unheard.Load(),
-			Failed:     count.webhooks.failed.Load(),
-			Unsigned:   count.webhooks.unsigned.Load(),
-			Rejected:   count.webhooks.rejected.Load(),
-		},
+		Nonces:         c.nonces.Load(),
+		Calls:          count.Calls.Load(),
+		InFlight:       count.InFlight.Load(),
+		Attempts:       count.Attempts.Load(),
+		Retries:        count.Retries.Load(),
+		Failures:       count.Failures.Load(),
+		ShortCircuited: count.ShortCircuited.Load(),
+		Outages:        count.Outages.Load(),
+		Breaker:        breaker,
+		Cache:          c.cache.stats(),
+	}
+}
+
+type redirectCounters struct {
+	redirected, failed, speculative, embedded, head, method, crossOrigin, unauthenticated, forbidden, limited atomic.Uint64
+}
+
+// Stats of the handler so far.
+func (h *RedirectHandler) Stats() RedirectStats { return h.redirector.Stats() }
+
+// Stats of the redirector so far.
+func (rd *Redirector) Stats() RedirectStats {
+	return RedirectStats{
+		Redirected:      rd.count.redirected.Load(),
+		Failed:          rd.count.failed.Load(),
+		Speculative:     rd.count.speculative.Load(),
+		Embedded:        rd.count.embedded.Load(),
+		Head:            rd.count.head.Load(),
+		Method:          rd.count.method.Load(),
+		CrossOrigin:     rd.count.crossOrigin.Load(),
+		Unauthenticated: rd.count.unauthenticated.Load(),
+		Forbidden:       rd.count.forbidden.Load(),
+		Limited:         rd.count.limited.Load(),
+	}
+}
+
+type gateCounters struct {
+	notSubscribed, unauthenticated, forbidden, failed, unchecked atomic.Uint64
+}
+
+// Stats of the gate so far.
+func (g *Gate) Stats() GateStats {
+	return GateStats{
+		NotSubscribed:   g.count.notSubscribed.Load(),
+		Unauthenticated: g.count.unauthenticated.Load(),
+		Forbidden:       g.count.forbidden.Load(),
+		Failed:          g.count.failed.Load(),
+		Unchecked:       g.count.unchecked.Load(),
+	}
+}
+
+type webhookCounters struct {
+	handled, duplicates, unheard, failed, unsigned, rejected atomic.Uint64
+}
+
+// Stats of the handler so far.
+func (h *WebhookHandler) Stats() WebhookStats {
+	return WebhookStats{
+		Handled:    h.count.handled.Load(),
+		Duplicates: h.count.duplicates.Load(),
+		Unheard:    h.count.unheard.Load(),
+		Failed:     h.count.failed.Load(),
+		Unsigned:   h.count.unsigned.Load(),
+		Rejected:   h.count.rejected.Load(),
+	}
+}
+
+// CacheStats counts what the cache did.
+type CacheStats struct {
+	// Hits were answered from an entry, fresh or stale-while-revalidate.
+	Hits uint64 `json:"hits"`
+
+	// Misses had to wait for a load.
+	Misses uint64 `json:"misses"`
+
+	// Refreshes were loads in the background.
+	Refreshes uint64 `json:"refreshes"`
+
+	// Failures of loads.
+	Failures uint64 `json:"failures"`
+
+	// Evictions of entries for others, because of CacheOptions.MaxEntries.
+	Evictions uint64 `json:"evictions"`
+
+	// Entries there are, about.
+	Entries uint64 `json:"entries"`
+}
+
+func (c *cache) stats() CacheStats {
+	counted := c.lookups.Snapshot()
+	return CacheStats{
+		Hits:      counted.Hits,
+		Misses:    counted.Misses,
+		Refreshes: c.refreshes.Load(),
+		Failures:  c.failures.Load(),
+		Evictions: c.evictions.Load(),
+		Entries:   uint64(max(0, c.entries.EstimatedSize())),
 	}
 }

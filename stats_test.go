@@ -65,12 +65,10 @@ func TestGateStats(t *testing.T) {
 		}
 	})
 	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	gate := kanuu.NewGate(client, nil).Handler(who, next)
-	basic := kanuu.NewGate(client, &kanuu.GateOptions{Plans: []int64{12345}}).Handler(who, next)
-	lenient := kanuu.NewGate(client, &kanuu.GateOptions{LetAnybodyInDuringOutages: true}).Handler(who, next)
-
-	visit := func(h http.Handler, user string, status int) {
-		assert.Equal(t, status, visitAs(h, user).Code, user)
+	gate := kanuu.NewGate(client, nil)
+	basic := kanuu.NewGate(client, &kanuu.GateOptions{Plans: []int64{12345}})
+	visit := func(g *kanuu.Gate, user string, status int) {
+		assert.Equal(t, status, visitAs(g.Handler(who, next), user).Code, user)
 	}
 
 	visit(gate, "ann", 200)
@@ -81,12 +79,9 @@ func TestGateStats(t *testing.T) {
 	visit(gate, "broken", 500)
 	fake.Inject(kanuutest.Fault{Status: 503})
 	visit(gate, "cal", 503)
-	visit(lenient, "cal", 200)
 
-	assert.Equal(t, kanuu.GateStats{
-		NotSubscribed: 2, Unauthenticated: 1, Forbidden: 1, Failed: 2, Unchecked: 1,
-	}, client.Stats().Gate)
-	assert.Zero(t, client.Stats().Refused, "these are visits to /billing")
+	assert.Equal(t, kanuu.GateStats{NotSubscribed: 1, Unauthenticated: 1, Forbidden: 1, Failed: 2}, gate.Stats())
+	assert.Equal(t, kanuu.GateStats{NotSubscribed: 1}, basic.Stats())
 }
 
 func TestWebhookStats(t *testing.T) {
@@ -116,5 +111,5 @@ func TestWebhookStats(t *testing.T) {
 
 	assert.Equal(t, kanuu.WebhookStats{
 		Handled: 1, Duplicates: 1, Failed: 1, Unheard: 1, Unsigned: 1, Rejected: 2,
-	}, client.Stats().Webhooks)
+	}, hook.Stats())
 }

@@ -2,19 +2,22 @@ package kanuu
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
-
-	"github.com/kanuu-io/kanuu-go/internal/flatjson"
+	"time"
 )
 
 // Status of a subscription, in the spelling of Kanuu's API. [ParseStatus] makes
 // one of every spelling that Kanuu and Paddle use; a text that it does not know
 // is kept as it is.
 type Status string
+
+// maxStatusText is how many bytes of a status are kept.
+const maxStatusText = 64
 
 // The statuses that Kanuu documents.
 const (
@@ -29,6 +32,10 @@ const (
 // "canceled", Paddle "past_due" and "deleted", Kanuu's Laravel package
 // "cancelled". Upper case and space around it do not matter.
 func ParseStatus(text string) Status {
+	switch known := Status(text); known { // nearly always, and without work
+	case StatusTrialing, StatusActive, StatusPastDue, StatusPaused, StatusCanceled:
+		return known
+	}
 	switch name := strings.ToLower(strings.TrimSpace(text)); name {
 	case "trialing":
 		return StatusTrialing
@@ -48,24 +55,24 @@ func ParseStatus(text string) Status {
 // Subscription is what Kanuu's "Retrieve a subscription" page answers about one
 // identifier. The zero value is of somebody who never subscribed.
 type Subscription struct {
-	// IsSubscribed tells whether the customer may come in. It stays true for a
+	// IsSubscribed tells whether the customer has access. It stays true for a
 	// paused or cancelled subscription until the date that was paid for.
-	IsSubscribed bool
+	IsSubscribed bool `json:"is_subscribed"`
 
-	// IsTrialing tells whether that is because of a trial.
-	IsTrialing bool
+	// IsTrialing tells whether the access is that of a trial.
+	IsTrialing bool `json:"is_trialing"`
 
-	// Status, for display; decide by IsSubscribed.
-	Status Status
+	// Status is for display; decide by IsSubscribed.
+	Status Status `json:"-"`
 
-	// StatusText is the status as Kanuu spelled it.
-	StatusText string
+	// StatusText is the status as Kanuu spells it, at most 64 bytes.
+	StatusText string `json:"status"`
 
 	// PlanID is Paddle's id of the plan; 0: none.
-	PlanID int64
+	PlanID int64 `json:"plan_id"`
 
 	// SubscriptionID is Paddle's id of the subscription; 0: never subscribed.
-	SubscriptionID int64
+	SubscriptionID int64 `json:"subscription_id"`
 }
 
 // OnGracePeriod tells whether the customer is still let in although they
@@ -79,113 +86,133 @@ func (s Subscription) OnGracePeriod() bool {
 	}
 }
 
-// Subscription of identifier, from the cache where it is known there, see
-// [CacheOptions]. However many wait for the same identifier, Kanuu is asked
-// once; a caller whose ctx ends leaves, and the call goes on for the others.
+// Subscription returns the subscription of identifier, from the cache where it is
+// fresh, see [CacheOptions]. Concurrent calls for one identifier share one call
+// to Kanuu; a caller whose ctx ends leaves, and the call goes on for the others.
 //
-// Errors are those of [Client.FetchSubscription]. They are never remembered.
+// When Kanuu is unavailable or takes longer than 3 s, a stale subscription is
+// returned for up to [CacheOptions.StaleIfError]. Otherwise errors are those of
+// [Client.FetchSubscription]. After a failure, Kanuu is not called again for the
+// same identifier for 5 s to 1 min, and the same error is returned.
 func (c *Client) Subscription(ctx context.Context, identifier string) (Subscription, error) {
-	return c.cache.Get(ctx, identifier, c.load)
+	return c.cache.lookup(ctx, identifier)
 }
 
-// FetchSubscription asks Kanuu, past the cache and without telling it.
+// FetchSubscription asks Kanuu without reading or writing the cache.
 //
-// Errors: [*IdentityError] without a call when identifier is empty or not valid
-// UTF-8; [*APIError] for what Kanuu answered; [ErrUnavailable] when it did not;
-// ctx's own error when that came first.
+// Errors: [*IdentityError] without a call when identifier breaks a rule;
+// [*APIError] for what Kanuu answered; [ErrUnavailable] when it did not; ctx's
+// own error when that came first.
 func (c *Client) FetchSubscription(ctx context.Context, identifier string) (Subscription, error) {
+	subscription, _, err := c.fetch(ctx, identifier)
+	return subscription, err
+}
+
+// fetch also returns when the attempt that brought the subscription began.
+func (c *Client) fetch(ctx context.Context, identifier string) (Subscription, time.Time, error) {
 	id := Identity{Identifier: identifier}
 	if err := id.Validate(); err != nil {
-		return Subscription{}, err
+		return Subscription{}, time.Time{}, err
 	}
-	got, err := c.post(ctx, c.fetchSubscription, id.appendJSON(nil))
+	response, err := c.post(ctx, c.fetchSubscription, id)
 	if err != nil {
-		return Subscription{}, err
+		return Subscription{}, time.Time{}, err
 	}
-	subscription, err := decodeSubscription(got.bytes())
-	got.release()
+	subscription, err := decodeSubscription(response.Body)
 	if err != nil {
-		c.count.failures.Add(1)
-		return Subscription{}, &APIError{Operation: c.fetchSubscription.operation, Status: got.status, Message: err.Error()}
+		c.api.Count.Failures.Add(1)
+		return Subscription{}, time.Time{},
+			&APIError{Operation: c.fetchSubscription.Operation, Status: response.Status, Message: err.Error()}
 	}
-	return subscription, nil
+	return subscription, response.Began, nil
 }
 
-// ForgetSubscription has the cache ask Kanuu before it says anything more about
-// identifier, and opens its settling window: something about it has just
-// changed, or is about to. Who was a subscriber stays in while Kanuu is down.
-// [Client.CreateNonce] and a [WebhookHandler] do this by themselves.
-func (c *Client) ForgetSubscription(ctx context.Context, identifier string) error {
-	if err := c.cache.Forget(ctx, identifier); err != nil {
-		return fmt.Errorf("kanuu: forget subscription: %w", err)
+// failOpenAfter is how long the subscription endpoint must have been down before a
+// gate lets unknown identifiers in.
+const failOpenAfter = 10 * time.Second
+
+// isDown tells whether err comes from an outage that lasts, and not from one call
+// or one customer.
+func (c *Client) isDown(err error) bool {
+	return errors.Is(err, ErrUnavailable) && c.fetchSubscription.OpenFor() >= failOpenAfter
+}
+
+// fetchForCache is fetch with a time of the cache's clock.
+func (c *Client) fetchForCache(ctx context.Context, identifier string) (fetched, error) {
+	subscription, began, err := c.fetch(ctx, identifier)
+	return fetched{subscription: subscription, at: c.cache.clock.NowNano() - int64(time.Since(began))}, err
+}
+
+// InvalidateSubscription makes the next lookup of identifier ask Kanuu, and opens
+// its revalidation window of 70 minutes: the subscription has just changed, or is
+// about to. If Kanuu is unavailable, a stale subscriber is used.
+// [Client.CreateNonce] and a [WebhookHandler] call this themselves.
+//
+// The error is that of [Config.SharedCache], which could not be told: other
+// instances may serve the old subscription until it is back. Without one there is
+// none.
+func (c *Client) InvalidateSubscription(ctx context.Context, identifier string) error {
+	c.cache.invalidate(identifier)
+	if c.cache.shared == nil {
+		return nil
+	}
+	if err := c.cache.shared.invalidate(ctx, identifier); err != nil {
+		return fmt.Errorf("kanuu: invalidate subscription: %w", err)
 	}
 	return nil
 }
 
-// forget is ForgetSubscription where a failure must not stop what goes on.
-func (c *Client) forget(ctx context.Context, identifier string) {
-	if err := c.ForgetSubscription(context.WithoutCancel(ctx), identifier); err != nil {
-		c.log.LogAttrs(ctx, slog.LevelWarn, "kanuu: a subscription may be shown as it was before",
-			slog.Any("error", err), slog.String("remedy", "look at the cache: Config.Cache could not forget"))
+// invalidate is InvalidateSubscription where a failure must not stop what goes on.
+func (c *Client) invalidate(ctx context.Context, identifier string) {
+	if err := c.InvalidateSubscription(context.WithoutCancel(ctx), identifier); err != nil {
+		c.log.LogAttrs(ctx, slog.LevelWarn, "kanuu: subscription not invalidated on other instances",
+			slog.Any("error", err), slog.String("remedy", "check Config.SharedCache"))
 	}
 }
 
-// decodeSubscription reads a successful answer of POST /api/subscription, where
+// decodeSubscription reads a successful response of POST /api/subscription, where
 // any field can be null.
 func decodeSubscription(body []byte) (Subscription, error) {
-	var (
-		subscription Subscription
-		isSubscribed []byte
-		wrong        bool // a field is of another type than the API page shows
-	)
-	isObject := flatjson.Members(body, func(name, value []byte) {
-		ok := true
-		switch string(name) {
-		case "is_subscribed":
-			isSubscribed = value
-		case "is_trialing":
-			subscription.IsTrialing = string(value) == "true"
-			ok = value[0] == 't' || value[0] == 'f' || isNull(value)
-		case "status":
-			subscription.StatusText, ok = flatjson.Text(value)
-			ok = ok || isNull(value)
-			subscription.Status = ParseStatus(subscription.StatusText)
-		case "plan_id":
-			subscription.PlanID, ok = parseID(value)
-		case "subscription_id":
-			subscription.SubscriptionID, ok = parseID(value)
-		}
-		wrong = wrong || !ok
-	})
-	if !isObject || wrong {
-		return Subscription{}, errors.New("the answer is not the JSON that the API page shows")
+	var decoded struct {
+		IsSubscribed   json.RawMessage `json:"is_subscribed"`
+		IsTrialing     bool            `json:"is_trialing"`
+		Status         string          `json:"status"`
+		PlanID         paddleID        `json:"plan_id"`
+		SubscriptionID paddleID        `json:"subscription_id"`
 	}
-
-	// The text of most statuses is a constant, which the cache keeps once.
+	if err := json.Unmarshal(body, &decoded); err != nil || !isObject(body) {
+		return Subscription{}, errors.New("the response is not the JSON that the API page shows")
+	}
+	subscription := Subscription{
+		IsTrialing: decoded.IsTrialing, PlanID: int64(decoded.PlanID), SubscriptionID: int64(decoded.SubscriptionID),
+		StatusText: strings.ToValidUTF8(decoded.Status[:min(len(decoded.Status), maxStatusText)], ""),
+	}
+	subscription.Status = ParseStatus(subscription.StatusText)
 	if string(subscription.Status) == subscription.StatusText {
-		subscription.StatusText = string(subscription.Status)
+		subscription.StatusText = string(subscription.Status) // a constant, which the cache keeps once
 	}
-	switch string(isSubscribed) {
+	switch string(decoded.IsSubscribed) {
 	case "true":
 		subscription.IsSubscribed = true
 	case "false", "null":
 	case "":
-		return Subscription{}, errors.New("the answer has no is_subscribed")
+		return Subscription{}, errors.New("the response has no is_subscribed")
 	default:
-		return Subscription{}, errors.New("the answer's is_subscribed is neither true, false nor null")
+		return Subscription{}, errors.New("is_subscribed in the response is neither true, false nor null")
 	}
 	return subscription, nil
 }
 
-func isNull(value []byte) bool { return string(value) == "null" }
+// paddleID is a number, a number in quotes as Paddle's webhooks have it, or null,
+// which is 0.
+type paddleID int64
 
-// parseID reads a number, a number in quotes as Paddle's webhooks have it, or
-// null, which is 0.
-func parseID(value []byte) (id int64, ok bool) {
-	number := strings.Trim(string(value), `"`)
+func (id *paddleID) UnmarshalJSON(text []byte) error {
+	number := strings.Trim(string(text), `"`)
 	if number == "null" || number == "" {
-		return 0, true
+		return nil
 	}
-	id, err := strconv.ParseInt(number, 10, 64)
-	return id, err == nil
+	parsed, err := strconv.ParseInt(number, 10, 64)
+	*id = paddleID(parsed)
+	return err
 }

@@ -2,18 +2,12 @@ package kanuu
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"crypto"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // it is what Paddle signs with
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"math/big"
 	"net/http"
 	"path"
 	"runtime/debug"
@@ -23,7 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/kanuu-io/kanuu-go/internal/phpform"
+	"github.com/kanuu-io/kanuu-go/internal/paddle"
 )
 
 // EnvPaddlePublicKey names the variable that holds the public key by
@@ -36,16 +30,9 @@ const (
 	// asks for an answer within five seconds, and the way takes some too.
 	DefaultWebhookTimeout = 4 * time.Second
 
-	// DefaultRememberedAlerts is how many alerts a handler remembers by itself.
-	DefaultRememberedAlerts = 10_000
-
 	// maxWebhook is how many bytes of a body are read. The largest alerts have
 	// about 4 KiB.
 	maxWebhook = 64 << 10
-
-	// maxSignature is how many characters a p_signature has at most, white space
-	// included: that of a key of 16,384 bits has 2,732.
-	maxSignature = 8 << 10
 
 	// leaseMargin is how long a claim of an alert outlives the handlers' time.
 	leaseMargin = time.Minute
@@ -68,16 +55,10 @@ type WebhookOptions struct {
 	// [DefaultWebhookTimeout]. Their context ends with it.
 	Timeout time.Duration
 
-	// Deduplicator remembers which alerts were handled. Default: the client's
-	// Config.Cache, if it is one, as that of kanuuredis is; else the memory of
-	// this handler, for 72 hours. Several machines that Paddle's webhooks reach
-	// need one that they share.
+	// Deduplicator remembers which alerts were handled, for 72 hours. Default: the
+	// memory of this handler, which has the last 10,000. Several instances need one that they share, such as
+	// that of kanuuredis.
 	Deduplicator Deduplicator
-
-	// RememberedAlerts is how many the default Deduplicator keeps at most,
-	// default [DefaultRememberedAlerts]; the oldest go first. One takes about
-	// 100 bytes.
-	RememberedAlerts int
 }
 
 // Deduplicator remembers which alerts were handled, so that those which come
@@ -122,6 +103,7 @@ type WebhookHandler struct {
 	keys    []*rsa.PublicKey
 	timeout time.Duration
 	dedup   Deduplicator
+	count   webhookCounters
 
 	mu     sync.RWMutex
 	routes []route
@@ -152,7 +134,7 @@ func NewWebhookHandler(client *Client, publicKey string, options *WebhookOptions
 	}
 
 	addKey := func(name, text string) {
-		key, problem := parsePublicKey(text)
+		key, problem := paddle.ParseKey(text)
 		if problem != "" {
 			problems = append(problems, name+" "+problem)
 			return
@@ -170,21 +152,13 @@ func NewWebhookHandler(client *Client, publicKey string, options *WebhookOptions
 		problems = append(problems, problem)
 	}
 
-	if options.RememberedAlerts < 0 {
-		problems = append(problems, "RememberedAlerts is negative: leave it 0 for the default")
-	}
-
 	if problems != nil {
 		return nil, &ConfigError{Problems: problems}
 	}
 
 	h.timeout = timeout
-	if shared, ok := client.cache.(Deduplicator); ok && h.dedup == nil {
-		h.dedup = shared
-	}
-
 	if h.dedup == nil {
-		h.dedup = newAlertMemory(cmp.Or(options.RememberedAlerts, DefaultRememberedAlerts))
+		h.dedup = newAlertMemory()
 	}
 	return h, nil
 }
@@ -225,10 +199,10 @@ func (h *WebhookHandler) appendRoutes(routes []route, alertName string) []route 
 // ServeHTTP answers one webhook.
 func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var status int
-	if form, rejected := h.receive(r); rejected != nil {
-		status = rejected.status
-		h.client.count.countRejected(status)
-		h.logRejection(r.Context(), rejected)
+	if form, err := h.receive(r); err != nil {
+		status = rejectionOf(err).status
+		h.count.countRejected(status)
+		h.logRejection(r.Context(), err)
 	} else {
 		status = h.deliver(r.Context(), newEvent(form))
 	}
@@ -238,173 +212,107 @@ func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeBody(w, status, "text/plain; charset=utf-8", http.StatusText(status))
 }
 
-// rejection is why a request is no webhook of Paddle: the status is for the
-// sender, the rest for the operator.
-type rejection struct {
-	status        int
-	cause, remedy string
-}
-
-func (h *WebhookHandler) logRejection(ctx context.Context, rejected *rejection) {
-	level := slog.LevelWarn
-	if rejected.status == http.StatusMethodNotAllowed {
-		level = slog.LevelDebug // a browser or a scanner
-	}
-	h.client.log.LogAttrs(ctx, level, "kanuu: webhook rejected", slog.Int("status", rejected.status),
-		slog.String("cause", rejected.cause), slog.String("remedy", rejected.remedy))
-}
-
-func (c *counters) countRejected(status int) {
-	if status == http.StatusUnauthorized {
-		c.webhooks.unsigned.Add(1)
-	} else {
-		c.webhooks.rejected.Add(1)
-	}
-}
-
-// What can be told about a request that is rejected.
+// What is wrong with a request besides what the paddle package finds.
 var (
-	notPost = &rejection{http.StatusMethodNotAllowed, "the request is no POST", remedyNotPaddle}
-	notForm = &rejection{http.StatusUnsupportedMediaType, "the Content-Type is not application/x-www-form-urlencoded",
-		remedyNotPaddle}
-	tooLarge = &rejection{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", maxWebhook),
-		remedyNotPaddle}
-	notSigned = &rejection{http.StatusUnauthorized, "the body has no p_signature", remedyNotPaddle}
-	notBase64 = &rejection{http.StatusUnauthorized, "the p_signature is not base64", remedyNotPaddle}
-
-	consumed = &rejection{
-		http.StatusUnauthorized, "something has read the body before the webhook handler",
-		"mount the handler outside of every middleware that reads forms",
-	}
-	changed = &rejection{
-		http.StatusUnauthorized,
-		"the signature was made with the right key for other fields: something has changed the body on its way",
-		"look at what is between Paddle and the handler: proxies and middlewares that add, drop, trim or decode fields",
-	}
-	otherKey = &rejection{
-		http.StatusUnauthorized, "the signature was made with another key",
-		"set " + EnvPaddlePublicKey +
-			" to the public key of the Paddle account that sends the webhooks; the sandbox has one of its own",
-	}
+	errNotPost  = errors.New("the request is no POST")
+	errNotForm  = errors.New("the Content-Type is not application/x-www-form-urlencoded")
+	errTooLarge = errors.New("the body has more than 65536 bytes")
+	errConsumed = errors.New("something has read the body before the webhook handler")
+	errCutOff   = errors.New("the body ended early")
 )
+
+// rejection is what one cause means: the status is for the sender, the remedy for
+// the operator.
+type rejection struct {
+	cause  error
+	status int
+	remedy string
+}
 
 const remedyNotPaddle = "nothing, unless Paddle sent it: then give Paddle Classic this URL for its webhooks, and let nothing " +
 	"on the way touch the body"
 
-// receive reads a request and verifies it. The form comes sorted, without its
-// signature.
-func (h *WebhookHandler) receive(r *http.Request) (*phpform.Array, *rejection) {
+// rejections is the one table from cause to status and remedy.
+var rejections = []rejection{
+	{errNotPost, http.StatusMethodNotAllowed, remedyNotPaddle},
+	{errNotForm, http.StatusUnsupportedMediaType, remedyNotPaddle},
+	{errTooLarge, http.StatusRequestEntityTooLarge, remedyNotPaddle},
+	{errCutOff, http.StatusBadRequest, remedyNotPaddle},
+	{errConsumed, http.StatusUnauthorized, "mount the handler outside of every middleware that reads forms"},
+	{paddle.ErrNotSigned, http.StatusUnauthorized, remedyNotPaddle},
+	{paddle.ErrNotBase64, http.StatusUnauthorized, remedyNotPaddle},
+	{paddle.ErrChanged, http.StatusUnauthorized,
+		"look at what is between Paddle and the handler: proxies and middlewares that add, drop, trim or decode fields"},
+	{paddle.ErrOtherKey, http.StatusUnauthorized, "set PADDLE_PUBLIC_KEY to the public key of the Paddle account that sends " +
+		"the webhooks; the sandbox has one of its own"},
+	{paddle.ErrTooManyFields, http.StatusBadRequest, remedyNotPaddle},
+	{paddle.ErrTooManyNumbers, http.StatusBadRequest, remedyNotPaddle},
+	{paddle.ErrTooDeep, http.StatusBadRequest, remedyNotPaddle},
+}
+
+func rejectionOf(err error) rejection {
+	i := slices.IndexFunc(rejections, func(r rejection) bool { return errors.Is(err, r.cause) })
+	return rejections[i] // each error is in the table
+}
+
+func (h *WebhookHandler) logRejection(ctx context.Context, err error) {
+	rejected, level := rejectionOf(err), slog.LevelWarn
+	if rejected.status == http.StatusMethodNotAllowed {
+		level = slog.LevelDebug // a browser or a scanner
+	}
+	h.client.log.LogAttrs(ctx, level, "kanuu: webhook rejected", slog.Int("status", rejected.status),
+		slog.String("cause", err.Error()), slog.String("remedy", rejected.remedy))
+}
+
+func (c *webhookCounters) countRejected(status int) {
+	if status == http.StatusUnauthorized {
+		c.unsigned.Add(1)
+	} else {
+		c.rejected.Add(1)
+	}
+}
+
+// receive reads a request and verifies it.
+func (h *WebhookHandler) receive(r *http.Request) (*paddle.Array, error) {
 	if r.Method != http.MethodPost {
-		return nil, notPost
+		return nil, errNotPost
 	}
 
 	// Paddle always sends a Content-Type; without one, the signature decides.
 	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if mediaType = strings.TrimSpace(mediaType); mediaType != "" &&
 		!strings.EqualFold(mediaType, "application/x-www-form-urlencoded") {
-		return nil, notForm
+		return nil, errNotForm
 	}
-
-	scratch := newReading()
-	defer scratch.release()
-	if rejected := readWebhook(r, scratch); rejected != nil {
-		return nil, rejected
-	}
-
-	form, err := phpform.Parse(scratch.buffer.String())
+	body, err := readWebhook(r)
 	if err != nil {
-		return nil, &rejection{http.StatusBadRequest, "the body has " + err.Error(), remedyNotPaddle}
+		return nil, err
 	}
-
-	field, _ := form.Remove("p_signature")
-	signature, rejected := h.readSignature(field.Text)
-	if rejected != nil {
-		return nil, rejected
-	}
-	form.Sort()
-	if rejected := h.verify(form, signature, scratch); rejected != nil {
-		return nil, rejected
-	}
-	return form, nil
+	return paddle.Open(body, h.keys)
 }
 
-// readSignature refuses what no key can have made, before any work is done on
-// the other fields.
-func (h *WebhookHandler) readSignature(text string) ([]byte, *rejection) {
-	if text == "" {
-		return nil, notSigned
-	}
-	if len(text) > maxSignature {
-		return nil, notBase64
-	}
-	signature, err := decodeSignature(text)
-	if err != nil {
-		return nil, notBase64
-	}
-	if !slices.ContainsFunc(h.keys, func(key *rsa.PublicKey) bool { return key.Size() == len(signature) }) {
-		return nil, &rejection{otherKey.status, fmt.Sprintf("%s: it has %d bits, and the key has %d",
-			otherKey.cause, 8*len(signature), 8*h.keys[0].Size()), otherKey.remedy}
-	}
-	return signature, nil
-}
-
-func readWebhook(r *http.Request, into *reading) *rejection {
+func readWebhook(r *http.Request) (string, error) {
 	if r.ContentLength > maxWebhook {
-		return tooLarge
+		return "", errTooLarge
 	}
+	var body bytes.Buffer
 	if r.Body != nil {
-		switch err := into.read(r.Body, maxWebhook); {
+		body.Grow(int(max(r.ContentLength, 0)) + bytes.MinRead) // the end takes room, too
+		switch _, err := body.ReadFrom(&io.LimitedReader{R: r.Body, N: maxWebhook + 1}); {
 		case errors.Is(err, http.ErrBodyReadAfterClose):
-			return consumed
+			return "", errConsumed
 		case err != nil:
-			return &rejection{http.StatusBadRequest, "the body ended early: " + err.Error(), remedyNotPaddle}
+			return "", fmt.Errorf("%w: %w", errCutOff, err)
 		}
 	}
-	switch size := into.buffer.Len(); {
+	switch size := body.Len(); {
 	case size > maxWebhook:
-		return tooLarge
+		return "", errTooLarge
 	case size == 0 && (r.ContentLength > 0 || len(r.PostForm) > 0):
-		return consumed
+		return "", errConsumed
 	default:
-		return nil
+		return body.String(), nil
 	}
-}
-
-// verify holds the signature against each key, and finds out what is wrong
-// with it where none fits. It makes use of the memory that the body was read into.
-func (h *WebhookHandler) verify(form *phpform.Array, signature []byte, scratch *reading) *rejection {
-	// Each item gets at most twenty bytes, as in i:0;s:65536:"";, around it.
-	scratch.buffer.Grow(20 * (form.Len() + 1))
-	serialized := form.AppendSerialized(scratch.buffer.Bytes()[:0])
-	digest := sha1.Sum(serialized) //nolint:gosec // it is what Paddle signs with
-
-	sameKey := false
-	for _, key := range h.keys {
-		if rsa.VerifyPKCS1v15(key, crypto.SHA1, digest[:], signature) == nil {
-			return nil
-		}
-		sameKey = sameKey || key.Size() == len(signature) && madeWith(key, signature)
-	}
-	if sameKey {
-		return changed
-	}
-	return otherKey
-}
-
-// decodeSignature skips white space, as PHP does. PHP skips everything else
-// that is not base64, too: nobody sends that.
-func decodeSignature(text string) ([]byte, error) {
-	if strings.ContainsAny(text, " \t") { // line ends are skipped anyway
-		text = strings.Join(strings.Fields(text), "")
-	}
-	return base64.StdEncoding.Strict().DecodeString(text)
-}
-
-// madeWith tells whether the key's owner made the signature, for whatever it
-// was: to anybody else, undoing it gives noise without this padding.
-func madeWith(key *rsa.PublicKey, signature []byte) bool {
-	undone := new(big.Int).Exp(new(big.Int).SetBytes(signature), big.NewInt(int64(key.E)), key.N)
-	return bytes.HasPrefix(undone.FillBytes(make([]byte, key.Size())), []byte("\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff"))
 }
 
 // deliver hands an event on, and returns the status that tells Paddle whether
@@ -413,13 +321,13 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
 
-	var forgetErr error
+	var invalidateErr error
 	if e.Identifier != "" {
-		forgetErr = h.client.ForgetSubscription(ctx, e.Identifier)
+		invalidateErr = h.client.InvalidateSubscription(ctx, e.Identifier)
 	}
 	status, outcome := h.handleOnce(ctx, e)
-	if forgetErr != nil {
-		h.logFailure(ctx, e, forgetErr, "look at the cache: Config.Cache could not forget")
+	if invalidateErr != nil {
+		h.logFailure(ctx, e, invalidateErr, "check Config.SharedCache")
 
 		// Paddle comes again until the cache has forgotten. It is then known
 		// whether the event was handled.
@@ -427,7 +335,7 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 	}
 
 	if status != http.StatusOK {
-		outcome = &h.client.count.webhooks.failed
+		outcome = &h.count.failed
 	}
 	outcome.Add(1)
 	return status
@@ -436,7 +344,7 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 // handleOnce handles an event unless it was handled before, and returns what to
 // count it as if all goes well.
 func (h *WebhookHandler) handleOnce(ctx context.Context, e Event) (status int, outcome *atomic.Uint64) {
-	count := &h.client.count.webhooks
+	count := &h.count
 
 	var few [4]route // enough for most, and not allocated
 
@@ -518,144 +426,4 @@ func eventAttrs(e Event) []slog.Attr {
 func (h *WebhookHandler) logFailure(ctx context.Context, e Event, err error, remedy string, attrs ...slog.Attr) {
 	attrs = slices.Concat(eventAttrs(e), []slog.Attr{slog.Any("error", err), slog.String("remedy", remedy)}, attrs)
 	h.client.log.LogAttrs(ctx, slog.LevelError, "kanuu: webhook not handled", attrs...)
-}
-
-// parsePublicKey reads a key in any form of [NewWebhookHandler]. The problem
-// repeats nothing of the text: it may be a private key.
-func parsePublicKey(text string) (*rsa.PublicKey, string) {
-	const again = ": copy the public key from Paddle's dashboard again, and set " + EnvPaddlePublicKey + " to all of it"
-
-	text = unquote(text)
-	if text == "" {
-		return nil, "is empty: set " + EnvPaddlePublicKey + " to the public key that Paddle's dashboard shows"
-	}
-
-	if !strings.Contains(text, "-----BEGIN") {
-		decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.Join(strings.Fields(text), ""), "="))
-		switch {
-		case err != nil:
-			return nil, "is neither PEM nor base64 of it" + again
-		case bytes.HasPrefix(decoded, []byte{0x30}): // how DER starts
-			return nil, "is without its lines -----BEGIN PUBLIC KEY----- and -----END PUBLIC KEY-----" + again
-		case !bytes.Contains(decoded, []byte("-----BEGIN")):
-			return nil, "is base64, but not of PEM" + again
-		}
-		text = unquote(string(decoded))
-	}
-
-	block, rest := pem.Decode([]byte(text))
-	switch {
-	case strings.Contains(text, "PRIVATE KEY-----"):
-		return nil, "is a private key, which must not be here" + again
-	case block == nil && !strings.Contains(text, "-----END"):
-		return nil, "is cut off: it has no line -----END PUBLIC KEY-----" + again
-	case block == nil:
-		return nil, "is damaged PEM, or all of it is on one line: keep the line ends, or write each as \\n"
-	case block.Type == "CERTIFICATE":
-		return nil, "is a certificate and not a public key" + again
-	case len(bytes.TrimSpace(rest)) > 0:
-		return nil, "has text after the key: further keys go to WebhookOptions.ExtraPublicKeys"
-	}
-	return parseRSA(block, again)
-}
-
-// unquote undoes what shells, .env files and dashboards do to a text with
-// several lines.
-func unquote(text string) string {
-	text = strings.Trim(text, " \t\r\n\"'`\ufeff")
-	return strings.NewReplacer(`\r\n`, "\n", `\n`, "\n", `\r`, "\n").Replace(text)
-}
-
-func parseRSA(block *pem.Block, again string) (*rsa.PublicKey, string) {
-	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if block.Type == "RSA PUBLIC KEY" {
-		parsed, err = x509.ParsePKCS1PublicKey(block.Bytes)
-	}
-
-	if err != nil {
-		return nil, "is damaged" + again
-	}
-	key, ok := parsed.(*rsa.PublicKey)
-	if !ok {
-		return nil, fmt.Sprintf("is a key for another algorithm, %T, and Paddle's is RSA%s", parsed, again)
-	}
-
-	// Go verifies nothing with keys that are too weak.
-	if err := rsa.VerifyPKCS1v15(key, crypto.SHA1, make([]byte, sha1.Size), make([]byte, key.Size())); !errors.Is(err,
-		rsa.ErrVerification) {
-		return nil, fmt.Sprintf("is an RSA key of %d bits that Go does not use (%v)%s", key.N.BitLen(), err, again)
-	}
-	return key, ""
-}
-
-// alertMemory is the [Deduplicator] of one process. A process that dies takes
-// its claims along: they need no lease.
-type alertMemory struct {
-	mu      sync.Mutex
-	running map[string]chan struct{} // closed when that delivery ends
-	handled map[string]time.Time     // until when to remember
-
-	// ring has the keys of handled; once it is full, the oldest is at next.
-	ring  []string
-	next  int
-	limit int
-}
-
-func newAlertMemory(limit int) *alertMemory {
-	return &alertMemory{running: make(map[string]chan struct{}), handled: make(map[string]time.Time), limit: limit}
-}
-
-// Begin waits for the delivery that is under way, if there is one.
-func (m *alertMemory) Begin(ctx context.Context, alertID string, _ time.Duration) (bool, error) {
-	for {
-		fresh, running := m.claim(alertID)
-		if running == nil {
-			return fresh, nil
-		}
-		select {
-		case <-running:
-		case <-ctx.Done():
-			return false, fmt.Errorf("another delivery of the alert is under way: %w", ctx.Err())
-		}
-	}
-}
-
-// claim claims an alert if it is fresh, or returns the delivery to wait for.
-func (m *alertMemory) claim(alertID string) (fresh bool, running chan struct{}) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if running, ok := m.running[alertID]; ok {
-		return false, running
-	}
-	if time.Now().Before(m.handled[alertID]) {
-		return false, nil
-	}
-	m.running[alertID] = make(chan struct{})
-	return true, nil
-}
-
-// End lets those go on that wait.
-func (m *alertMemory) End(_ context.Context, alertID string, handled bool) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if handled {
-		m.remember(alertID)
-	}
-	close(m.running[alertID])
-	delete(m.running, alertID)
-	return nil
-}
-
-func (m *alertMemory) remember(alertID string) {
-	_, known := m.handled[alertID] // expired, and still in the ring
-	m.handled[alertID] = time.Now().Add(rememberAlerts)
-	switch {
-	case known:
-	case len(m.ring) < m.limit:
-		m.ring = append(m.ring, alertID)
-	default:
-		delete(m.handled, m.ring[m.next])
-		m.ring[m.next] = alertID
-		m.next = (m.next + 1) % m.limit
-	}
 }

@@ -29,8 +29,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanuu-io/kanuu-go"
-	"github.com/kanuu-io/kanuu-go/internal/phpform"
+	"github.com/kanuu-io/kanuu-go/internal/paddle"
 	"github.com/kanuu-io/kanuu-go/kanuutest"
+	"github.com/kanuu-io/kanuu-go/kanuutest/conformance"
 )
 
 // signer signs as Paddle does.
@@ -41,13 +42,14 @@ type webhookServer struct {
 	*kanuu.WebhookHandler
 
 	log   bytes.Buffer
-	cache uncached
+	cache recordingCache
 }
 
 func newWebhookServer(t *testing.T, publicKey string, options *kanuu.WebhookOptions) *webhookServer {
 	t.Helper()
 	s := new(webhookServer)
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, Logger: debug(&s.log), Cache: &s.cache})
+	s.cache.SharedCache = conformance.NewMemoryStore().Connect()
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, Logger: debug(&s.log), SharedCache: &s.cache})
 	require.NoError(t, err)
 
 	s.WebhookHandler, err = kanuu.NewWebhookHandler(client, publicKey, options)
@@ -82,21 +84,20 @@ func webhookRequest(body string) *http.Request {
 	return r
 }
 
-// uncached is a cache that stores nothing and records what is to be forgotten.
-type uncached struct {
-	mu        sync.Mutex
-	forgotten []string
-	err       error
+// recordingCache is a shared cache that shows what was invalidated.
+type recordingCache struct {
+	kanuu.SharedCache
+
+	mu          sync.Mutex
+	invalidated []string
+	err         error
 }
 
-func (c *uncached) Get(ctx context.Context, identifier string, load kanuu.LoadFunc) (kanuu.Subscription, error) {
-	return load(ctx, identifier)
-}
-
-func (c *uncached) Forget(ctx context.Context, identifier string) error {
+func (c *recordingCache) Invalidate(ctx context.Context, key string) error {
+	_, identifier, _ := strings.Cut(key, ":")
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.forgotten = append(c.forgotten, identifier)
+	c.invalidated = append(c.invalidated, identifier)
 	return errors.Join(c.err, ctx.Err())
 }
 
@@ -146,7 +147,7 @@ func TestWebhookAgreesWithPHP(t *testing.T) {
 				assert.Equal(t, http.StatusUnauthorized, w.Code)
 				assert.Equal(t, "Unauthorized", w.Body.String(), "no hint")
 				assert.Zero(t, *events)
-				assert.Empty(t, s.cache.forgotten)
+				assert.Empty(t, s.cache.invalidated)
 				assert.Equal(t, 1, strings.Count(s.log.String(), "\n"), "one line")
 			}
 
@@ -165,7 +166,7 @@ func TestTamperedWebhookRejected(t *testing.T) {
 	body := signer.Body(kanuutest.Webhook{Identifier: "42", Fields: map[string]string{"tags[]": "red +%"}})
 
 	fields := func(body string) string {
-		form, err := phpform.Parse(body)
+		form, err := paddle.Parse(body)
 		require.NoError(t, err)
 		form.Sort()
 		return string(form.AppendSerialized(nil))
@@ -248,7 +249,7 @@ func TestMalformedWebhookRejected(t *testing.T) {
 			assert.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 			assert.Contains(t, s.log.String(), tc.logged)
 			assert.Contains(t, s.log.String(), "remedy=")
-			assert.Empty(t, s.cache.forgotten)
+			assert.Empty(t, s.cache.invalidated)
 			if tc.status == http.StatusMethodNotAllowed {
 				assert.Equal(t, "POST", w.Header().Get("Allow"))
 				assert.Contains(t, s.log.String(), "level=DEBUG")
@@ -504,16 +505,16 @@ func mustDecode(t *testing.T, text string) []byte {
 func TestNewWebhookHandlerReportsAllProblems(t *testing.T) {
 	t.Parallel()
 	hook, err := kanuu.NewWebhookHandler(nil, "", &kanuu.WebhookOptions{
-		ExtraPublicKeys: []string{kanuutest.NewSigner().PublicKey(), "", "x"}, Timeout: -1, RememberedAlerts: -1,
+		ExtraPublicKeys: []string{kanuutest.NewSigner().PublicKey(), "", "x"}, Timeout: -1,
 	})
 	assert.Nil(t, hook)
 
 	var configErr *kanuu.ConfigError
 	require.ErrorAs(t, err, &configErr)
-	require.Len(t, configErr.Problems, 6)
+	require.Len(t, configErr.Problems, 5)
 	for i, want := range []string{
 		"client is nil", "publicKey is empty", "ExtraPublicKeys[1] is empty", "ExtraPublicKeys[2] is neither PEM nor base64",
-		"Timeout is negative", "RememberedAlerts is negative",
+		"Timeout is negative",
 	} {
 		assert.Contains(t, configErr.Problems[i], want)
 	}
@@ -576,7 +577,7 @@ func TestAlertWithoutHandler(t *testing.T) {
 	s := newWebhookServer(t, signer.PublicKey(), nil)
 	s.On("payment_*", func(context.Context, kanuu.Event) error { return io.ErrUnexpectedEOF })
 	assert.Equal(t, http.StatusOK, s.post(signer.Body(kanuutest.Webhook{Identifier: "42"})))
-	assert.Equal(t, []string{"42"}, s.cache.forgotten, "the subscription has changed all the same")
+	assert.Equal(t, []string{"42"}, s.cache.invalidated, "the subscription has changed all the same")
 }
 
 func TestSubscriptionInvalidatedBeforeHandlers(t *testing.T) {
@@ -585,7 +586,7 @@ func TestSubscriptionInvalidatedBeforeHandlers(t *testing.T) {
 
 	var then []string
 	s.On("*", func(context.Context, kanuu.Event) error {
-		then = append(then, strings.Join(s.cache.forgotten, " "))
+		then = append(then, strings.Join(s.cache.invalidated, " "))
 		return nil
 	})
 
@@ -594,10 +595,10 @@ func TestSubscriptionInvalidatedBeforeHandlers(t *testing.T) {
 	assert.Equal(t, []string{"user:42"}, then)
 
 	require.Equal(t, http.StatusOK, s.post(body))
-	assert.Len(t, s.cache.forgotten, 2, "a webhook that comes twice may be the one that comes last")
+	assert.Len(t, s.cache.invalidated, 2, "a webhook that comes twice may be the one that comes last")
 
 	require.Equal(t, http.StatusOK, s.post(signer.Body(kanuutest.Webhook{})))
-	assert.Len(t, s.cache.forgotten, 2, "about nobody that Kanuu knows")
+	assert.Len(t, s.cache.invalidated, 2, "about nobody that Kanuu knows")
 	assert.Len(t, then, 2)
 }
 
@@ -610,7 +611,7 @@ func TestFailedInvalidationIsRetried(t *testing.T) {
 	body := signer.Body(kanuutest.Webhook{Identifier: "42"})
 	assert.Equal(t, http.StatusInternalServerError, s.post(body), "Paddle shall come again")
 	assert.Equal(t, 1, *events, "what does not need the cache goes on")
-	assert.Contains(t, s.log.String(), "look at the cache")
+	assert.Contains(t, s.log.String(), "check Config.SharedCache")
 
 	s.cache.err = nil
 	assert.Equal(t, http.StatusOK, s.post(body))
@@ -805,48 +806,14 @@ func TestHandledAlertsExpire(t *testing.T) {
 	})
 }
 
-func TestHandledAlertsBounded(t *testing.T) {
+// The memory for alerts, invalidations and customers who click keeps the last ones.
+func TestRecentIsBounded(t *testing.T) {
 	t.Parallel()
-	const limit = 5
-
-	s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{RememberedAlerts: limit})
-	events := s.handledAlerts()
-
-	// handled tells whether the alert was new to the handler.
-	handled := func(id int) bool {
-		before := *events
-		require.Equal(t, http.StatusOK, s.post(signer.Body(kanuutest.Webhook{AlertID: strconv.Itoa(id)})))
-		return *events > before
-	}
-	for id := range 3 * limit {
-		require.True(t, handled(id))
-	}
-
-	for id := 2 * limit; id < 3*limit; id++ {
-		assert.False(t, handled(id), "%d is remembered", id)
-	}
-
-	assert.True(t, handled(2*limit-1), "that was forgotten")
-	assert.False(t, handled(2*limit-1))
-	assert.True(t, handled(2*limit), "and now the oldest of the others is")
-	assert.False(t, handled(2*limit+2))
-}
-
-// An alert that comes again after its time does not take the place of two.
-func TestExpiredAlertTakesOneSlot(t *testing.T) {
-	t.Parallel()
-	one, two := signer.Body(kanuutest.Webhook{AlertID: "1"}), signer.Body(kanuutest.Webhook{AlertID: "2"})
-	synctest.Test(t, func(t *testing.T) {
-		s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{RememberedAlerts: 2})
-		events := s.handledAlerts()
-
-		require.Equal(t, http.StatusOK, s.post(one))
-		time.Sleep(72 * time.Hour)
-		for _, body := range []string{one, two, one, two} {
-			require.Equal(t, http.StatusOK, s.post(body))
-		}
-		assert.Equal(t, 3, *events)
-	})
+	kept := kanuu.KeptOf(10_005, "k0") // k0 is put again in between
+	assert.Len(t, kept, 10_000)
+	assert.Contains(t, kept, "k0")
+	assert.NotContains(t, kept, "k1")
+	assert.Contains(t, kept, "k10004")
 }
 
 func TestHandlerTimeout(t *testing.T) {
@@ -1009,7 +976,7 @@ func FuzzWebhook(f *testing.F) {
 
 	f.Fuzz(func(t *testing.T, body string) {
 		assert.Contains(t, []int{400, 401, 413}, serve(hook, webhookRequest(body)).Code)
-		if form, err := phpform.Parse(body); err != nil || form.Len() == 0 || len(body) > 60<<10 ||
+		if form, err := paddle.Parse(body); err != nil || form.Len() == 0 || len(body) > 60<<10 ||
 			strings.Contains(body, "alert_id") {
 			return
 		}
@@ -1020,23 +987,4 @@ func FuzzWebhook(f *testing.F) {
 			assert.NotEmpty(t, name)
 		}
 	})
-}
-
-func TestCacheAsDeduplicator(t *testing.T) {
-	t.Parallel()
-	alerts := new(fakeDeduplicator)
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, Cache: struct { // as that of kanuuredis
-		kanuu.Cache
-		kanuu.Deduplicator
-	}{new(uncached), alerts}})
-	require.NoError(t, err)
-	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), nil)
-	require.NoError(t, err)
-	hook.On("*", func(context.Context, kanuu.Event) error {
-		t.Error("another instance has handled it")
-		return nil
-	})
-
-	assert.Equal(t, http.StatusOK, signer.Post(hook, kanuutest.Webhook{AlertID: "7"}).StatusCode)
-	assert.Equal(t, []string{"begin 7 1m4s"}, alerts.calls)
 }

@@ -21,10 +21,11 @@ func BenchmarkRedirect(b *testing.B) {
 	id := kanuu.Identity{Identifier: identifier, Email: email}
 	nonce := kanuuPeer("nonce", client)
 	resolver := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return id, nil })
-	handler := kanuu.NewRedirectHandler(client, resolver, nil)
+	handler := kanuu.NewRedirectHandler(client, resolver, &kanuu.RedirectOptions{MintBurst: -1})
 
 	e := echo.New()
-	kanuuecho.Mount(e, "/billing", client, func(echo.Context) (kanuu.Identity, error) { return id, nil }, nil)
+	kanuuecho.Mount(e, "/billing", client, func(echo.Context) (kanuu.Identity, error) { return id, nil },
+		&kanuu.RedirectOptions{MintBurst: -1})
 	e.GET("/own", func(c echo.Context) error { return c.Redirect(http.StatusFound, portalURL) })
 	e.GET("/wrapped", func(c echo.Context) error {
 		handler.ServeHTTP(c.Response(), withValue(c.Request(), c))
@@ -33,7 +34,8 @@ func BenchmarkRedirect(b *testing.B) {
 
 	gin.SetMode(gin.ReleaseMode)
 	g := gin.New()
-	kanuugin.Mount(g, "/billing", client, func(*gin.Context) (kanuu.Identity, error) { return id, nil }, nil)
+	kanuugin.Mount(g, "/billing", client, func(*gin.Context) (kanuu.Identity, error) { return id, nil },
+		&kanuu.RedirectOptions{MintBurst: -1})
 	g.GET("/own", func(c *gin.Context) { c.Redirect(http.StatusFound, portalURL) })
 	g.GET("/wrapped", func(c *gin.Context) { handler.ServeHTTP(c.Writer, withValue(c.Request, c)) })
 

@@ -51,7 +51,7 @@ type upstream struct {
 }
 
 func startServer() (*upstream, error) {
-	s := &upstream{command: exec.Command(os.Args[0])} //nolint:gosec,noctx // this binary; stop ends it
+	s := &upstream{command: exec.Command(os.Args[0])} //nolint:gosec // this binary; stop ends it
 	s.command.Env = append(os.Environ(), serverEnv+"=1")
 	s.command.Stderr = os.Stderr
 	stdin, err := s.command.StdinPipe()

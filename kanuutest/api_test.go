@@ -114,7 +114,8 @@ func TestValidation(t *testing.T) {
 			`{"email":"nobody","supplemental":{"x":1}}`,
 			`{"message":"The identifier field is required. (and 2 more errors)"` +
 				`,"errors":{"identifier":["The identifier field is required."],` +
-				`"email":["The email must be a valid email address."],"supplemental.x":["The supplemental.x must be a string."]}}`,
+				`"email":["The email must be a valid email address."],` +
+				`"supplemental.x":["The supplemental.x must be a string."]}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -212,7 +212,7 @@ func TestControlCallErrors(t *testing.T) {
 		"deep field": {"trigger", `{"alert":"subscription_created","identifier":"42","fields":{"a` +
 			strings.Repeat("[]", 65) + `":"7"}}`, 422, "more subscripts than PHP takes"},
 		"many fields": {"trigger", `{"alert":"subscription_created","identifier":"42","fields":` + entries(1000, `"v"`) +
-			`}`, 422, "more fields than PHP takes"},
+			`}`, 422, "more fields than a webhook"},
 		"unknown alert ID": {"resend", `{"alert_id":"7"}`, 422, `no alert has the id "7"`},
 		"no URL":           {"webhooks", `{}`, 422, "url is missing"},
 		"path for a URL":   {"webhooks", `{"url":"/hook"}`, 422, "url is no absolute http or https URL"},

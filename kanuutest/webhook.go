@@ -21,7 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/kanuu-io/kanuu-go/internal/phpform"
+	"github.com/kanuu-io/kanuu-go/internal/paddle"
 )
 
 // Webhook is an alert of Paddle Classic to be signed. The zero value is a
@@ -94,7 +94,7 @@ func (s *Signer) PublicKey() string {
 // Sign adds the p_signature to a form, whatever its fields are. It panics when
 // PHP would not take all of them.
 func (s *Signer) Sign(form string) string {
-	fields, err := phpform.Parse(form)
+	fields, err := paddle.Parse(form)
 	if err != nil {
 		panic("kanuutest: the form has " + err.Error())
 	}
@@ -139,7 +139,7 @@ func (s *Signer) check(webhook Webhook, chosen map[string]string) error {
 		}
 	}
 	webhook.AlertID = "0" // none of the signer's own is used up
-	if _, err := phpform.Parse(encode(s.fields(webhook))); err != nil {
+	if _, err := paddle.Parse(encode(s.fields(webhook))); err != nil {
 		return fmt.Errorf("there would be %w", err)
 	}
 	return nil

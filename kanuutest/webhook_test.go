@@ -69,7 +69,7 @@ func TestSign(t *testing.T) {
 			verify(t, signer, signed[strings.LastIndex(signed, "p_signature="):], serialized)
 		})
 	}
-	assert.PanicsWithValue(t, "kanuutest: the form has more fields than PHP takes",
+	assert.PanicsWithValue(t, "kanuutest: the form has more fields than a webhook",
 		func() { signer.Sign(strings.Repeat("a&", 1001)) })
 }
 

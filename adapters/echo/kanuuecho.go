@@ -46,7 +46,7 @@ func Redirect(client *kanuu.Client, who IdentifierResolver, options *kanuu.Redir
 	}
 	redirector := kanuu.NewRedirector(client, options)
 	return func(c echo.Context) error {
-		return httpError(kanuu.ServeRedirect(redirector, c.Response(), c.Request(), who, c))
+		return httpError(redirector.Serve(c.Response(), c.Request(), func() (kanuu.Identity, error) { return who(c) }))
 	}
 }
 
@@ -60,7 +60,7 @@ func Gate(gate *kanuu.Gate, who IdentifierResolver) echo.MiddlewareFunc {
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			admitted, err := kanuu.PassGate(gate, c.Response(), c.Request(), who, c)
+			admitted, err := gate.Admit(c.Response(), c.Request(), func() (kanuu.Identity, error) { return who(c) })
 			if admitted == nil {
 				return httpError(err)
 			}

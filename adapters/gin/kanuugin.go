@@ -39,7 +39,7 @@ func Redirect(client *kanuu.Client, who IdentifierResolver, options *kanuu.Redir
 	}
 	redirector := kanuu.NewRedirector(client, options)
 	return func(c *gin.Context) {
-		answered(c, kanuu.ServeRedirect(redirector, c.Writer, c.Request, who, c))
+		answered(c, redirector.Serve(c.Writer, c.Request, func() (kanuu.Identity, error) { return who(c) }))
 	}
 }
 
@@ -53,7 +53,7 @@ func Gate(gate *kanuu.Gate, who IdentifierResolver) gin.HandlerFunc {
 		panic("kanuugin: the gate or the resolver is nil")
 	}
 	return func(c *gin.Context) {
-		admitted, err := kanuu.PassGate(gate, c.Writer, c.Request, who, c)
+		admitted, err := gate.Admit(c.Writer, c.Request, func() (kanuu.Identity, error) { return who(c) })
 		if admitted == nil {
 			answered(c, err)
 			return

@@ -14,21 +14,21 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
-// newHook is a machine's handler of webhooks, which reach handle.
-func newHook(tb testing.TB, cache *kanuuredis.Cache, signer *kanuutest.Signer, handle func() error) *kanuu.WebhookHandler {
+// newHook is an instance's handler of webhooks, which calls handle.
+func newHook(tb testing.TB, store *kanuuredis.Store, signer *kanuutest.Signer, handle func() error) *kanuu.WebhookHandler {
 	tb.Helper()
-
-	hook, err := kanuu.NewWebhookHandler(newClient(tb, newBox(tb), cache), signer.PublicKey(), nil)
+	hook, err := kanuu.NewWebhookHandler(newClient(tb, newFake(tb), store), signer.PublicKey(),
+		&kanuu.WebhookOptions{Deduplicator: store})
 	require.NoError(tb, err)
 	hook.On("*", func(context.Context, kanuu.Event) error { return handle() })
-
 	return hook
 }
 
-func TestAlertsAreHandledByOneMachine(t *testing.T) {
+func TestAlertIsHandledByOneInstance(t *testing.T) {
 	t.Parallel()
 
-	server, a, b := twoMachines(t, kanuu.CacheOptions{})
+	server := startRedis(t)
+	a, b := newStore(t, server.option(), nil), newStore(t, server.option(), nil)
 	signer := kanuutest.NewSigner()
 	alert := kanuutest.Webhook{AlertName: "subscription_created", AlertID: "7", Identifier: "42"}
 
@@ -40,15 +40,12 @@ func TestAlertsAreHandledByOneMachine(t *testing.T) {
 
 	handle := func() error {
 		handled++
-
 		if during != nil {
 			during()
 		}
-
 		if fails {
 			return errors.New("not today")
 		}
-
 		return nil
 	}
 	hookA, hookB := newHook(t, a, signer, handle), newHook(t, b, signer, handle)
@@ -75,24 +72,22 @@ func TestAlertsAreHandledByOneMachine(t *testing.T) {
 	assert.InDelta(t, (72 * 60 * 60 * 1000), left, 60_000, "remembered for 72 hours")
 }
 
-func TestAlertsWithoutRedisComeAgain(t *testing.T) {
+func TestAlertIsRefusedWithoutRedis(t *testing.T) {
 	t.Parallel()
 
 	server := startRedis(t)
-	cache := newCache(t, server.option(), nil)
+	store := newStore(t, server.option(), nil)
 	signer := kanuutest.NewSigner()
-	hook := newHook(t, cache, signer, func() error {
+	hook := newHook(t, store, signer, func() error {
 		t.Error("handled although nobody can remember it")
-
 		return nil
 	})
 
 	server.kill()
-
 	for range 2 { // the first to find out, and one who is told
 		assert.Equal(t, http.StatusServiceUnavailable,
 			signer.Post(hook, kanuutest.Webhook{AlertName: "subscription_created", AlertID: "7"}).StatusCode)
 	}
 
-	require.Error(t, cache.End(t.Context(), "7", true))
+	require.Error(t, store.End(t.Context(), "7", true))
 }

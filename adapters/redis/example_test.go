@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"time"
 
 	"github.com/redis/rueidis"
 
@@ -19,20 +18,17 @@ import (
 //
 //nolint:testableexamples // as said above
 func Example() {
-	option, err := rueidis.ParseURL(os.Getenv("REDIS_URL"))
-	if err != nil {
-		panic("REDIS_URL is not a Redis URL") // not err, which repeats the password
-	}
-	cache, err := kanuuredis.New(option, &kanuuredis.Options{Logger: slog.Default()})
+	store, err := kanuuredis.NewFromURL(os.Getenv("REDIS_URL"), &kanuuredis.Options{Logger: slog.Default()})
 	if err != nil {
 		panic(err)
 	}
-	defer cache.Close()
+	defer store.Close()
 
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: os.Getenv("KANUU_API_KEY"), Cache: cache})
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: os.Getenv("KANUU_API_KEY"), SharedCache: store})
 	if err != nil {
 		panic(err)
 	}
+	defer client.Close()
 	subscription, err := client.Subscription(context.Background(), "42")
 	if err != nil {
 		panic(err)
@@ -51,22 +47,21 @@ func Example_outage() {
 	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
 	paddle := kanuutest.NewSigner() // signs webhooks as Paddle does
 
-	cache, err := kanuuredis.New(unreachable, nil)
+	store, err := kanuuredis.New(unreachable, nil)
 	if err != nil {
 		panic(err)
 	}
-	defer cache.Close()
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: fake.URL, Cache: cache})
+	defer store.Close()
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: fake.URL, SharedCache: store})
 	if err != nil {
 		panic(err)
 	}
-	defer client.CloseIdleConnections()
-	webhooks, err := kanuu.NewWebhookHandler(client, paddle.PublicKey(), nil)
+	defer client.Close()
+	webhooks, err := kanuu.NewWebhookHandler(client, paddle.PublicKey(), &kanuu.WebhookOptions{Deduplicator: store})
 	if err != nil {
 		panic(err)
 	}
 	webhooks.On("*", func(context.Context, kanuu.Event) error { return nil })
-
 	for range 2 {
 		subscription, err := client.Subscription(context.Background(), "42")
 		fmt.Println(subscription.IsSubscribed, err)
@@ -82,17 +77,13 @@ func Example_outage() {
 
 // All problems of the options are reported at once.
 func Example_options() {
-	_, err := kanuuredis.New(rueidis.ClientOption{}, &kanuuredis.Options{
-		Prefix:  "{acme}:",
-		Timeout: -time.Second,
-	})
+	_, err := kanuuredis.New(rueidis.ClientOption{}, &kanuuredis.Options{Prefix: "{acme}:"})
 	if invalid, ok := errors.AsType[*kanuu.ConfigError](err); ok {
 		for _, problem := range invalid.Problems {
 			fmt.Println(problem)
 		}
 	}
 	// Output:
+	// ClientOption.InitAddress is empty: NewFromURL fills it from a URL
 	// Options.Prefix has a brace, which a Redis cluster would take for its own: leave it out
-	// Options.Timeout is negative: leave it 0 for the default of 250ms
-	// ClientOption.InitAddress is empty: rueidis.ParseURL fills it from a URL
 }

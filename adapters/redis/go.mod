@@ -4,17 +4,16 @@ go 1.26.0
 
 require (
 	github.com/kanuu-io/kanuu-go v0.0.0-00010101000000-000000000000
-	github.com/maypok86/otter/v2 v2.4.0
 	github.com/redis/rueidis v1.0.71
 	github.com/stretchr/testify v1.12.1
 	go.uber.org/goleak v1.3.0
 )
 
 require (
-	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
-	github.com/sony/gobreaker/v2 v2.4.0 // indirect
+	github.com/maypok86/otter/v2 v2.4.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/sys v0.39.0 // indirect
+	golang.org/x/time v0.16.0 // indirect
 )
 
 replace github.com/kanuu-io/kanuu-go => ../..

@@ -21,7 +21,8 @@ func TestProgram(t *testing.T) {
 	t.Cleanup(cancel)
 
 	program := filepath.Join(t.TempDir(), "kanuu")
-	said, err := exec.CommandContext(ctx, "go", "build", "-o", program, ".").CombinedOutput() //nolint:gosec // the program under test
+	//nolint:gosec // the program under test
+	said, err := exec.CommandContext(ctx, "go", "build", "-o", program, ".").CombinedOutput()
 	require.NoError(t, err, string(said))
 
 	wrong := exec.CommandContext(ctx, program, "launch") //nolint:gosec // the program under test

@@ -138,7 +138,7 @@ func pages(body string) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-		w.Write(script)
+		_, _ = w.Write(script) //nolint:gosec // a file of the test
 	})
 	return mux
 }

@@ -167,7 +167,8 @@ func runPhases(t *testing.T) *kanuu.Client {
 	})
 	require.NoError(t, err)
 	defer client.CloseIdleConnections()
-	app := httptest.NewServer(kanuu.NewRedirectHandler(client, kanuu.IdentifierResolverFunc(identity), nil))
+	app := httptest.NewServer(kanuu.NewRedirectHandler(client, kanuu.IdentifierResolverFunc(identity),
+		&kanuu.RedirectOptions{MintBurst: -1})) // these customers click without end
 	defer app.Close()
 	transport := &http.Transport{MaxIdleConnsPerHost: 2 * *clickers}
 	defer transport.CloseIdleConnections()

@@ -70,10 +70,10 @@ func run(ctx context.Context) error {
 		return err
 	}
 
-	publish(client)
-
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{client.Stats})
+	handler, collect := newHandler(client, registry, tracing, noop.NewMeterProvider())
+	publish(collect)
+	registry.MustRegister(collector{collect})
 
 	address := os.Getenv("ADDR")
 	if address == "" {
@@ -82,7 +82,7 @@ func run(ctx context.Context) error {
 
 	server := &http.Server{
 		Addr:              address,
-		Handler:           newHandler(client, registry, tracing, noop.NewMeterProvider()),
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 	}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
@@ -96,16 +96,19 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// newHandler is the application.
+// newHandler is the application, with its counters.
 func newHandler(client *kanuu.Client, registry *prometheus.Registry, tracing trace.TracerProvider,
-	metering metric.MeterProvider) http.Handler {
+	metering metric.MeterProvider) (handler http.Handler, collect func() stats) {
 	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
 		return kanuu.Identity{Identifier: "user:42", Email: "ann@example.com"}, nil // your session
 	})
 
+	billing := kanuu.NewRedirectHandler(client, who, nil)
+	gate := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"})
+
 	mux := http.NewServeMux()
-	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, nil))
-	mux.Handle("/pro", kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing"}).Handler(who,
+	mux.Handle("/billing", billing)
+	mux.Handle("/pro", gate.Handler(who,
 		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "Welcome to Pro.") })))
 
 	observed := http.NewServeMux()
@@ -114,5 +117,7 @@ func newHandler(client *kanuu.Client, registry *prometheus.Registry, tracing tra
 		otelhttp.WithTracerProvider(tracing), otelhttp.WithMeterProvider(metering)))
 	observed.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	observed.Handle("/debug/vars", expvar.Handler())
-	return observed
+	return observed, func() stats {
+		return stats{Client: client.Stats(), Billing: billing.Stats(), Gate: gate.Stats()} // and those of a WebhookHandler
+	}
 }

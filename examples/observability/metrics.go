@@ -8,17 +8,26 @@ import (
 	"github.com/kanuu-io/kanuu-go"
 )
 
-func publish(client *kanuu.Client) {
+// snippet: stats
+// stats are the counters of a client and of the handlers on it.
+type stats struct {
+	Client   kanuu.Stats         `json:"client"`
+	Billing  kanuu.RedirectStats `json:"billing"`
+	Gate     kanuu.GateStats     `json:"gate"`
+	Webhooks kanuu.WebhookStats  `json:"webhooks"`
+}
+
+// snippet: end
+
+func publish(collect func() stats) {
 	// snippet: expvar
-	expvar.Publish("kanuu", expvar.Func(func() any { return client.Stats() }))
+	expvar.Publish("kanuu", expvar.Func(func() any { return collect() }))
 	// snippet: end
 }
 
 // snippet: prometheus
-// collector makes metrics of a client's counters:
-//
-//	registry.MustRegister(collector{client.Stats})
-type collector struct{ stats func() kanuu.Stats }
+// collector makes metrics of them: registry.MustRegister(collector{collect}).
+type collector struct{ collect func() stats }
 
 var (
 	nonces   = prometheus.NewDesc("kanuu_nonces_total", "One-time portal URLs that were minted.", nil, nil)
@@ -31,21 +40,24 @@ var (
 	outages  = prometheus.NewDesc("kanuu_outages_total", "How often the circuit breaker found that Kanuu is down.", nil, nil)
 	breaker  = prometheus.NewDesc("kanuu_breaker_state", "1 for the state that the circuit breaker is in.", []string{"state"},
 		nil)
-	refused = prometheus.NewDesc("kanuu_refused_total", "Visits to /billing that minted nothing.", []string{"reason"}, nil)
-	gate    = prometheus.NewDesc("kanuu_gate_total", "Visits that a gate did not let in, or let in unchecked.",
+	redirected = prometheus.NewDesc("kanuu_redirected_total", "Visits to /billing that went on to the portal.", nil, nil)
+	refused    = prometheus.NewDesc("kanuu_refused_total", "Visits to /billing that minted nothing.", []string{"reason"}, nil)
+	gate       = prometheus.NewDesc("kanuu_gate_total", "Visits that a gate did not let in, or let in unchecked.",
 		[]string{"result"}, nil)
 	webhooks  = prometheus.NewDesc("kanuu_webhooks_total", "Requests to the webhook handler.", []string{"result"}, nil)
 	lookups   = prometheus.NewDesc("kanuu_cache_lookups_total", "Subscriptions that were looked up.", []string{"result"}, nil)
 	refreshes = prometheus.NewDesc("kanuu_cache_refreshes_total", "Subscriptions that were asked for again in the background.",
 		nil, nil)
 	unloaded = prometheus.NewDesc("kanuu_cache_failures_total", "Loads and refreshes that failed.", nil, nil)
-	entries  = prometheus.NewDesc("kanuu_cache_entries", "Subscriptions that are remembered.", nil, nil)
+	evicted  = prometheus.NewDesc("kanuu_cache_evictions_total", "Subscriptions that made room for others.", nil, nil)
+	entries  = prometheus.NewDesc("kanuu_cache_entries", "Cached subscriptions.", nil, nil)
 )
 
 func (c collector) Describe(descs chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, descs) }
 
 func (c collector) Collect(metrics chan<- prometheus.Metric) {
-	stats := c.stats()
+	all := c.collect()
+	client := all.Client
 
 	count := func(desc *prometheus.Desc, value uint64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value), labels...)
@@ -54,48 +66,52 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
 
-	count(nonces, stats.Nonces)
-	count(calls, stats.Calls)
-	gauge(inFlight, float64(stats.InFlight))
-	count(attempts, stats.Attempts)
-	count(retries, stats.Retries)
-	count(failures, stats.Failures)
-	count(heldBack, stats.ShortCircuited)
-	count(outages, stats.Outages)
+	count(nonces, client.Nonces)
+	count(calls, client.Calls)
+	gauge(inFlight, float64(client.InFlight))
+	count(attempts, client.Attempts)
+	count(retries, client.Retries)
+	count(failures, client.Failures)
+	count(heldBack, client.ShortCircuited)
+	count(outages, client.Outages)
 	for _, state := range []string{"closed", "half-open", "open"} {
 		value := 0.0
-		if state == stats.Breaker {
+		if state == client.Breaker {
 			value = 1
 		}
 		gauge(breaker, value, state)
 	}
 
-	count(refused, stats.Refused.Speculative, "speculative")
-	count(refused, stats.Refused.Embedded, "embedded")
-	count(refused, stats.Refused.Head, "head")
-	count(refused, stats.Refused.Method, "method")
-	count(refused, stats.Refused.CrossOrigin, "cross_origin")
-	count(refused, stats.Refused.Unauthenticated, "unauthenticated")
-	count(refused, stats.Refused.Forbidden, "forbidden")
+	count(refused, all.Billing.Speculative, "speculative")
+	count(refused, all.Billing.Embedded, "embedded")
+	count(refused, all.Billing.Head, "head")
+	count(refused, all.Billing.Method, "method")
+	count(refused, all.Billing.CrossOrigin, "cross_origin")
+	count(refused, all.Billing.Unauthenticated, "unauthenticated")
+	count(refused, all.Billing.Forbidden, "forbidden")
+	count(refused, all.Billing.Limited, "limited")
+	count(refused, all.Billing.Failed, "failed")
+	count(redirected, all.Billing.Redirected)
 
-	count(gate, stats.Gate.NotSubscribed, "not_subscribed")
-	count(gate, stats.Gate.Unauthenticated, "unauthenticated")
-	count(gate, stats.Gate.Forbidden, "forbidden")
-	count(gate, stats.Gate.Failed, "failed")
-	count(gate, stats.Gate.Unchecked, "unchecked")
+	count(gate, all.Gate.NotSubscribed, "not_subscribed")
+	count(gate, all.Gate.Unauthenticated, "unauthenticated")
+	count(gate, all.Gate.Forbidden, "forbidden")
+	count(gate, all.Gate.Failed, "failed")
+	count(gate, all.Gate.Unchecked, "unchecked")
 
-	count(webhooks, stats.Webhooks.Handled, "handled")
-	count(webhooks, stats.Webhooks.Duplicates, "duplicate")
-	count(webhooks, stats.Webhooks.Unheard, "unheard")
-	count(webhooks, stats.Webhooks.Failed, "failed")
-	count(webhooks, stats.Webhooks.Unsigned, "unsigned")
-	count(webhooks, stats.Webhooks.Rejected, "rejected")
+	count(webhooks, all.Webhooks.Handled, "handled")
+	count(webhooks, all.Webhooks.Duplicates, "duplicate")
+	count(webhooks, all.Webhooks.Unheard, "unheard")
+	count(webhooks, all.Webhooks.Failed, "failed")
+	count(webhooks, all.Webhooks.Unsigned, "unsigned")
+	count(webhooks, all.Webhooks.Rejected, "rejected")
 
-	count(lookups, stats.Cache.Hits, "hit")
-	count(lookups, stats.Cache.Misses, "miss")
-	count(refreshes, stats.Cache.Refreshes)
-	count(unloaded, stats.Cache.Failures)
-	gauge(entries, float64(stats.Cache.Entries))
+	count(lookups, client.Cache.Hits, "hit")
+	count(lookups, client.Cache.Misses, "miss")
+	count(refreshes, client.Cache.Refreshes)
+	count(unloaded, client.Cache.Failures)
+	count(evicted, client.Cache.Evictions)
+	gauge(entries, float64(client.Cache.Entries))
 }
 
 // snippet: end

@@ -22,11 +22,11 @@ func TestAllocations(t *testing.T, framework Framework) {
 	gate := kanuu.NewGate(client, nil)
 	page := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
 	app := framework.Build(App{
-		Client: client, Who: who, Options: new(kanuu.RedirectOptions), Gate: gate, Page: page,
+		Client: client, Who: who, Options: &kanuu.RedirectOptions{MintBurst: -1}, Gate: gate, Page: page,
 		Webhook: http.NotFoundHandler(), Report: func(int, error) {},
 	})
 	for path, handler := range map[string]http.Handler{
-		Path:      kanuu.NewRedirectHandler(client, kanuu.IdentifierResolverFunc(who), nil),
+		Path:      kanuu.NewRedirectHandler(client, kanuu.IdentifierResolverFunc(who), &kanuu.RedirectOptions{MintBurst: -1}),
 		GatedPath: gate.Handler(kanuu.IdentifierResolverFunc(who), http.HandlerFunc(page)),
 	} {
 		if got, want := allocations(t, app, path), allocations(t, handler, path); got > want {

@@ -41,8 +41,8 @@ func gated() []visit {
 			admitted: true,
 		},
 		{
-			name: "anybody during an outage, where allowed", headers: click(nil), fault: down,
-			gate: changed(func(o *kanuu.GateOptions) { o.LetAnybodyInDuringOutages = true }), admitted: true,
+			name: "unknown customer in the first seconds of an outage, although the gate fails open", headers: click(nil),
+			fault: down, status: 503, body: page, gate: changed(func(o *kanuu.GateOptions) { o.FailOpen = true }),
 		},
 
 		{name: "not subscribed, and another's identifier in the URL", query: "?identifier=7&id=7&user=7", headers: click(nil),
@@ -89,7 +89,7 @@ func gated() []visit {
 		{
 			name: "Kanuu: 401, although outages are let in", headers: click(nil), fault: &kanuutest.Fault{Status: 401},
 			status: 502, body: page,
-			gate: changed(func(o *kanuu.GateOptions) { o.LetAnybodyInDuringOutages = true }),
+			gate: changed(func(o *kanuu.GateOptions) { o.FailOpen = true }),
 		},
 		{
 			name: "OnError answers", headers: script(nil), status: 402, answers: map[string]string{"Own-Page": "yes"},

@@ -11,13 +11,14 @@ import (
 // newClient returns a client of the real Kanuu where there is an API key, else
 // one of a stand-in that the caller has to close. The stand-in's "back to your
 // application" leads to home; of the real one, that is set in Kanuu.
-func newClient(getenv func(string) string, home string, cache kanuu.Cache, logger *slog.Logger) (*kanuu.Client, *kanuutest.Server,
+func newClient(getenv func(string) string, home string, cache kanuu.SharedCache, logger *slog.Logger) (*kanuu.Client,
+	*kanuutest.Server,
 	error) {
 	config := kanuu.Config{
-		APIKey:  getenv("KANUU_API_KEY"),
-		BaseURL: getenv("KANUU_BASE_URL"),
-		Logger:  logger,
-		Cache:   cache,
+		APIKey:      getenv("KANUU_API_KEY"),
+		BaseURL:     getenv("KANUU_BASE_URL"),
+		Logger:      logger,
+		SharedCache: cache,
 	}
 	if config.APIKey != "" {
 		client, err := kanuu.NewClient(config)

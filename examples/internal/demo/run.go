@@ -75,16 +75,17 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 
 	home := homeURL(addr, listener.Addr())
 
-	cache, endCache, err := newCache(getenv("REDIS_URL"), logger) //nolint:contextcheck // the cache lives until it is ended
+	shared, err := newShared(getenv("REDIS_URL"), logger) //nolint:contextcheck // it lives until it is closed
 	if err != nil {
 		return err
 	}
-	defer endCache()
+	defer shared.close()
 
-	client, standIn, err := newClient(getenv, home, cache, logger)
+	client, standIn, err := newClient(getenv, home, shared.cache, logger)
 	if err != nil {
 		return err
 	}
+	defer client.Close()
 	if standIn != nil {
 		defer standIn.Close()
 	}
@@ -95,7 +96,7 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 		standIn.SetWebhookURL(home + "webhooks/paddle")
 	}
 
-	hook, err := newWebhook(client, publicKey)
+	hook, err := newWebhook(client, publicKey, shared.dedup)
 	if err != nil {
 		return err
 	}

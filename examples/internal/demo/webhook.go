@@ -15,11 +15,11 @@ import (
 const shownEvents = 5
 
 // newWebhook returns what receives Paddle's webhooks; nil without a key.
-func newWebhook(client *kanuu.Client, publicKey string) (*kanuu.WebhookHandler, error) {
+func newWebhook(client *kanuu.Client, publicKey string, dedup kanuu.Deduplicator) (*kanuu.WebhookHandler, error) {
 	if publicKey == "" {
 		return nil, nil //nolint:nilnil // the route is then not there
 	}
-	hook, err := kanuu.NewWebhookHandler(client, publicKey, nil)
+	hook, err := kanuu.NewWebhookHandler(client, publicKey, &kanuu.WebhookOptions{Deduplicator: dedup})
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be used: %w", kanuu.EnvPaddlePublicKey, err)
 	}

@@ -69,8 +69,8 @@ func testWrongConfiguration(t *testing.T) {
 		"no port":              {"ADDR=localhost", "cannot listen on localhost|set ADDR=127.0.0.1:8081"},
 		"base URL without key": {"KANUU_BASE_URL=https://kanuu.example", "KANUU_BASE_URL is set, but KANUU_API_KEY is not"},
 		"base URL":             {"KANUU_API_KEY=secret-key KANUU_BASE_URL=kanuu", "kanuu: |BaseURL"},
-		"Redis scheme":         {"REDIS_URL=http://:secret-key@127.0.0.1:6379", "not the URL of a Redis|redis://127.0.0.1:6379"},
-		"Redis port":           {"REDIS_URL=redis://:secret-key@127.0.0.1:port", "REDIS_URL is not the URL of a Redis"},
+		"Redis scheme":         {"REDIS_URL=http://:secret-key@127.0.0.1:6379", "the URL is not one of Redis"},
+		"Redis port":           {"REDIS_URL=redis://:secret-key@127.0.0.1:port", "the URL is not one of Redis"},
 		"Paddle key":           {"PADDLE_PUBLIC_KEY=secret-key", "PADDLE_PUBLIC_KEY cannot be used|Paddle's dashboard"},
 		"short session key":    {"SESSION_KEY=secret-key", "SESSION_KEY is too short"},
 	} {

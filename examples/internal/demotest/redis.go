@@ -87,7 +87,7 @@ func testRedisUnavailable(t *testing.T) {
 	app := start(t, map[string]string{"REDIS_URL": "redis://:secret-key@" + free.Addr().String()})
 	app.Kanuu.SetSubscription("1001", active)
 	alice := app.browser(t, "alice")
-	assertShows(t, app.Log.String(), "Redis is gone", "secret-key")
+	assertShows(t, app.Log.String(), "Redis unavailable", "secret-key")
 	assert.Equal(t, http.StatusOK, alice.get(t, "/pro").Status)
 	assert.Equal(t, http.StatusFound, alice.get(t, "/billing").Status)
 	assert.Contains(t, alice.get(t, "/").Body, "Pro is open to you")

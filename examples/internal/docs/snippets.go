@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/redis/rueidis"
-
 	"github.com/kanuu-io/kanuu-go"
 	kanuuredis "github.com/kanuu-io/kanuu-go/adapters/redis"
 )
@@ -50,21 +48,17 @@ func webhooks(mux *http.ServeMux, client *kanuu.Client) {
 
 func sharedCache() (*kanuu.Client, error) {
 	// snippet: redis
-	option, err := rueidis.ParseURL(os.Getenv("REDIS_URL"))
-	if err != nil {
-		log.Fatal("REDIS_URL is not a Redis URL") // not err, which repeats the password
-	}
-	cache, err := kanuuredis.New(option, &kanuuredis.Options{Logger: slog.Default()})
+	store, err := kanuuredis.NewFromURL(os.Getenv("REDIS_URL"), &kanuuredis.Options{Logger: slog.Default()})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer cache.Close()
+	defer store.Close()
 
 	client, err := kanuu.NewClient(kanuu.Config{
-		APIKey:  os.Getenv("KANUU_API_KEY"),
-		BaseURL: os.Getenv("KANUU_BASE_URL"),
-		Logger:  slog.Default(), // hears why something failed, and what to do; silent without it
-		Cache:   cache,
+		APIKey:      os.Getenv("KANUU_API_KEY"),
+		BaseURL:     os.Getenv("KANUU_BASE_URL"),
+		Logger:      slog.Default(), // gets the cause and the remedy of each failure; silent without it
+		SharedCache: store,
 	})
 	// snippet: end
 	return client, err

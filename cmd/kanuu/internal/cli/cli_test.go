@@ -95,7 +95,8 @@ func TestUsage(t *testing.T) {
 			stderr: []string{"Email is not an email address"}},
 		"supplemental not K=V": {args: []string{"nonce", "42", "--supplemental", "spring"}, env: environmentOf(fake),
 			stderr: []string{`"spring" is not KEY=VALUE`}},
-		"supplemental twice": {args: []string{"nonce", "42", "--supplemental", "a=b", "--supplemental", "a=c"}, env: environmentOf(fake),
+		"supplemental twice": {args: []string{"nonce", "42", "--supplemental", "a=b", "--supplemental", "a=c"},
+			env:    environmentOf(fake),
 			stderr: []string{`"a" twice`}},
 		"a path as webhook URL": {args: []string{"doctor", "--webhook-url", "/webhooks"},
 			stderr: []string{`"/webhooks" is not an absolute URL`}},
@@ -179,7 +180,8 @@ func TestHelpOfEachCommand(t *testing.T) {
 func TestNonce(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t)
-	got := run(t, environmentOf(fake), "nonce", "user:42", "--email", "ann@example.com", "--supplemental", "campaign=spring, early",
+	got := run(t, environmentOf(fake), "nonce", "user:42", "--email", "ann@example.com", "--supplemental",
+		"campaign=spring, early",
 		"--supplemental", "x=a=b")
 
 	require.Equal(t, 0, got.code, got.stderr)

@@ -238,7 +238,8 @@ func TestEmulatorEnvironmentInAShell(t *testing.T) {
 
 	emu := startEmulator(t, "--key", `it's"$(x)`)
 	//nolint:gosec // that is the point
-	script := exec.Command(shell, "-c", `eval "$1"; printf '%s\n' "$KANUU_API_KEY" "$KANUU_BASE_URL" "$PADDLE_PUBLIC_KEY"`, "-", emu.stdout.String())
+	script := exec.Command(shell, "-c", `eval "$1"; printf '%s\n' "$KANUU_API_KEY" "$KANUU_BASE_URL" "$PADDLE_PUBLIC_KEY"`, "-",
+		emu.stdout.String())
 	script.Env = []string{}
 	said, err := script.CombinedOutput()
 	require.NoError(t, err, string(said))

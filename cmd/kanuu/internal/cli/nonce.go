@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/mail"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,9 @@ else, and keep it out of logs. It is printed to stdout, with --json as
 		Args: exactly("IDENTIFIER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			identity := kanuu.Identity{Identifier: args[0], Email: email}
+			if address, err := mail.ParseAddress(email); email != "" && (err != nil || address.Address != email) {
+				return usage("write it like ann@example.com", "--email: Email is not an email address")
+			}
 			var err error
 			if identity.Supplemental, err = parsePairs("--supplemental", supplemental); err != nil {
 				return err

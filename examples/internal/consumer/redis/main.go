@@ -18,14 +18,14 @@ func main() {
 	box := kanuutest.NewServer(nil)
 	defer box.Close()
 
-	// Nobody listens on port 1: without Redis the cache goes on alone.
-	cache, err := kanuuredis.New(rueidis.ClientOption{InitAddress: []string{"127.0.0.1:1"}}, nil)
+	// Nothing listens on port 1: without Redis the client uses its own cache.
+	store, err := kanuuredis.New(rueidis.ClientOption{InitAddress: []string{"127.0.0.1:1"}}, nil)
 	if err != nil {
 		log.Panic(err)
 	}
-	defer cache.Close()
+	defer store.Close()
 
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL, Cache: cache})
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL, SharedCache: store})
 	if err != nil {
 		log.Panic(err)
 	}

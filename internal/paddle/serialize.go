@@ -1,4 +1,4 @@
-package phpform
+package paddle
 
 import (
 	"cmp"

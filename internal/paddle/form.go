@@ -1,11 +1,10 @@
-// Package phpform reads a form as PHP does, sorts it as ksort does, and writes
-// it as serialize does. That is what Paddle signs: not the bytes of a webhook
-// but the array that PHP makes of them.
-//
-// The behaviour is that of PHP 8.2 and later. A form beyond one of the limits
-// below is an error, whatever PHP would make of it: anybody can send one, and
-// no webhook of Paddle comes near them.
-package phpform
+// Package paddle verifies the webhooks of Paddle Classic. What Paddle signs is not
+// the bytes of a webhook but the array that PHP makes of its form, sorted as by
+// ksort and written as by serialize: so the package reads a form as PHP does. The
+// behaviour is that of PHP 8.2 and later. A form beyond one of the limits below is
+// an error, whatever PHP would make of it: anybody can send one, and no webhook of
+// Paddle comes near them.
+package paddle
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package localurl_test
+package urlcheck_test
 
 import (
 	"net/url"
@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/kanuu-io/kanuu-go/internal/localurl"
+	"github.com/kanuu-io/kanuu-go/internal/urlcheck"
 )
 
 func TestCheck(t *testing.T) {
@@ -41,7 +41,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(raw, func(t *testing.T) {
 			t.Parallel()
-			err := localurl.Check(raw)
+			err := urlcheck.Local(raw)
 			if want == "" {
 				require.NoError(t, err)
 			} else {
@@ -59,7 +59,7 @@ func FuzzCheck(f *testing.F) {
 	page, err := url.Parse("https://app.example/some/page")
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, raw string) {
-		if localurl.Check(raw) != nil {
+		if urlcheck.Local(raw) != nil {
 			return
 		}
 		resolved, err := page.Parse(raw)

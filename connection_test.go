@@ -25,7 +25,9 @@ func trust(client *kanuu.Client, server *httptest.Server) {
 
 // newServer serves handler over "http", "https" or "h2", which is https with
 // HTTP/2, counts its connections, and returns a client that has made no call.
-func newServer(t *testing.T, protocol string, handler http.Handler) (client *kanuu.Client, opened *atomic.Int32) {
+func newServer(
+	t *testing.T, protocol string, handler http.Handler, own ...http.RoundTripper,
+) (client *kanuu.Client, opened *atomic.Int32) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
 	opened = new(atomic.Int32)
@@ -41,8 +43,12 @@ func newServer(t *testing.T, protocol string, handler http.Handler) (client *kan
 		server.StartTLS()
 	}
 	t.Cleanup(server.Close)
+	httpClient := new(http.Client)
+	if len(own) > 0 && own[0] != nil {
+		httpClient.Transport = tracedTransport{own[0]}
+	}
 	client, err := kanuu.NewClient(kanuu.Config{
-		APIKey: key, BaseURL: server.URL,
+		APIKey: key, BaseURL: server.URL, HTTPClient: httpClient,
 		Timeout: time.Minute, AttemptTimeout: time.Minute, // a slow machine must not make it retry
 	})
 	require.NoError(t, err)
@@ -62,6 +68,9 @@ func fakeAfter(before func()) http.Handler {
 	})
 }
 
+// tracedTransport is a transport that an application wraps around the library's.
+type tracedTransport struct{ http.RoundTripper }
+
 func createNonces(t *testing.T, client *kanuu.Client, callers int) {
 	t.Helper()
 	var clicks sync.WaitGroup
@@ -74,18 +83,20 @@ func createNonces(t *testing.T, client *kanuu.Client, callers int) {
 	clicks.Wait()
 }
 
+// A cold client makes one call first: over HTTP/2 the others then share its
+// connection, where http.Transport would have opened one for each.
 func TestFirstCallsShareAConnection(t *testing.T) {
 	t.Parallel()
-	client, opened := newServer(t, "h2", kanuutest.New(&kanuutest.Options{APIKey: key}))
-	createNonces(t, client, 64)
-	assert.EqualValues(t, 1, opened.Load())
-
-	client.CloseIdleConnections() // as Kanuu does after a while
-	createNonces(t, client, 64)
-	assert.EqualValues(t, 2, opened.Load())
-
-	createNonces(t, client, 64)
-	assert.EqualValues(t, 2, opened.Load(), "warm")
+	for name, own := range map[string]http.RoundTripper{"": nil, "with a transport of its own": kanuu.NewTransport()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, opened := newServer(t, "h2", kanuutest.New(&kanuutest.Options{APIKey: key}), own)
+			createNonces(t, client, 64)
+			assert.LessOrEqual(t, opened.Load(), int32(2))
+			createNonces(t, client, 64)
+			assert.LessOrEqual(t, opened.Load(), int32(2), "warm")
+		})
+	}
 }
 
 // Over HTTP/1.1 calls are not serialized: each call but the very first is
@@ -100,12 +111,14 @@ func TestHTTP1Connections(t *testing.T) {
 				together sync.WaitGroup
 			)
 			client, opened := newServer(t, protocol, fakeAfter(func() {
-				if calls.Add(1) > 1 {
+				if calls.Add(1) > 8 {
 					together.Done()
 					together.Wait()
 				}
 			}))
-			createNonces(t, client, 1)
+			for range 8 { // until there may be 64 in flight
+				createNonces(t, client, 1)
+			}
 			for i, want := range []int{callers, callers, 2 * callers} {
 				if i == 2 {
 					client.CloseIdleConnections() // as Kanuu does after a while

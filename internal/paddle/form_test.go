@@ -1,4 +1,4 @@
-package phpform_test
+package paddle_test
 
 import (
 	"encoding/base64"
@@ -14,11 +14,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/kanuu-io/kanuu-go/internal/phpform"
+	"github.com/kanuu-io/kanuu-go/internal/paddle"
 )
 
 func serialize(body string) (string, error) {
-	form, err := phpform.Parse(body)
+	form, err := paddle.Parse(body)
 	if err != nil {
 		return "", err
 	}
@@ -108,47 +108,47 @@ func TestLimits(t *testing.T) {
 		return b.String()[1:]
 	}
 
-	form, err := phpform.Parse(many(128))
+	form, err := paddle.Parse(many(128))
 	require.NoError(t, err)
 	assert.Equal(t, 127, form.Len())
 
 	item, ok := form.Get("k0")
 	require.True(t, ok)
-	assert.Equal(t, []phpform.Item{{Key: "0", Text: "0"}, {Key: "1", Text: "127"}}, item.Array.Items())
+	assert.Equal(t, []paddle.Item{{Key: "0", Text: "0"}, {Key: "1", Text: "127"}}, item.Array.Items())
 
-	form, err = phpform.Parse(many(80) + "&" + many(40))
+	form, err = paddle.Parse(many(80) + "&" + many(40))
 	require.NoError(t, err)
 	assert.Equal(t, 79, form.Len(), "none twice")
 
-	_, err = phpform.Parse(many(129))
-	require.ErrorIs(t, err, phpform.ErrTooManyFields)
+	_, err = paddle.Parse(many(129))
+	require.ErrorIs(t, err, paddle.ErrTooManyFields)
 
-	_, err = phpform.Parse(strings.Repeat("&a[]"+strings.Repeat("[]", 63), 17)[1:])
-	require.ErrorIs(t, err, phpform.ErrTooManyFields, "17 fields that make 1,088 arrays")
+	_, err = paddle.Parse(strings.Repeat("&a[]"+strings.Repeat("[]", 63), 17)[1:])
+	require.ErrorIs(t, err, paddle.ErrTooManyFields, "17 fields that make 1,088 arrays")
 
 	numbers := "1e3&-1e3&1e4&1e5&1e6&1e7&1e8&1e9&10&-7"
-	_, err = phpform.Parse(numbers)
+	_, err = paddle.Parse(numbers)
 	require.NoError(t, err, "integers do not count")
-	_, err = phpform.Parse(numbers + "&1e10")
-	require.ErrorIs(t, err, phpform.ErrTooManyNumbers)
+	_, err = paddle.Parse(numbers + "&1e10")
+	require.ErrorIs(t, err, paddle.ErrTooManyNumbers)
 
 	got, err := serialize("a" + strings.Repeat("[x]", 64) + "=1")
 	require.NoError(t, err)
 	assert.Equal(t, `a:1:{s:1:"a";`+strings.Repeat(`a:1:{s:1:"x";`, 64)+`s:1:"1";`+strings.Repeat("}", 65), got)
 
-	_, err = phpform.Parse("a" + strings.Repeat("[x]", 65) + "=1")
-	require.ErrorIs(t, err, phpform.ErrTooDeep)
+	_, err = paddle.Parse("a" + strings.Repeat("[x]", 65) + "=1")
+	require.ErrorIs(t, err, paddle.ErrTooDeep)
 }
 
 func TestRemove(t *testing.T) {
 	t.Parallel()
 
-	form, err := phpform.Parse("b=1&a=2&c[]=3")
+	form, err := paddle.Parse("b=1&a=2&c[]=3")
 	require.NoError(t, err)
 
 	item, ok := form.Remove("a")
 	assert.True(t, ok)
-	assert.Equal(t, phpform.Item{Key: "a", Text: "2"}, item)
+	assert.Equal(t, paddle.Item{Key: "a", Text: "2"}, item)
 
 	_, ok = form.Remove("a")
 	assert.False(t, ok)
@@ -242,7 +242,7 @@ func randomForm(random *rand.Rand) string {
 }
 
 // unserialize reads what serialize writes, strictly, and counts the items.
-func unserialize(t *testing.T, s string) (items []phpform.Item, nested [][]phpform.Item, rest string) {
+func unserialize(t *testing.T, s string) (items []paddle.Item, nested [][]paddle.Item, rest string) {
 	t.Helper()
 
 	take := func(prefix string) {
@@ -274,14 +274,14 @@ func unserialize(t *testing.T, s string) (items []phpform.Item, nested [][]phpfo
 
 	take("a:")
 	for range number(":{") {
-		var item phpform.Item
+		var item paddle.Item
 		if strings.HasPrefix(s, "i:") {
 			take("i:")
 			item.Key = strconv.Itoa(number(";"))
 		} else {
 			item.Key = text()
 		}
-		var inner []phpform.Item
+		var inner []paddle.Item
 		if strings.HasPrefix(s, "a:") {
 			inner, _, s = unserialize(t, s)
 		} else {
@@ -295,7 +295,7 @@ func unserialize(t *testing.T, s string) (items []phpform.Item, nested [][]phpfo
 }
 
 // sameItems compares two levels deep.
-func sameItems(t *testing.T, form *phpform.Array, items []phpform.Item, nested [][]phpform.Item) {
+func sameItems(t *testing.T, form *paddle.Array, items []paddle.Item, nested [][]paddle.Item) {
 	t.Helper()
 	require.Len(t, items, form.Len())
 	for i, item := range form.Items() {
@@ -312,7 +312,7 @@ func sameItems(t *testing.T, form *phpform.Array, items []phpform.Item, nested [
 }
 
 // encode writes an array as a form again.
-func encode(b *strings.Builder, prefix string, form *phpform.Array) {
+func encode(b *strings.Builder, prefix string, form *paddle.Array) {
 	for _, item := range form.Items() {
 		name := prefix + "[" + item.Key + "]"
 		if prefix == "" {
@@ -331,7 +331,7 @@ func FuzzSerialize(f *testing.F) {
 		f.Add(tc.body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		form, err := phpform.Parse(body)
+		form, err := paddle.Parse(body)
 		if err != nil {
 			return
 		}
@@ -362,7 +362,7 @@ func FuzzSerialize(f *testing.F) {
 
 		encode(&again, "", form)
 
-		reparsed, err := phpform.Parse(strings.TrimSuffix(again.String(), "&"))
+		reparsed, err := paddle.Parse(strings.TrimSuffix(again.String(), "&"))
 		if err != nil {
 			return // an empty name between fields was one of the many
 		}
@@ -379,7 +379,7 @@ func BenchmarkSerialize(b *testing.B) {
 	dst := make([]byte, 0, 4096)
 	b.ReportAllocs()
 	for b.Loop() {
-		form, err := phpform.Parse(body.String())
+		form, err := paddle.Parse(body.String())
 		if err != nil {
 			b.Fatal(err)
 		}

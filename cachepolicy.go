@@ -1,0 +1,184 @@
+package kanuu
+
+import (
+	"cmp"
+	"errors"
+	"time"
+)
+
+// CacheOptions set how long a subscription is served without asking Kanuu. The
+// vocabulary is that of RFC 9111 and RFC 5861. 0 stands for the default.
+//
+// An entry is fresh for as long as it has been unchanged: at least MinAge, at
+// most MaxAge. A stale subscriber is served for another MaxAge while one refresh
+// runs in the background; everything else that is stale is revalidated first.
+//
+// [Client.InvalidateSubscription], a nonce and a webhook open a revalidation
+// window of 70 minutes. In it, an entry is fresh for 10 % of the time since then,
+// at least 5 s, and it is revalidated before it is served. After a failed load,
+// the same identifier is not loaded again for 5 s, doubling to 1 min.
+type CacheOptions struct {
+	// MaxEntries is how many entries are kept, default 100,000. The least used
+	// are evicted first. An entry takes about 200 bytes and its identifier.
+	MaxEntries int
+
+	// MinAge is how long an entry is fresh at least, default 1 min.
+	MinAge time.Duration
+
+	// MaxAge is how long an entry is fresh at most, default 1 h. Kanuu itself
+	// caches for that long.
+	MaxAge time.Duration
+
+	// NegativeMaxAge is how long "not subscribed" is fresh at most, default
+	// 5 min. A customer who pays without passing /billing, and of whom no webhook
+	// comes, waits that long.
+	NegativeMaxAge time.Duration
+
+	// StaleIfError is how long a stale entry may be served when Kanuu fails or
+	// takes longer than 3 s, measured from Kanuu's last response, default 24 h.
+	// Negative: never.
+	StaleIfError time.Duration
+}
+
+const (
+	// window is how long after an invalidation Kanuu's answer may still change:
+	// Kanuu caches for an hour, and Paddle's webhook reaches it within minutes.
+	window = 70 * time.Minute
+
+	// windowMinAge is the least max age within the window, and windowShare the
+	// part of the time since the invalidation that it grows with.
+	windowMinAge = 5 * time.Second
+	windowShare  = 10
+
+	// maxRecent is how many invalidations and failures are remembered.
+	maxRecent = 10_000
+
+	// minPause and maxPause are how long an identifier is not loaded again after
+	// a load that failed.
+	minPause = 5 * time.Second
+	maxPause = time.Minute
+
+	// patience is how long a caller waits for Kanuu where a stale entry may be
+	// served, and patienceShare the part of its own deadline.
+	patience      = 3 * time.Second
+	patienceShare = 0.8
+)
+
+// withDefaults is o with each 0 replaced, or every problem of it.
+func (o CacheOptions) withDefaults() (CacheOptions, []string) {
+	var problems []string
+	for _, field := range []struct {
+		name     string
+		value    *time.Duration
+		standard time.Duration
+	}{
+		{"MinAge", &o.MinAge, time.Minute},
+		{"MaxAge", &o.MaxAge, time.Hour},
+		{"NegativeMaxAge", &o.NegativeMaxAge, 5 * time.Minute},
+	} {
+		value, problem := parseTimeout("CacheOptions."+field.name, *field.value, field.standard)
+		if problem != "" {
+			problems = append(problems, problem)
+		}
+		*field.value = value
+	}
+	if o.MaxEntries < 0 {
+		problems = append(problems, "CacheOptions.MaxEntries is negative: leave it 0 for the default")
+	}
+	if o.MinAge > o.MaxAge {
+		problems = append(problems, "CacheOptions.MinAge is longer than MaxAge: make it shorter")
+	}
+	o.MaxEntries = cmp.Or(o.MaxEntries, 100_000)
+	o.StaleIfError = cmp.Or(o.StaleIfError, 24*time.Hour)
+	return o, problems
+}
+
+// fetched is a subscription and when the attempt that brought it began. What a
+// shared cache has comes with its history.
+type fetched struct {
+	subscription             Subscription
+	at                       int64
+	changedAt, invalidatedAt int64 // 0: unknown, never
+}
+
+// entry of the cache. Times are those of the cache's clock.
+type entry struct {
+	statusText               string
+	planID, subscriptionID   int64
+	fetchedAt                int64 // when the attempt that brought it began
+	changedAt                int64 // when the answer last differed, or was invalidated
+	invalidatedAt            int64 // the last time; 0: never
+	storedAt                 int64
+	isSubscribed, isTrialing bool
+	invalid                  bool // invalidated since, or changed in the shared cache
+}
+
+func newEntry(got fetched, storedAt int64) entry {
+	s := got.subscription
+	return entry{
+		statusText: s.StatusText, planID: s.PlanID, subscriptionID: s.SubscriptionID,
+		isSubscribed: s.IsSubscribed, isTrialing: s.IsTrialing,
+		fetchedAt: got.at, storedAt: storedAt, invalidatedAt: got.invalidatedAt,
+		changedAt: max(cmp.Or(got.changedAt, got.at), got.invalidatedAt),
+	}
+}
+
+func (e *entry) subscription() Subscription {
+	return Subscription{
+		IsSubscribed: e.isSubscribed, IsTrialing: e.isTrialing,
+		Status: ParseStatus(e.statusText), StatusText: e.statusText,
+		PlanID: e.planID, SubscriptionID: e.subscriptionID,
+	}
+}
+
+// state of an entry at one moment.
+type state uint8
+
+const (
+	fresh   state = iota // served as it is
+	stale                // served while it is refreshed
+	expired              // revalidated before anything is served
+)
+
+// maxAge is how long an entry is fresh after it was fetched.
+func (c *cache) maxAge(e *entry) time.Duration {
+	age := min(max(time.Duration(e.fetchedAt-e.changedAt), c.options.MinAge), c.options.MaxAge)
+	if !e.isSubscribed {
+		age = min(age, c.options.NegativeMaxAge)
+	}
+	return age
+}
+
+func (c *cache) inWindow(e *entry, now int64) bool {
+	return e.invalidatedAt > 0 && now-e.invalidatedAt < int64(window)
+}
+
+func (c *cache) stateOf(e *entry, now int64) state {
+	age, maxAge, inWindow := time.Duration(now-e.fetchedAt), c.maxAge(e), c.inWindow(e, now)
+	if inWindow {
+		maxAge = min(maxAge, max(windowMinAge, time.Duration(e.fetchedAt-e.invalidatedAt)/windowShare))
+	}
+	switch {
+	case e.invalid || e.storedAt <= c.distrusted.Load():
+		return expired
+	case age < maxAge:
+		return fresh
+	case e.isSubscribed && !inWindow && age < maxAge+c.options.MaxAge:
+		return stale
+	default:
+		return expired
+	}
+}
+
+// maySubstitute tells whether the entry may be served when Kanuu fails. Within
+// the window, "not subscribed" may be what has just changed.
+func (c *cache) maySubstitute(e *entry, now int64) bool {
+	return time.Duration(now-e.fetchedAt) < c.options.StaleIfError &&
+		(e.isSubscribed || !e.invalid && !c.inWindow(e, now))
+}
+
+// mayHideBehindStale tells whether a stale entry is a better answer than err:
+// for all that says nothing about this customer.
+func mayHideBehindStale(err error) bool {
+	return !errors.Is(err, ErrInvalidIdentity) && !errors.Is(err, ErrValidation)
+}
