@@ -219,7 +219,7 @@ func (m *model) excused(l *event) bool {
 			continue
 		}
 		isSlow := a.end.at-a.begin.at >= time.Second && a.end.seq > l.begin.seq // lookups wait for a slot
-		hasFailed := a.err != nil && a.end.seq < l.end.seq && a.end.at >= l.begin.at-time.Minute-kanuu.DefaultTimeout
+		hasFailed := a.err != nil && a.end.seq < l.end.seq && a.end.at >= l.begin.at-time.Minute-10*time.Second
 		if isSlow || hasFailed {
 			return true
 		}

@@ -420,8 +420,9 @@ func TestBulkhead(t *testing.T) {
 }
 
 // Visits of one customer who leaves at once cost no goroutine each.
+//
+//nolint:paralleltest // it counts the goroutines of the process
 func TestVisitsThatLeaveAtOnce(t *testing.T) {
-	t.Parallel()
 	inVirtualTime(t, nil, func(t *testing.T, kanuuAPI *fakeTransport, client *kanuu.Client) {
 		t.Helper()
 		kanuuAPI.fail(hang)
@@ -654,6 +655,64 @@ func TestAnswersCannotFloodTheLog(t *testing.T) {
 				require.ErrorIs(t, err, kanuu.ErrValidation)
 				assert.NotContains(t, err.Error(), key)
 				assert.Less(t, len(err.Error()), 8<<10)
+			})
+		})
+	}
+}
+
+// One customer does whatever they like for a minute: reloads /billing and a gated
+// page without pause, and all of their calls fail or hang. Nobody else's visit fails
+// or waits.
+func TestOneCustomerCostsNobodyElseAnything(t *testing.T) {
+	t.Parallel()
+	for name, trouble := range map[string]roundTripper{
+		"calls fail": answering(503), "calls hang": hang, "no network": down, "no nonce": garbage,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			play := func(r *http.Request) (*http.Response, error) {
+				body, err := io.ReadAll(r.Body)
+				if err != nil || strings.Contains(string(body), "noisy") {
+					return trouble(r)
+				}
+				time.Sleep(20 * time.Millisecond)
+				if strings.HasSuffix(r.URL.Path, "/api/nonce") {
+					return answering(201)(r)
+				}
+				return response(200, `{"is_subscribed": true}`), nil
+			}
+			inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+				t.Helper()
+				portal := handler(client, nil)
+				who := kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
+					return kanuu.Identity{Identifier: r.Header.Get("Test-User")}, nil
+				})
+				page := kanuu.NewGate(client, nil).Handler(who, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+				for range 8 { // the first second of a cold client belongs to its first call
+					require.Equal(t, http.StatusOK, visitAs(page, "other").Code)
+					require.NoError(t, client.InvalidateSubscription(t.Context(), "other"))
+					require.Equal(t, http.StatusFound, visitAs(portal, "other").Code)
+				}
+				end := time.Now().Add(time.Minute)
+				var noise sync.WaitGroup
+				for i := range 20 {
+					noise.Go(func() {
+						for time.Now().Before(end) {
+							visitAs([]http.Handler{portal, page}[i%2], "noisy")
+							time.Sleep(50 * time.Millisecond)
+						}
+					})
+				}
+				for i := 0; time.Now().Before(end); i++ {
+					began := time.Now()
+					assert.Equal(t, http.StatusFound, visitAs(portal, "other "+strconv.Itoa(i)).Code)
+					assert.Equal(t, http.StatusOK, visitAs(page, "other "+strconv.Itoa(i)).Code)
+					assert.LessOrEqual(t, time.Since(began), 40*time.Millisecond)
+					time.Sleep(100 * time.Millisecond)
+				}
+				noise.Wait()
+				assert.Equal(t, "closed", client.Stats().Breaker)
+				assert.Zero(t, client.Stats().Outages)
 			})
 		})
 	}

@@ -31,13 +31,9 @@ const (
 	EnvBaseURL = "KANUU_BASE_URL"
 )
 
-// Defaults of [Config].
 const (
-	// DefaultTimeout for a call in all, with its retries and the waits between.
-	DefaultTimeout = 10 * time.Second
-
-	// DefaultAttemptTimeout for one attempt of a call, to its last byte.
-	DefaultAttemptTimeout = 5 * time.Second
+	defaultTimeout        = 10 * time.Second
+	defaultAttemptTimeout = 5 * time.Second
 )
 
 // Config of a [Client]. Only APIKey is required. However it is printed, logged
@@ -64,10 +60,10 @@ type Config struct {
 	// key, a nonce or a portal URL. nil is silent.
 	Logger *slog.Logger
 
-	// Timeout of a call in all, default [DefaultTimeout].
+	// Timeout of a call in all, default 10 s.
 	Timeout time.Duration
 
-	// AttemptTimeout of one attempt, default [DefaultAttemptTimeout].
+	// AttemptTimeout of one attempt, default 5 s.
 	AttemptTimeout time.Duration
 
 	// Cache sets how long subscriptions are served without asking Kanuu.
@@ -117,12 +113,12 @@ func NewClient(config Config) (*Client, error) {
 		problems = append(problems, problem)
 	}
 
-	timeout, problem := parseTimeout("Timeout", config.Timeout, DefaultTimeout)
+	timeout, problem := parseTimeout("Timeout", config.Timeout, defaultTimeout)
 	if problem != "" {
 		problems = append(problems, problem)
 	}
 
-	attempt, problem := parseTimeout("AttemptTimeout", config.AttemptTimeout, DefaultAttemptTimeout)
+	attempt, problem := parseTimeout("AttemptTimeout", config.AttemptTimeout, defaultAttemptTimeout)
 	if problem != "" {
 		problems = append(problems, problem)
 	}

@@ -1,18 +1,15 @@
 package kanuu
 
 import (
-	"bytes"
 	"context"
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"path"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,15 +17,11 @@ import (
 	"github.com/kanuu-io/kanuu-go/internal/paddle"
 )
 
-// EnvPaddlePublicKey names the variable that holds the public key by
-// convention. [NewWebhookHandler] does not read it.
-const EnvPaddlePublicKey = "PADDLE_PUBLIC_KEY"
-
 // How a [WebhookHandler] behaves.
 const (
-	// DefaultWebhookTimeout for all handlers of one webhook together. Paddle
-	// asks for an answer within five seconds, and the way takes some too.
-	DefaultWebhookTimeout = 4 * time.Second
+	// defaultWebhookTimeout is for all handlers of one webhook together. Paddle waits
+	// five seconds for a response, and the way takes some of them.
+	defaultWebhookTimeout = 4 * time.Second
 
 	// maxWebhook is how many bytes of a body are read. The largest alerts have
 	// about 4 KiB.
@@ -51,8 +44,7 @@ type WebhookOptions struct {
 	// the old key while a new one is introduced.
 	ExtraPublicKeys []string
 
-	// Timeout of all handlers of one webhook together, default
-	// [DefaultWebhookTimeout]. Their context ends with it.
+	// Timeout of all handlers of one webhook together, default 4 s. Their context ends with it.
 	Timeout time.Duration
 
 	// Deduplicator remembers which alerts were handled, for 72 hours. Default: the
@@ -147,7 +139,7 @@ func NewWebhookHandler(client *Client, publicKey string, options *WebhookOptions
 		addKey(fmt.Sprintf("ExtraPublicKeys[%d]", i), text)
 	}
 
-	timeout, problem := parseTimeout("Timeout", options.Timeout, DefaultWebhookTimeout)
+	timeout, problem := parseTimeout("Timeout", options.Timeout, defaultWebhookTimeout)
 	if problem != "" {
 		problems = append(problems, problem)
 	}
@@ -210,109 +202,6 @@ func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", http.MethodPost)
 	}
 	writeBody(w, status, "text/plain; charset=utf-8", http.StatusText(status))
-}
-
-// What is wrong with a request besides what the paddle package finds.
-var (
-	errNotPost  = errors.New("the request is no POST")
-	errNotForm  = errors.New("the Content-Type is not application/x-www-form-urlencoded")
-	errTooLarge = errors.New("the body has more than 65536 bytes")
-	errConsumed = errors.New("something has read the body before the webhook handler")
-	errCutOff   = errors.New("the body ended early")
-)
-
-// rejection is what one cause means: the status is for the sender, the remedy for
-// the operator.
-type rejection struct {
-	cause  error
-	status int
-	remedy string
-}
-
-const remedyNotPaddle = "nothing, unless Paddle sent it: then give Paddle Classic this URL for its webhooks, and let nothing " +
-	"on the way touch the body"
-
-// rejections is the one table from cause to status and remedy.
-var rejections = []rejection{
-	{errNotPost, http.StatusMethodNotAllowed, remedyNotPaddle},
-	{errNotForm, http.StatusUnsupportedMediaType, remedyNotPaddle},
-	{errTooLarge, http.StatusRequestEntityTooLarge, remedyNotPaddle},
-	{errCutOff, http.StatusBadRequest, remedyNotPaddle},
-	{errConsumed, http.StatusUnauthorized, "mount the handler outside of every middleware that reads forms"},
-	{paddle.ErrNotSigned, http.StatusUnauthorized, remedyNotPaddle},
-	{paddle.ErrNotBase64, http.StatusUnauthorized, remedyNotPaddle},
-	{paddle.ErrChanged, http.StatusUnauthorized,
-		"look at what is between Paddle and the handler: proxies and middlewares that add, drop, trim or decode fields"},
-	{paddle.ErrOtherKey, http.StatusUnauthorized, "set PADDLE_PUBLIC_KEY to the public key of the Paddle account that sends " +
-		"the webhooks; the sandbox has one of its own"},
-	{paddle.ErrTooManyFields, http.StatusBadRequest, remedyNotPaddle},
-	{paddle.ErrTooManyNumbers, http.StatusBadRequest, remedyNotPaddle},
-	{paddle.ErrTooDeep, http.StatusBadRequest, remedyNotPaddle},
-}
-
-func rejectionOf(err error) rejection {
-	i := slices.IndexFunc(rejections, func(r rejection) bool { return errors.Is(err, r.cause) })
-	return rejections[i] // each error is in the table
-}
-
-func (h *WebhookHandler) logRejection(ctx context.Context, err error) {
-	rejected, level := rejectionOf(err), slog.LevelWarn
-	if rejected.status == http.StatusMethodNotAllowed {
-		level = slog.LevelDebug // a browser or a scanner
-	}
-	h.client.log.LogAttrs(ctx, level, "kanuu: webhook rejected", slog.Int("status", rejected.status),
-		slog.String("cause", err.Error()), slog.String("remedy", rejected.remedy))
-}
-
-func (c *webhookCounters) countRejected(status int) {
-	if status == http.StatusUnauthorized {
-		c.unsigned.Add(1)
-	} else {
-		c.rejected.Add(1)
-	}
-}
-
-// receive reads a request and verifies it.
-func (h *WebhookHandler) receive(r *http.Request) (*paddle.Array, error) {
-	if r.Method != http.MethodPost {
-		return nil, errNotPost
-	}
-
-	// Paddle always sends a Content-Type; without one, the signature decides.
-	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if mediaType = strings.TrimSpace(mediaType); mediaType != "" &&
-		!strings.EqualFold(mediaType, "application/x-www-form-urlencoded") {
-		return nil, errNotForm
-	}
-	body, err := readWebhook(r)
-	if err != nil {
-		return nil, err
-	}
-	return paddle.Open(body, h.keys)
-}
-
-func readWebhook(r *http.Request) (string, error) {
-	if r.ContentLength > maxWebhook {
-		return "", errTooLarge
-	}
-	var body bytes.Buffer
-	if r.Body != nil {
-		body.Grow(int(max(r.ContentLength, 0)) + bytes.MinRead) // the end takes room, too
-		switch _, err := body.ReadFrom(&io.LimitedReader{R: r.Body, N: maxWebhook + 1}); {
-		case errors.Is(err, http.ErrBodyReadAfterClose):
-			return "", errConsumed
-		case err != nil:
-			return "", fmt.Errorf("%w: %w", errCutOff, err)
-		}
-	}
-	switch size := body.Len(); {
-	case size > maxWebhook:
-		return "", errTooLarge
-	case size == 0 && (r.ContentLength > 0 || len(r.PostForm) > 0):
-		return "", errConsumed
-	default:
-		return body.String(), nil
-	}
 }
 
 // deliver hands an event on, and returns the status that tells Paddle whether

@@ -17,8 +17,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"github.com/kanuu-io/kanuu-go"
 )
 
 const (
@@ -90,7 +88,7 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 		defer standIn.Close()
 	}
 
-	publicKey := getenv(kanuu.EnvPaddlePublicKey)
+	publicKey := getenv("PADDLE_PUBLIC_KEY")
 	if standIn != nil && publicKey == "" {
 		publicKey = standIn.PublicKey()
 		standIn.SetWebhookURL(home + "webhooks/paddle")

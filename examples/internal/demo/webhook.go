@@ -21,7 +21,7 @@ func newWebhook(client *kanuu.Client, publicKey string, dedup kanuu.Deduplicator
 	}
 	hook, err := kanuu.NewWebhookHandler(client, publicKey, &kanuu.WebhookOptions{Deduplicator: dedup})
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be used: %w", kanuu.EnvPaddlePublicKey, err)
+		return nil, fmt.Errorf("PADDLE_PUBLIC_KEY cannot be used: %w", err)
 	}
 	return hook, nil
 }

@@ -18,7 +18,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Short: "Find out what is wrong with a set-up, and what to do",
 		Long: `Find out what is wrong with a set-up, and what to do.
 
-It looks at ` + kanuu.EnvAPIKey + `, ` + kanuu.EnvBaseURL + ` and ` + kanuu.EnvPaddlePublicKey + `, at the server's
+It looks at ` + kanuu.EnvAPIKey + `, ` + kanuu.EnvBaseURL + ` and PADDLE_PUBLIC_KEY, at the server's
 certificate and at this machine's clock. It makes no nonce: whether the key is
 accepted shows when Kanuu is asked for the subscription of "` + doctor.Identifier + `", whom
 nobody is. With --webhook-url it sends the application an alert named
@@ -51,7 +51,7 @@ func (a *app) doctor(ctx context.Context, webhookURL string) error {
 	doctor.Examine(ctx, doctor.Setup{
 		APIKey:     a.Getenv(kanuu.EnvAPIKey),
 		BaseURL:    a.Getenv(kanuu.EnvBaseURL),
-		PublicKey:  a.Getenv(kanuu.EnvPaddlePublicKey),
+		PublicKey:  a.Getenv("PADDLE_PUBLIC_KEY"),
 		WebhookURL: webhookURL,
 		Now:        a.Now,
 		RootCAs:    a.RootCAs,

@@ -173,8 +173,7 @@ func (d delivery) remedy() string {
 			"control page"
 	case d.Status == http.StatusUnauthorized:
 		return "look into the application's log: it has another public key, and has to be restarted with the " +
-			kanuu.EnvPaddlePublicKey +
-			" that the emulator printed, or something reads or changes the body before its handler"
+			"PADDLE_PUBLIC_KEY that the emulator printed, or something reads or changes the body before its handler"
 	case d.Status == http.StatusNotFound, d.Status == http.StatusMethodNotAllowed:
 		return "check the path of the emulator's --webhook-url, and that the application takes POST there"
 	case d.Status != 0:

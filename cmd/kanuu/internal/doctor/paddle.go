@@ -13,7 +13,7 @@ import (
 
 func (d *doctor) checkPublicKey() {
 	if d.PublicKey == "" {
-		d.say(checkPublicKey, Warn, kanuu.EnvPaddlePublicKey+" is not set",
+		d.say(checkPublicKey, Warn, "PADDLE_PUBLIC_KEY is not set",
 			"if the application receives webhooks, export it with the public key that Paddle's dashboard shows, "+
 				"or `kanuu emulator` prints")
 		return
@@ -25,11 +25,11 @@ func (d *doctor) checkPublicKey() {
 	if invalid, ok := errors.AsType[*kanuu.ConfigError](err); ok {
 		problem := strings.TrimPrefix(strings.Join(invalid.Problems, "; "), "publicKey ")
 		problem, remedy, _ := strings.Cut(problem, ": ")
-		d.say(checkPublicKey, Fail, "what "+kanuu.EnvPaddlePublicKey+" holds "+problem, remedy)
+		d.say(checkPublicKey, Fail, "what PADDLE_PUBLIC_KEY holds "+problem, remedy)
 		return
 	}
-	d.say(checkPublicKey, OK, kanuu.EnvPaddlePublicKey+
-		" is a key to verify webhooks with; whether it is the sender's, the first webhook shows", "")
+	d.say(checkPublicKey, OK,
+		"PADDLE_PUBLIC_KEY is a key to verify webhooks with; whether it is the sender's, the first webhook shows", "")
 }
 
 // unsignedAlert is about nobody, and its name is none that an application

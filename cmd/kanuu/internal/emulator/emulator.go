@@ -187,7 +187,7 @@ func (e *Emulator) Environment() []Variable {
 	variables := []Variable{
 		{kanuu.EnvAPIKey, key},
 		{kanuu.EnvBaseURL, e.URL},
-		{kanuu.EnvPaddlePublicKey, strings.ReplaceAll(strings.TrimSpace(e.signer.PublicKey()), "\n", `\n`)},
+		{"PADDLE_PUBLIC_KEY", strings.ReplaceAll(strings.TrimSpace(e.signer.PublicKey()), "\n", `\n`)},
 	}
 	if e.config.CertFile != "" {
 		variables = append(variables, Variable{"SSL_CERT_FILE", e.config.CertFile})
