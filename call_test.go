@@ -314,7 +314,7 @@ func TestDeadlinesOfCallersTripTheBreaker(t *testing.T) {
 	t.Parallel()
 	inBubble(t, hang, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 		t.Helper()
-		for i := range 3 {
+		for i := range 5 {
 			ctx, cancel := deadlineAfter(t.Context())
 			_, err := client.CreateNonce(ctx, kanuu.Identity{Identifier: strconv.Itoa(i)})
 			cancel()
@@ -716,4 +716,95 @@ func TestOneCustomerCostsNobodyElseAnything(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A cold client whose Kanuu is slow, or has a blip, fails nobody.
+func TestSlowStartFailsNobody(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		takes time.Duration
+		blips int64 // of the first calls
+	}{
+		"20 ms": {20 * time.Millisecond, 0}, "500 ms": {500 * time.Millisecond, 0}, "1.2 s": {1200 * time.Millisecond, 0},
+		"3 s": {3 * time.Second, 0}, "a blip for each of three": {10 * time.Millisecond, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var calls, inFlight, most atomic.Int64
+			play := func(r *http.Request) (*http.Response, error) {
+				most.Store(max(most.Load(), inFlight.Add(1)))
+				defer inFlight.Add(-1)
+				n := calls.Add(1)
+				time.Sleep(tc.takes)
+				if n <= tc.blips {
+					return answering(502)(r)
+				}
+				return answering(201)(r)
+			}
+			inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+				t.Helper()
+				var callers sync.WaitGroup
+				for i := range 64 {
+					callers.Go(func() { assert.NoError(t, mint(t, client, strconv.Itoa(i))) })
+				}
+				callers.Wait()
+				assert.LessOrEqual(t, most.Load(), int64(64))
+				assert.Zero(t, client.Stats().Outages)
+			})
+		})
+	}
+}
+
+// After a 429, one call goes first when the pause is over.
+func TestOneCallFirstAfterARateLimit(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int64
+	play := func(r *http.Request) (*http.Response, error) {
+		calls.Add(1)
+		time.Sleep(time.Millisecond)
+		return answering(429, "Retry-After", "60")(r)
+	}
+	inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+		t.Helper()
+		for round := range 3 {
+			var callers sync.WaitGroup
+			for i := range 64 {
+				callers.Go(func() { assert.ErrorIs(t, mint(t, client, strconv.Itoa(i)), kanuu.ErrRateLimited) })
+			}
+			callers.Wait()
+			assert.EqualValues(t, round+1, calls.Load())
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+// A probe that hangs, for instance on a dead connection, does not hold up the next.
+func TestProbeThatHangsDoesNotDelayRecovery(t *testing.T) {
+	t.Parallel()
+	var isBack atomic.Bool
+	play := func(r *http.Request) (*http.Response, error) {
+		if isBack.Load() {
+			return answering(201)(r)
+		}
+		return hang(r)
+	}
+	inBubble(t, play, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
+		t.Helper()
+		var callers sync.WaitGroup
+		for i := range 10 {
+			callers.Go(func() { assert.Error(t, mint(t, client, strconv.Itoa(i))) })
+		}
+		callers.Wait()
+		require.Equal(t, "open", client.Stats().Breaker)
+		time.Sleep(2 * time.Second)
+		callers.Go(func() { _ = mint(t, client, "probe") })
+		time.Sleep(10 * time.Millisecond)
+		isBack.Store(true)
+		began := time.Now()
+		for i := 0; mint(t, client, strconv.Itoa(i)) != nil; i++ {
+			time.Sleep(10 * time.Millisecond)
+		}
+		assert.LessOrEqual(t, time.Since(began), 2*time.Second)
+		callers.Wait()
+	})
 }

@@ -12,8 +12,8 @@ const (
 	// during a backoff.
 	maxInFlight = 64
 
-	// maxSlotWait is how long a call waits for a slot, and how long the first
-	// attempts have before the next ones are made.
+	// maxSlotWait is how long a call waits for a slot, and how long a slow start
+	// takes at most: those who wait for a Kanuu that is slow must not fail by it.
 	maxSlotWait = time.Second
 
 	// idleTime is after what time without a call there may be no connection left,
@@ -22,10 +22,13 @@ const (
 
 	// breakerIdentifiers is for how many identifiers calls must fail, without a
 	// success between, until the circuit breaker opens: one customer alone cannot
-	// open it.
+	// open it. breakerFailures attempts at least must have failed: one blip for each
+	// of a few customers is what retries are for.
 	breakerIdentifiers = 3
+	breakerFailures    = 5
 
-	// breakerPause is how long after a failure an open breaker lets one probe pass.
+	// breakerPause is how often an open breaker lets one probe pass, also while the
+	// last one hangs.
 	breakerPause = 2 * time.Second
 
 	// defaultRetryAfter is for a 429 that does not say how long, and maxRetryAfter
@@ -51,17 +54,18 @@ type admission struct {
 
 	mu       sync.Mutex
 	inFlight int
-	limit    int       // of inFlight; it doubles with each response or second
-	grown    time.Time // when limit last grew
+	limit    int       // of inFlight; in a slow start it doubles with each response
+	slow     time.Time // when the slow start began
 	left     time.Time // when an attempt last ended
 	waiting  list.List // of chan error, in their order
 
 	notBefore time.Time // of a 429
 
-	failing   map[string]struct{} // identifiers since the last success
+	failures  int                 // since the last success
+	failing   map[string]struct{} // their identifiers
 	openedAt  time.Time           // zero: the breaker is closed
 	nextProbe time.Time
-	probing   bool
+	probing   int
 	probed    string // whose probe failed last
 }
 
@@ -85,7 +89,7 @@ func (a *admission) enter(ctx context.Context, identifier string) (isProbe bool,
 		if now.Sub(a.left) >= idleTime {
 			a.limit = 1
 		}
-		a.grown = now // nothing was tried in the meantime
+		a.slow = now
 	}
 	a.grow(now)
 	if a.inFlight < a.limit {
@@ -99,17 +103,18 @@ func (a *admission) enter(ctx context.Context, identifier string) (isProbe bool,
 	return false, a.wait(ctx, granted, place)
 }
 
-// probe lets one attempt pass an open breaker at a time. After a probe that
-// failed, another identifier is preferred: it may be its own fault.
+// probe lets one attempt pass an open breaker every breakerPause. After a probe
+// that failed, another identifier is preferred: it may be its own fault.
 func (a *admission) probe(identifier string, now time.Time) error {
 	next := a.nextProbe
 	if identifier == a.probed {
 		next = next.Add(breakerPause / 2)
 	}
-	if a.probing || now.Before(next) {
-		return &NotAdmittedError{Reason: ErrBreakerOpen, Wait: max(next.Sub(now), time.Second)}
+	if now.Before(next) {
+		return &NotAdmittedError{Reason: ErrBreakerOpen, Wait: next.Sub(now)}
 	}
-	a.probing = true
+	a.nextProbe = now.Add(breakerPause)
+	a.probing++
 	a.inFlight++
 	return nil
 }
@@ -128,7 +133,7 @@ func (a *admission) wait(ctx context.Context, granted chan error, place *list.El
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.grow(time.Now()) // the first who waited for a second may get a slot by it
+	a.grow(time.Now()) // who waited for a second may get a slot by it
 	select {
 	case late := <-granted: // in the same moment
 		if late == nil && ctx.Err() != nil {
@@ -151,28 +156,30 @@ func (a *admission) leave(identifier string, isProbe bool, v verdict, retryAfter
 	a.left = now
 	wasOpen := !a.openedAt.IsZero()
 	if isProbe {
-		a.probing = false
+		a.probing--
 	}
 	switch v {
 	case succeeded, rateLimited:
 		clear(a.failing)
+		a.failures = 0
 		a.openedAt, a.probed = time.Time{}, ""
-		if wasOpen {
-			a.limit, a.grown = 1, now
+		if wasOpen || v == rateLimited {
+			a.limit, a.slow = 1, now
 		}
-		a.limit, a.grown = min(2*a.limit, maxInFlight), now
-		if v == rateLimited {
-			a.notBefore = now.Add(retryAfter)
+		a.limit = min(2*a.limit, maxInFlight)
+		if until := now.Add(retryAfter); v == rateLimited && until.After(a.notBefore) {
+			a.limit, a.slow, a.notBefore = 1, until, until
 			a.refuse(&NotAdmittedError{Reason: ErrRateLimited, Wait: retryAfter})
 		}
 	case failed:
+		a.failures++
 		if len(a.failing) < breakerIdentifiers {
 			a.failing[identifier] = struct{}{}
 		}
 		switch {
 		case isProbe:
-			a.nextProbe, a.probed = now.Add(breakerPause), identifier
-		case !wasOpen && len(a.failing) >= breakerIdentifiers:
+			a.probed = identifier
+		case !wasOpen && len(a.failing) >= breakerIdentifiers && a.failures >= breakerFailures:
 			a.nextProbe, a.openedAt, a.limit = now.Add(breakerPause), now, 1
 			a.refuse(&NotAdmittedError{Reason: ErrBreakerOpen, Wait: breakerPause})
 		}
@@ -186,11 +193,10 @@ func (a *admission) leave(identifier string, isProbe bool, v verdict, retryAfter
 	}
 }
 
-// grow doubles the limit for each second without a response, and grants what it
-// allows.
+// grow ends a slow start after its time, and grants what the limit allows.
 func (a *admission) grow(now time.Time) {
-	for a.limit < maxInFlight && now.Sub(a.grown) >= maxSlotWait {
-		a.limit, a.grown = min(2*a.limit, maxInFlight), a.grown.Add(maxSlotWait)
+	if now.Sub(a.slow) >= maxSlotWait {
+		a.limit = maxInFlight
 	}
 	a.grant()
 }
@@ -220,7 +226,7 @@ func (a *admission) state() string {
 	switch {
 	case a.openedAt.IsZero():
 		return "closed"
-	case a.probing:
+	case a.probing > 0:
 		return "half-open"
 	default:
 		return "open"
