@@ -314,7 +314,7 @@ func TestDeadlinesOfCallersTripTheBreaker(t *testing.T) {
 	t.Parallel()
 	inBubble(t, hang, func(t *testing.T, client *kanuu.Client, _ *bytes.Buffer) {
 		t.Helper()
-		for i := range 5 {
+		for i := range 8 {
 			ctx, cancel := deadlineAfter(t.Context())
 			_, err := client.CreateNonce(ctx, kanuu.Identity{Identifier: strconv.Itoa(i)})
 			cancel()

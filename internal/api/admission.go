@@ -25,7 +25,7 @@ const (
 	// open it. breakerFailures attempts at least must have failed: one blip for each
 	// of a few customers is what retries are for.
 	breakerIdentifiers = 3
-	breakerFailures    = 5
+	breakerFailures    = 8
 
 	// breakerPause is how often an open breaker lets one probe pass, also while the
 	// last one hangs.
