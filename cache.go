@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
-	"github.com/maypok86/otter/v2/stats"
 )
 
 // cache of subscriptions by identifier. A hit reads entries alone and allocates
@@ -29,12 +29,12 @@ type cache struct {
 	failed  *recent[failure]
 	loads   map[string]*load
 
-	lookups                        *stats.Counter
-	refreshes, failures, evictions atomic.Uint64
-	warned                         atomic.Bool
+	// generation of the entries that may be served: each moment when any entry may
+	// have changed elsewhere begins another one. It begins with 1.
+	generation atomic.Uint32
 
-	// distrusted is the last moment when any entry may have changed elsewhere.
-	distrusted atomic.Int64
+	hits, misses, refreshes, failures, evictions atomic.Uint64
+	warned                                       atomic.Bool
 }
 
 // failure of the last load of an identifier: the next one is not before until.
@@ -55,14 +55,13 @@ type load struct {
 
 func newCache(options CacheOptions, log *slog.Logger) *cache {
 	c := &cache{
-		options: options, log: log, clock: newClock(), lookups: stats.NewCounter(),
+		options: options, log: log, clock: newClock(),
 		windows: newRecent[int64](), failed: newRecent[failure](), loads: make(map[string]*load),
 	}
+	c.generation.Store(1)
 	c.entries = otter.Must(&otter.Options[string, entry]{
-		MaximumSize:      options.MaxEntries,
-		ExpiryCalculator: otter.ExpiryWriting[string, entry](max(options.StaleIfError, 2*options.MaxAge)),
-		Logger:           &otter.NoopLogger{}, // nothing is loaded by otter
-		Clock:            c.clock,
+		MaximumSize: options.MaxEntries,  // and no expiry by otter, which would double the time of a hit
+		Logger:      &otter.NoopLogger{}, // nothing is loaded by otter
 		OnAtomicDeletion: func(e otter.DeletionEvent[string, entry]) {
 			if e.Cause == otter.CauseOverflow {
 				c.evictions.Add(1)
@@ -78,16 +77,16 @@ func (c *cache) lookup(ctx context.Context, identifier string) (Subscription, er
 	if ok {
 		switch c.stateOf(&e, c.clock.NowNano()) {
 		case fresh:
-			c.lookups.RecordHits(1)
+			c.hits.Add(1)
 			return e.subscription(), nil
 		case stale:
-			c.lookups.RecordHits(1)
+			c.hits.Add(1)
 			c.refresh(ctx, identifier)
 			return e.subscription(), nil
 		case expired:
 		}
 	}
-	c.lookups.RecordMisses(1)
+	c.misses.Add(1)
 	if err := (Identity{Identifier: identifier}).Validate(); err != nil {
 		return Subscription{}, err
 	}
@@ -212,7 +211,9 @@ func (c *cache) end(identifier string, l *load, got fetched, err error) {
 	switch {
 	case err == nil:
 		c.failed.remove(identifier)
-		c.store(identifier, got, c.clock.NowNano())
+		e := newEntry(got)
+		e.generation = c.generation.Load()
+		c.store(identifier, e)
 	case isNotAdmitted(err): // Kanuu was not called: the limits of the client are pause enough
 	default:
 		last, _ := c.failed.get(identifier)
@@ -221,16 +222,15 @@ func (c *cache) end(identifier string, l *load, got fetched, err error) {
 	}
 }
 
-// store makes an entry. It is called with mu locked. storedAt 0 is for one that
-// is to be revalidated.
-func (c *cache) store(identifier string, got fetched, storedAt int64) {
+// store puts an entry in the place of the last one. It is called with mu locked.
+func (c *cache) store(identifier string, e entry) {
 	opened, _ := c.windows.get(identifier)
-	got.invalidatedAt = max(opened, got.invalidatedAt)
-	e := newEntry(got, storedAt)
-	if last, ok := c.entries.GetIfPresent(identifier); ok && last.subscription() == got.subscription {
-		e.changedAt = max(min(e.changedAt, last.changedAt), e.invalidatedAt)
+	e.invalidatedAt = max(e.invalidatedAt, opened)
+	if last, ok := c.entries.GetIfPresent(identifier); ok && last.subscription() == e.subscription() {
+		e.changedAt = min(e.changedAt, last.changedAt)
 	}
-	c.entries.Set(identifier, e)
+	e.changedAt = max(e.changedAt, e.invalidatedAt)
+	c.entries.Set(strings.Clone(identifier), e) // which may be part of a longer string
 }
 
 // substitute makes an entry for stale-if-error where there is none, after l has
@@ -239,7 +239,7 @@ func (c *cache) substitute(identifier string, l *load, got fetched) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.knows(identifier) && (got.subscription.IsSubscribed || !l.overtaken) {
-		c.store(identifier, got, 0)
+		c.store(identifier, newEntry(got)) // of no generation: the next lookup revalidates it
 	}
 }
 
@@ -257,8 +257,8 @@ func (c *cache) recall(ctx context.Context, identifier string, l *load, err erro
 
 // knows tells whether there is anything to go by for identifier.
 func (c *cache) knows(identifier string) bool {
-	_, ok := c.entries.GetIfPresent(identifier)
-	return ok
+	e, ok := c.entries.GetIfPresent(identifier)
+	return ok && time.Duration(c.clock.NowNano()-e.fetchedAt) < max(c.options.StaleIfError, 2*c.options.MaxAge)
 }
 
 // invalidate makes the next lookup ask Kanuu and opens the window.
@@ -291,14 +291,13 @@ func (c *cache) distrust(identifier string, at int64) {
 func (c *cache) distrustAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.distrusted.Store(c.clock.NowNano())
+	c.generation.Add(1)
 	for identifier := range c.loads {
 		c.distrust(identifier, 0)
 	}
 }
 
-// clock is monotonic and has no tick: otter then needs no goroutine, and clears
-// out what has expired when it is written to.
+// clock is monotonic.
 type clock struct {
 	start time.Time
 }
@@ -308,5 +307,3 @@ func newClock() clock { return clock{time.Now()} }
 // NowNano counts from a year before the clock was made, so that no entry that
 // is older than the process has a negative time.
 func (c clock) NowNano() int64 { return int64(time.Since(c.start) + 365*24*time.Hour) }
-
-func (clock) Tick(time.Duration) <-chan time.Time { return nil }

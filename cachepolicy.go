@@ -105,20 +105,20 @@ type fetched struct {
 type entry struct {
 	statusText               string
 	planID, subscriptionID   int64
-	fetchedAt                int64 // when the attempt that brought it began
-	changedAt                int64 // when the answer last differed, or was invalidated
-	invalidatedAt            int64 // the last time; 0: never
-	storedAt                 int64
+	fetchedAt                int64  // when the attempt that brought it began
+	changedAt                int64  // when the answer last differed, or was invalidated
+	invalidatedAt            int64  // the last time; 0: never
+	generation               uint32 // that of the cache when it was stored; 0: of none
 	isSubscribed, isTrialing bool
 	invalid                  bool // invalidated since, or changed in the shared cache
 }
 
-func newEntry(got fetched, storedAt int64) entry {
+func newEntry(got fetched) entry {
 	s := got.subscription
 	return entry{
 		statusText: s.StatusText, planID: s.PlanID, subscriptionID: s.SubscriptionID,
 		isSubscribed: s.IsSubscribed, isTrialing: s.IsTrialing,
-		fetchedAt: got.at, storedAt: storedAt, invalidatedAt: got.invalidatedAt,
+		fetchedAt: got.at, invalidatedAt: got.invalidatedAt,
 		changedAt: max(cmp.Or(got.changedAt, got.at), got.invalidatedAt),
 	}
 }
@@ -159,7 +159,7 @@ func (c *cache) stateOf(e *entry, now int64) state {
 		maxAge = min(maxAge, max(windowMinAge, time.Duration(e.fetchedAt-e.invalidatedAt)/windowShare))
 	}
 	switch {
-	case e.invalid || e.storedAt <= c.distrusted.Load():
+	case e.invalid || e.generation != c.generation.Load():
 		return expired
 	case age < maxAge:
 		return fresh

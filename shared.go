@@ -175,7 +175,8 @@ func (s *sharing) claim(ctx context.Context, key string) (entry SharedEntry, got
 
 // isUsable tells whether the entry of another instance answers a lookup.
 func (s *sharing) isUsable(entry SharedEntry, got fetched) bool {
-	e := newEntry(got, 1<<62)
+	e := newEntry(got)
+	e.generation = s.cache.generation.Load()
 	return !entry.Outdated && s.cache.stateOf(&e, s.cache.clock.NowNano()) == fresh
 }
 
@@ -199,7 +200,7 @@ func (s *sharing) loadForAll(
 	defer cancel()
 	if err == nil {
 		age := time.Duration(s.cache.clock.NowNano() - got.at)
-		e := newEntry(got, got.at)
+		e := newEntry(got)
 		value, err := json.Marshal(sharedValue{got.subscription, time.Duration(e.fetchedAt - e.changedAt)})
 		if err == nil {
 			_ = s.store.Set(ctx, key, value, entry.Version, age) // the store logs what goes wrong with it

@@ -211,10 +211,9 @@ type CacheStats struct {
 }
 
 func (c *cache) stats() CacheStats {
-	counted := c.lookups.Snapshot()
 	return CacheStats{
-		Hits:      counted.Hits,
-		Misses:    counted.Misses,
+		Hits:      c.hits.Load(),
+		Misses:    c.misses.Load(),
 		Refreshes: c.refreshes.Load(),
 		Failures:  c.failures.Load(),
 		Evictions: c.evictions.Load(),

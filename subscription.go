@@ -185,7 +185,7 @@ func decodeSubscription(body []byte) (Subscription, error) {
 	}
 	subscription := Subscription{
 		IsTrialing: decoded.IsTrialing, PlanID: int64(decoded.PlanID), SubscriptionID: int64(decoded.SubscriptionID),
-		StatusText: strings.ToValidUTF8(decoded.Status[:min(len(decoded.Status), maxStatusText)], ""),
+		StatusText: strings.Clone(strings.ToValidUTF8(decoded.Status[:min(len(decoded.Status), maxStatusText)], "")),
 	}
 	subscription.Status = ParseStatus(subscription.StatusText)
 	if string(subscription.Status) == subscription.StatusText {

@@ -140,7 +140,14 @@ func otterPeer(b *testing.B, ids []string) peer {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fill(ids, func(id string) { cache.Set(id, subscription) })
+	client, ctx := newOfflineClient(b), context.Background()
+	fill(ids, func(id string) { // after a call each, as in a real program: it scatters them over the heap
+		fetched, err := client.FetchSubscription(ctx, id)
+		if err != nil {
+			b.Fatal(err)
+		}
+		cache.Set(id, fetched)
+	})
 	do := func(i int) error { return admit(cache.GetIfPresent(ids[i%len(ids)])) }
 	return peer{"otter", do, func() { cache.StopAllGoroutines() }}
 }
