@@ -90,7 +90,7 @@ func TestRedirectAllocations(t *testing.T) {
 	portal := kanuu.NewRedirectHandler(client, userAnn, &kanuu.RedirectOptions{MintBurst: 1_000_000})
 	ctx, serve := t.Context(), newVisit(portal, http.StatusFound)
 	limit := allocations(func() { _, _ = client.CreateNonce(ctx, user42) })
-	assert.LessOrEqual(t, allocations(serve)-limit, 1.0, "the values of the headers")
+	assert.LessOrEqual(t, allocations(serve)-limit, 3.0, "the values of the headers, and the place of the call in the limit")
 }
 
 func TestGateAllocations(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+
+	"github.com/kanuu-io/kanuu-go/internal/recent"
 )
 
 // cache of subscriptions by identifier. A hit reads entries alone and allocates
@@ -25,8 +27,8 @@ type cache struct {
 	entries   *otter.Cache[string, entry]
 
 	mu      sync.Mutex
-	windows *recent[int64] // when an identifier was last invalidated, for entries to come
-	failed  *recent[failure]
+	windows *recent.Map[int64] // when an identifier was last invalidated, for entries to come
+	failed  *recent.Map[failure]
 	loads   map[string]*load
 
 	// generation of the entries that may be served: each moment when any entry may
@@ -56,7 +58,7 @@ type load struct {
 func newCache(options CacheOptions, log *slog.Logger) *cache {
 	c := &cache{
 		options: options, log: log, clock: newClock(),
-		windows: newRecent[int64](), failed: newRecent[failure](), loads: make(map[string]*load),
+		windows: recent.New[int64](), failed: recent.New[failure](), loads: make(map[string]*load),
 	}
 	c.generation.Store(1)
 	c.entries = otter.Must(&otter.Options[string, entry]{
@@ -160,14 +162,14 @@ func (c *cache) join(ctx context.Context, identifier string) (*load, error) {
 		return l, nil
 	}
 	if c.pausedUntil(identifier) > now {
-		last, _ := c.failed.get(identifier)
+		last, _ := c.failed.Get(identifier)
 		return nil, last.err
 	}
 	return c.start(ctx, identifier), nil
 }
 
 func (c *cache) pausedUntil(identifier string) int64 {
-	last, _ := c.failed.get(identifier)
+	last, _ := c.failed.Get(identifier)
 	return last.until
 }
 
@@ -210,21 +212,21 @@ func (c *cache) end(identifier string, l *load, got fetched, err error) {
 	delete(c.loads, identifier)
 	switch {
 	case err == nil:
-		c.failed.remove(identifier)
+		c.failed.Remove(identifier)
 		e := newEntry(got)
 		e.generation = c.generation.Load()
 		c.store(identifier, e)
 	case isNotAdmitted(err): // Kanuu was not called: the limits of the client are pause enough
 	default:
-		last, _ := c.failed.get(identifier)
+		last, _ := c.failed.Get(identifier)
 		pause := min(max(2*last.pause, minPause), maxPause)
-		c.failed.put(identifier, failure{err: err, until: c.clock.NowNano() + int64(pause), pause: pause})
+		c.failed.Put(identifier, failure{err: err, until: c.clock.NowNano() + int64(pause), pause: pause})
 	}
 }
 
 // store puts an entry in the place of the last one. It is called with mu locked.
 func (c *cache) store(identifier string, e entry) {
-	opened, _ := c.windows.get(identifier)
+	opened, _ := c.windows.Get(identifier)
 	e.invalidatedAt = max(e.invalidatedAt, opened)
 	if last, ok := c.entries.GetIfPresent(identifier); ok && last.subscription() == e.subscription() {
 		e.changedAt = min(e.changedAt, last.changedAt)
@@ -266,8 +268,8 @@ func (c *cache) invalidate(identifier string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.clock.NowNano()
-	c.windows.put(identifier, now)
-	c.failed.remove(identifier)
+	c.windows.Put(identifier, now)
+	c.failed.Remove(identifier)
 	c.distrust(identifier, now)
 }
 

@@ -50,9 +50,6 @@ const (
 	windowMinAge = 5 * time.Second
 	windowShare  = 10
 
-	// maxRecent is how many invalidations and failures are remembered.
-	maxRecent = 10_000
-
 	// minPause and maxPause are how long an identifier is not loaded again after
 	// a load that failed.
 	minPause = 5 * time.Second

@@ -15,39 +15,45 @@ import (
 	"github.com/kanuu-io/kanuu-go/internal/api"
 )
 
-// What can go wrong, to be told apart with [errors.Is]. [HTTPStatus] is the
-// table that says what the customer gets for each.
+// Errors, to be told apart with [errors.Is]. [HTTPStatus] has the status that the
+// user gets for each.
 var (
-	// ErrInvalidAPIKey: Kanuu answered 401 or 403, it does not know the key.
+	// ErrInvalidAPIKey: Kanuu responded 401 or 403, because it does not know the
+	// API key.
 	ErrInvalidAPIKey = errors.New("the API key was refused")
 
-	// ErrPaymentRequired: Kanuu answered 402. The seller's own Kanuu account
-	// has more than 20 active customers and no subscription; it is nothing that
-	// the customer did.
+	// ErrPaymentRequired: Kanuu responded 402. The seller's own Kanuu account has
+	// more than 20 active customers and no subscription. It is nothing that the
+	// customer did.
 	ErrPaymentRequired = errors.New("the seller's Kanuu account needs a subscription")
 
-	// ErrValidation: Kanuu answered 422. [APIError.Fields] has its messages.
+	// ErrValidation: Kanuu responded 422. [APIError.Fields] has its messages.
 	ErrValidation = errors.New("the data was refused")
 
-	// ErrRateLimited: Kanuu answered 429. [APIError.RetryAfter] has its wish.
+	// ErrRateLimited: Kanuu responded 429, or did so less than
+	// [APIError.RetryAfter] ago.
 	ErrRateLimited = errors.New("too many calls")
 
-	// ErrUnavailable: Kanuu could not be reached, took too long, or answered
-	// with a status from 500 on.
+	// ErrUnavailable: Kanuu could not be reached, took too long, or responded with
+	// a status from 500 on.
 	ErrUnavailable = errors.New("Kanuu is unavailable")
 
-	// ErrUnexpectedResponse: the answer is not what Kanuu's API pages promise:
+	// ErrUnexpectedResponse: the response is not what Kanuu's API pages promise:
 	// another status, no JSON, no nonce, an unsafe URL, more than 1 MiB.
-	ErrUnexpectedResponse = errors.New("unexpected answer")
+	ErrUnexpectedResponse = errors.New("unexpected response")
 
-	// ErrInvalidIdentity: the identity breaks a rule that Kanuu documents, and
-	// was not sent. It is always an [*IdentityError] that names each rule.
+	// ErrInvalidIdentity: the identity breaks a rule that Kanuu documents, and was
+	// not sent. It is always an [*IdentityError] that names each rule.
 	ErrInvalidIdentity = errors.New("identity is not valid")
 
-	// ErrNotSubscribed: the customer has no subscription that a [Gate] takes.
+	// ErrNotSubscribed: the customer has no subscription that a [Gate] admits.
 	ErrNotSubscribed = errors.New("not subscribed")
 
-	// ErrCrossOrigin: a POST came from a page of another origin, see
+	// ErrWrongPlan: the customer has a subscription, but [GateOptions.Plans] or
+	// [GateOptions.Allow] excludes it. It is also an [ErrNotSubscribed].
+	ErrWrongPlan = fmt.Errorf("%w to a plan that the gate admits", ErrNotSubscribed)
+
+	// ErrCrossOrigin: a form or a script of another origin sent the request, see
 	// [http.CrossOriginProtection].
 	ErrCrossOrigin = errors.New("cross-origin request refused")
 
@@ -59,79 +65,125 @@ var (
 	ErrMethodNotAllowed = errors.New("method not allowed")
 )
 
-// statusClientClosedRequest is what nginx logs for a visitor who left before
-// the answer. Nobody receives it; access logs show it.
+// statusClientClosedRequest is what nginx logs for a client that closed the
+// connection before the response. Nobody receives it; access logs show it.
 const statusClientClosedRequest = 499
 
-// outageRetryAfter is what customers are asked to wait where Kanuu did not say.
+// outageRetryAfter is for an outage of which Kanuu did not say how long it takes.
 const outageRetryAfter = 10 * time.Second
 
-// outcome is what one kind of error means to the two who hear of it.
+// outcome maps an error to what the user and the operator get.
 type outcome struct {
-	err    error
-	status int           // for the customer
-	retry  time.Duration // for the customer: Retry-After, where waiting helps
-	remedy string        // for the operator; empty: nothing is wrong here
+	err  error
+	name string // of err, for the type of problem+json
+
+	// For the user.
+	status      int
+	title, text string
+	retry       time.Duration // Retry-After, where waiting helps
+	link        string        // to the same page, where it may work the next time; empty: none
+
+	remedy string // for the operator; empty: nothing is wrong here
 }
 
-// outcomes is the one table from error to status and remedy. The first row
-// that matches counts: cancellation goes first, since a call that its visitor
-// left can fail in any way.
+// Texts of more than one outcome.
+const (
+	unavailableTitle = "Billing is unavailable"
+	unavailableText  = "Our billing service cannot be reached right now. Please try again in a few minutes."
+	againText        = "Try again"
+	failedTitle      = "Something went wrong"
+	failedText       = "The problem is on our side. Please try again in a few minutes."
+)
+
+// outcomes is the one table from error to status, texts and remedy. The first row
+// that matches counts. Cancellation is the first, because a call whose user left
+// can fail in any way.
 var outcomes = []outcome{
-	{err: context.Canceled, status: statusClientClosedRequest},
-	{err: ErrUnauthenticated, status: http.StatusUnauthorized},
-	{err: ErrNotSubscribed, status: http.StatusPaymentRequired},
-	{err: ErrForbidden, status: http.StatusForbidden},
+	{err: context.Canceled, status: statusClientClosedRequest, title: failedTitle, text: failedText},
 	{
-		err: ErrCrossOrigin, status: http.StatusForbidden,
+		err: ErrUnauthenticated, name: "ErrUnauthenticated", status: http.StatusUnauthorized,
+		title: "Please log in", text: "You need to be logged in to open this page.",
+	},
+	{
+		err: ErrWrongPlan, name: "ErrWrongPlan", status: http.StatusPaymentRequired,
+		title: "Another plan is needed", text: "Your plan does not include this page.",
+	},
+	{
+		err: ErrNotSubscribed, name: "ErrNotSubscribed", status: http.StatusPaymentRequired,
+		title: "A subscription is needed", text: "This page is for subscribers.",
+	},
+	{
+		err: ErrForbidden, name: "ErrForbidden", status: http.StatusForbidden,
+		title: "You cannot manage billing", text: "Your account may not manage this subscription. Please ask the person who pays for it.",
+	},
+	{
+		err: ErrCrossOrigin, name: "ErrCrossOrigin", status: http.StatusForbidden, link: "Continue",
+		title: "Please continue here", text: "The request came from another website and was not carried out.",
 		remedy: "nothing, unless that page is yours: then trust its origin in RedirectOptions.CrossOriginProtection",
 	},
-	{err: ErrMethodNotAllowed, status: http.StatusMethodNotAllowed},
-	{err: ErrTooManyNonces, status: http.StatusTooManyRequests, retry: outageRetryAfter},
 	{
-		err: ErrInvalidIdentity, status: http.StatusInternalServerError,
+		err: ErrMethodNotAllowed, name: "ErrMethodNotAllowed", status: http.StatusMethodNotAllowed, link: "Continue",
+		title: "This page cannot be opened this way", text: "Please open it with a link or a button.",
+	},
+	{
+		err: ErrTooManyNonces, name: "ErrTooManyNonces", status: http.StatusTooManyRequests, retry: outageRetryAfter, link: againText,
+		title: "Please wait a moment", text: "You have opened this page very often. Please wait a moment and try again.",
+	},
+	{
+		err: ErrInvalidIdentity, name: "ErrInvalidIdentity", status: http.StatusInternalServerError,
+		title: failedTitle, text: failedText,
 		remedy: "correct what the IdentifierResolver returns",
 	},
 	{
-		err: ErrInvalidAPIKey, status: http.StatusBadGateway,
-		remedy: "set the API key (" + EnvAPIKey + ") that the dashboard of the Kanuu at BaseURL shows for this team",
+		err: ErrInvalidAPIKey, name: "ErrInvalidAPIKey", status: http.StatusInternalServerError,
+		title: failedTitle, text: failedText, link: againText,
+		remedy: "set the API key (KANUU_API_KEY) that the dashboard of the Kanuu at BaseURL shows for this team",
 	},
 	{
-		err: ErrPaymentRequired, status: http.StatusServiceUnavailable,
+		err: ErrPaymentRequired, name: "ErrPaymentRequired", status: http.StatusServiceUnavailable,
+		title: unavailableTitle, text: unavailableText, link: againText,
 		remedy: "subscribe to Kanuu in its dashboard: the free plan ends at 20 active customers",
 	},
 	{
-		err: ErrValidation, status: http.StatusBadGateway,
+		err: ErrValidation, name: "ErrValidation", status: http.StatusInternalServerError,
+		title: failedTitle, text: failedText,
 		remedy: "correct the fields that Kanuu names in what the IdentifierResolver returns",
 	},
 	{
-		err: ErrRateLimited, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
-		remedy: "slow down, or ask Kanuu for a higher limit",
+		err: ErrRateLimited, name: "ErrRateLimited", status: http.StatusServiceUnavailable, retry: outageRetryAfter, link: againText,
+		title: "Billing is busy", text: "Many people are opening this page right now. Please try again in a moment.",
+		remedy: "make fewer calls, or ask Kanuu for a higher limit",
 	},
 	{
-		err: ErrUnexpectedResponse, status: http.StatusBadGateway,
-		remedy: "check that BaseURL is Kanuu's (https://kanuu.io, without /api) and that no proxy answers in its place",
+		err: ErrUnexpectedResponse, name: "ErrUnexpectedResponse", status: http.StatusInternalServerError,
+		title: failedTitle, text: failedText, link: againText,
+		remedy: "check that BaseURL is Kanuu's (https://kanuu.io, without /api) and that no proxy responds in its place",
 	},
 	{
-		err: api.ErrCertificate, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		err: api.ErrCertificate, name: "ErrUnavailable", status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		title: unavailableTitle, text: unavailableText, link: againText,
 		remedy: "install the ca-certificates package, or correct BaseURL if it is https to a server without TLS or with " +
 			"another name",
 	},
 	{
-		err: api.ErrUnknownHost, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		err: api.ErrUnknownHost, name: "ErrUnavailable", status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		title: unavailableTitle, text: unavailableText, link: againText,
 		remedy: "correct the host in BaseURL, or the DNS of this machine",
 	},
 	{
-		err: api.ErrProxyAuth, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		err: api.ErrProxyAuth, name: "ErrUnavailable", status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		title: unavailableTitle, text: unavailableText, link: againText,
 		remedy: "put the user and the password of the proxy into HTTPS_PROXY, or exclude Kanuu with NO_PROXY",
 	},
 	{
-		err: ErrUnavailable, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		err: ErrUnavailable, name: "ErrUnavailable", status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		title: unavailableTitle, text: unavailableText, link: againText,
 		remedy: "wait for Kanuu to come back, or start it where BaseURL is an emulator's; if it is up, check the network and " +
 			"DNS from here to BaseURL",
 	},
 	{
 		err: context.DeadlineExceeded, status: http.StatusServiceUnavailable, retry: outageRetryAfter,
+		title: unavailableTitle, text: unavailableText, link: againText,
 		remedy: "the request's own deadline passed first; give it more time than the calls to Kanuu need",
 	},
 }
@@ -139,7 +191,7 @@ var outcomes = []outcome{
 // unknown is the outcome of an error that is in no row: it came from the
 // application's own code.
 var unknown = outcome{
-	status: http.StatusInternalServerError,
+	status: http.StatusInternalServerError, title: failedTitle, text: failedText, link: againText,
 	remedy: "the IdentifierResolver failed; look at the error",
 }
 
@@ -152,21 +204,31 @@ func outcomeOf(err error) outcome {
 	return unknown
 }
 
-// HTTPStatus is the status that the customer gets for err, the same in net/http
-// and behind every adapter. It never is an upstream's status handed through:
+// problemType returns the URI of the error's documentation, see RFC 9457.
+func problemType(err error) string {
+	if name := outcomeOf(err).name; name != "" {
+		return "https://pkg.go.dev/github.com/kanuu-io/kanuu-go#" + name
+	}
+	return "about:blank"
+}
+
+// HTTPStatus returns the status that the user gets for err, the same in net/http
+// and behind every adapter. It is never the status of a service behind:
 //
 //	nil                                                200
 //	ErrUnauthenticated                                 401
-//	ErrNotSubscribed                                   402
+//	ErrNotSubscribed, ErrWrongPlan                     402
 //	ErrForbidden, ErrCrossOrigin                       403
 //	ErrMethodNotAllowed                                405
 //	ErrTooManyNonces                                   429
-//	context.Canceled: the visitor left                 499
-//	ErrInvalidIdentity, any other error                500
-//	ErrInvalidAPIKey, ErrValidation,
-//	ErrUnexpectedResponse                              502
+//	context.Canceled: the user left                    499
+//	ErrInvalidIdentity, ErrInvalidAPIKey, ErrValidation,
+//	ErrUnexpectedResponse, any other error             500
 //	ErrPaymentRequired, ErrRateLimited,
 //	ErrUnavailable, context.DeadlineExceeded           503
+//
+// A 502 is not used: services such as Cloudflare replace it with a page of their
+// own.
 func HTTPStatus(err error) int {
 	if err == nil {
 		return http.StatusOK
@@ -174,7 +236,7 @@ func HTTPStatus(err error) int {
 	return outcomeOf(err).status
 }
 
-// APIError is an answer of Kanuu other than success, or a success that the
+// APIError is a response of Kanuu other than success, or a success that the
 // library cannot use. It matches one of [ErrInvalidAPIKey],
 // [ErrPaymentRequired], [ErrValidation], [ErrRateLimited], [ErrUnavailable] and
 // [ErrUnexpectedResponse] with [errors.Is].
@@ -185,7 +247,7 @@ type APIError struct {
 	// Operation that failed, such as "create nonce".
 	Operation string
 
-	// Status that Kanuu answered.
+	// Status of the response.
 	Status int
 
 	// Message says what is wrong: for a 4xx what Kanuu said, at most 200
@@ -208,7 +270,7 @@ func (e *APIError) Unwrap() error { return e.cause }
 // Error names the operation, the status, and what Kanuu said.
 func (e *APIError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "kanuu: %s: %v (Kanuu answered %d)", e.Operation, e.kind(), e.Status)
+	fmt.Fprintf(&b, "kanuu: %s: %v (Kanuu responded %d)", e.Operation, e.kind(), e.Status)
 	if e.Message != "" {
 		b.WriteString(": " + e.Message)
 	}
@@ -242,8 +304,18 @@ func (e *APIError) kind() error {
 	}
 }
 
-// retryAfter is what a customer is asked to wait after err; 0: waiting does
-// not help.
+// tooManyNoncesError is [ErrTooManyNonces] with the time to wait.
+type tooManyNoncesError struct{ wait time.Duration }
+
+func (e tooManyNoncesError) Error() string {
+	return fmt.Sprintf("kanuu: create nonce: %v: the next one is possible in %v", ErrTooManyNonces,
+		e.wait.Round(time.Millisecond))
+}
+
+func (e tooManyNoncesError) Is(target error) bool { return target == ErrTooManyNonces }
+
+// retryAfter returns how long the user should wait after err; 0 if waiting does not
+// help.
 func retryAfter(err error) time.Duration {
 	wait := outcomeOf(err).retry
 	if wait == 0 {

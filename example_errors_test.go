@@ -47,9 +47,9 @@ func Example_errors() {
 	// 403 cross-origin request refused
 	// 405 method not allowed
 	// 500 identity is not valid
-	// 502 the API key was refused
-	// 502 the data was refused
-	// 502 unexpected answer
+	// 500 the API key was refused
+	// 500 the data was refused
+	// 500 unexpected response
 	// 503 the seller's Kanuu account needs a subscription
 	// 503 too many calls
 	// 503 Kanuu is unavailable
@@ -67,8 +67,8 @@ func Example_wrongAPIKey() {
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, kanuu.ErrInvalidAPIKey), kanuu.HTTPStatus(err))
 	// Output:
-	// kanuu: create nonce: the API key was refused (Kanuu answered 401): Unauthenticated.
-	// true 502
+	// kanuu: create nonce: the API key was refused (Kanuu responded 401): Unauthenticated.
+	// true 500
 }
 
 // NewClient reports all problems of a config at once, each with its remedy.

@@ -33,7 +33,7 @@ func Example_gatedPage() {
 	// Output:
 	// Welcome on plan 67.
 	// /billing
-	// 402 {"title":"Payment Required","status":402,"detail":"This is for subscribers."}
+	// 402 {"type":"https://pkg.go.dev/github.com/kanuu-io/kanuu-go#ErrNotSubscribed","title":"A subscription is needed","status":402,"detail":"This page is for subscribers.","billing_url":"/billing"}
 }
 
 // A page for two of the plans, and not for trials.
@@ -53,8 +53,8 @@ func Example_planGate() {
 	}
 	// Output:
 	// pro <nil>
-	// trial not subscribed
-	// basic not subscribed
+	// trial not subscribed to a plan that the gate admits
+	// basic not subscribed to a plan that the gate admits
 }
 
 // A job that runs for subscribers has no request: it uses Check.

@@ -158,7 +158,7 @@ func Example_allowedHosts() {
 		AllowedHosts: []string{"billing.acme.com"},
 	})
 	fmt.Println(visit(billing, "/billing").Code) // the fake has another host
-	// Output: 502
+	// Output: 500
 }
 
 // Links, htmx and fetch each get a response that they can follow. A prefetch

@@ -52,12 +52,12 @@ type GateOptions struct {
 // the spelling of a status, so that who cancelled comes in until the date that
 // they paid for. It is safe for concurrent use.
 type Gate struct {
-	client   *Client
-	plans    []int64
-	allow    func(Subscription) bool
-	failOpen bool
-	count    gateCounters
-	refusal  refusal
+	client    *Client
+	plans     []int64
+	allow     func(Subscription) bool
+	failOpen  bool
+	count     gateCounters
+	responder responder
 }
 
 // NewGate makes a gate. nil options are the defaults. It panics when client is
@@ -79,7 +79,7 @@ func NewGate(client *Client, options *GateOptions) *Gate {
 		plans:    slices.Clone(options.Plans),
 		allow:    options.Allow,
 		failOpen: options.FailOpen,
-		refusal: refusal{
+		responder: responder{
 			log: client.log, message: "kanuu: gate: access denied",
 			loginURL: options.LoginURL, returnParam: options.ReturnParam, billingURL: options.BillingURL,
 			onError: options.OnError,
@@ -96,10 +96,10 @@ func (g *Gate) Check(ctx context.Context, identifier string) (Subscription, erro
 	switch {
 	case err != nil:
 		return Subscription{}, err
-	case !subscription.IsSubscribed,
-		len(g.plans) > 0 && !slices.Contains(g.plans, subscription.PlanID),
-		g.allow != nil && !g.allow(subscription):
+	case !subscription.IsSubscribed:
 		return subscription, ErrNotSubscribed
+	case len(g.plans) > 0 && !slices.Contains(g.plans, subscription.PlanID), g.allow != nil && !g.allow(subscription):
+		return subscription, ErrWrongPlan
 	default:
 		return subscription, nil
 	}
@@ -150,12 +150,16 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, err error) error {
 
 	method := r.Method
 	if method == http.MethodHead {
-		method = http.MethodGet // the same answer, without its body
+		method = http.MethodGet // the same response, without its body
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", visit.Vary)
-	return g.refusal.answer(w, r, visit.Classify(method, r.Header), err)
+	kind := visit.Classify(method, r.Header)
+	if leadBack(w, r, kind) {
+		return nil
+	}
+	return g.responder.refuse(w, r, kind, err)
 }
 
 // tally counts a visit that was not let in.

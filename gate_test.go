@@ -122,18 +122,19 @@ func TestReturnParam(t *testing.T) {
 		"login has a query": {"/login?lang=de#top", "/pro", "/login?lang=de&next=%2Fpro#top"},
 		"another host":      {"/login", "//evil.example/pro", "/login"},
 		"backslash":         {"/login", `/\evil.example`, "/login"},
-		"absolute":          {"/login", "http://evil.example/pro", "/login"},
+		"absolute":          {"/login", "http://evil.example/pro?a=b", "/login?next=%2Fpro%3Fa%3Db"},
+		"made by a program": {"/login", "", "/login?next=%2Fpath%3Fa%3Db"},
 		"long":              {"/login", "/pro?q=" + strings.Repeat("x", 2<<10), "/login"},
 		"below a prefix":    {"/login", "/app/pro", "/login?next=%2Fapp%2Fpro"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			gate := kanuu.NewGate(client, &kanuu.GateOptions{LoginURL: tc.login, ReturnParam: "next"})
-			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r := httptest.NewRequest(http.MethodGet, "/path?a=b", nil)
 			r.RequestURI = tc.target
 
 			w := httptest.NewRecorder()
-			http.StripPrefix("/", gate.Handler(nobody, http.NotFoundHandler())).ServeHTTP(w, r)
+			gate.Handler(nobody, http.NotFoundHandler()).ServeHTTP(w, r)
 			assert.Equal(t, http.StatusFound, w.Code)
 			assert.Equal(t, tc.want, w.Header().Get("Location"))
 		})

@@ -9,26 +9,17 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/kanuu-io/kanuu-go/internal/paddle"
 )
 
-// Limits of an [Identity]. Those of Supplemental are of Kanuu's "Create a nonce"
+// Limits of an [Identity]. Those of Supplemental are from Kanuu's "Create a nonce"
 // page.
 const (
-	// MaxIdentifier is how many bytes an identifier has at most: it is a column of
-	// 255 in the usual database.
-	MaxIdentifier = 255
-
-	// MaxSupplemental is how many supplemental entries an identity may have.
-	MaxSupplemental = 16
-
-	// MaxSupplementalValue is how long a supplemental value may be, in
-	// characters, not bytes.
-	MaxSupplementalValue = 64
+	maxIdentifier        = 255 // bytes, as the usual column of a database has
+	maxSupplemental      = 16
+	maxSupplementalValue = 64 // characters
 )
-
-// passthroughKey is where Kanuu keeps the identifier among the supplemental
-// entries in the passthrough of Paddle's webhooks.
-const passthroughKey = "kanuu"
 
 // What an [IdentifierResolver] returns when there is no one to send to Kanuu.
 var (
@@ -46,7 +37,7 @@ var (
 type Identity struct {
 	// Identifier of the billable entity, unique in the application: a user's or
 	// a team's id. Where both are billed, prefix it: "user:42", "team:7".
-	// Required; at most [MaxIdentifier] bytes without control characters, and no
+	// Required; at most 255 bytes without control characters, and no
 	// white space around it. Do not rely on letter case: Kanuu may take "user:a"
 	// for "user:A". Take it from the session, never from the request's URL or
 	// body: it opens the portal of any customer.
@@ -57,8 +48,7 @@ type Identity struct {
 	Email string
 
 	// Supplemental comes back in the passthrough of Paddle's webhooks.
-	// Optional; at most [MaxSupplemental] entries, each value at most
-	// [MaxSupplementalValue] characters. The key "kanuu" is taken: Kanuu keeps
+	// Optional; at most 16 entries, each value at most 64 characters. The key "kanuu" is taken: Kanuu keeps
 	// the identifier under it.
 	Supplemental map[string]string
 }
@@ -78,14 +68,14 @@ func (id Identity) Validate() error {
 		problem("Identifier is empty")
 	case trimmed != id.Identifier:
 		problem("Identifier has white space around it, which Kanuu removes: it would be another customer's")
-	case len(id.Identifier) > MaxIdentifier:
-		problem("Identifier has %d bytes, at most %d are allowed", len(id.Identifier), MaxIdentifier)
+	case len(id.Identifier) > maxIdentifier:
+		problem("Identifier has %d bytes, at most %d are allowed", len(id.Identifier), maxIdentifier)
 	case strings.ContainsFunc(id.Identifier, unicode.IsControl):
 		problem("Identifier has a control character")
 	}
 
-	if n := len(id.Supplemental); n > MaxSupplemental {
-		problem("Supplemental has %d entries, at most %d are allowed", n, MaxSupplemental)
+	if n := len(id.Supplemental); n > maxSupplemental {
+		problem("Supplemental has %d entries, at most %d are allowed", n, maxSupplemental)
 	}
 
 	for _, key := range id.supplementalKeys() {
@@ -93,13 +83,13 @@ func (id Identity) Validate() error {
 		switch {
 		case !utf8.ValidString(key):
 			problem("a key of Supplemental is not valid UTF-8: %q", key)
-		case key == passthroughKey:
+		case key == paddle.PassthroughKey:
 			problem("Supplemental[%q] is taken: Kanuu keeps the identifier under it", key)
 		}
 		if !utf8.ValidString(value) {
 			problem("Supplemental[%q] is not valid UTF-8", key)
-		} else if n := utf8.RuneCountInString(value); n > MaxSupplementalValue {
-			problem("Supplemental[%q] has %d characters, at most %d are allowed", key, n, MaxSupplementalValue)
+		} else if n := utf8.RuneCountInString(value); n > maxSupplementalValue {
+			problem("Supplemental[%q] has %d characters, at most %d are allowed", key, n, maxSupplementalValue)
 		}
 	}
 

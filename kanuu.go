@@ -11,9 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/kanuu-io/kanuu-go/internal/urlcheck"
-
 	"github.com/kanuu-io/kanuu-go/internal/api"
+	"github.com/kanuu-io/kanuu-go/internal/urlcheck"
 )
 
 // Version of the library, as its User-Agent says it.
@@ -24,10 +23,7 @@ const DefaultBaseURL = "https://kanuu.io"
 
 // Environment variables that [NewClientFromEnv] reads.
 const (
-	// EnvAPIKey names the variable with [Config.APIKey].
-	EnvAPIKey = "KANUU_API_KEY"
-
-	// EnvBaseURL names the variable with [Config.BaseURL].
+	EnvAPIKey  = "KANUU_API_KEY"
 	EnvBaseURL = "KANUU_BASE_URL"
 )
 

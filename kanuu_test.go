@@ -149,7 +149,7 @@ func TestNewClientFromEnvLogs(t *testing.T) {
 	answer := httptest.NewRecorder()
 	kanuu.NewRedirectHandler(client, who, nil).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/billing", nil))
 
-	assert.Equal(t, http.StatusBadGateway, answer.Code)
+	assert.Equal(t, http.StatusInternalServerError, answer.Code)
 	assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
 	assert.Contains(t, log.String(), "kanuu: no redirect to the portal")
 	assert.Contains(t, log.String(), "remedy=")
@@ -283,7 +283,7 @@ func TestCreateNonceUnsafeURLs(t *testing.T) {
 
 			_, err = client.CreateNonce(t.Context(), kanuu.Identity{Identifier: "42"})
 			require.ErrorIs(t, err, kanuu.ErrUnexpectedResponse)
-			assert.Equal(t, http.StatusBadGateway, kanuu.HTTPStatus(err))
+			assert.Equal(t, http.StatusInternalServerError, kanuu.HTTPStatus(err))
 			assert.NotContains(t, err.Error(), "evil.example")
 		})
 	}
@@ -308,25 +308,25 @@ func TestAPIErrors(t *testing.T) {
 		status int // for the customer
 		text   string
 	}{
-		"401": {kanuutest.Fault{Status: 401}, kanuu.ErrInvalidAPIKey, 502,
-			"the API key was refused (Kanuu answered 401): Unauthenticated."},
-		"403": {kanuutest.Fault{Status: 403, Body: "{}"}, kanuu.ErrInvalidAPIKey, 502,
-			"the API key was refused (Kanuu answered 403)"},
+		"401": {kanuutest.Fault{Status: 401}, kanuu.ErrInvalidAPIKey, 500,
+			"the API key was refused (Kanuu responded 401): Unauthenticated."},
+		"403": {kanuutest.Fault{Status: 403, Body: "{}"}, kanuu.ErrInvalidAPIKey, 500,
+			"the API key was refused (Kanuu responded 403)"},
 		"402": {kanuutest.Fault{Status: 402}, kanuu.ErrPaymentRequired, 503,
-			"the seller's Kanuu account needs a subscription (Kanuu answered 402): Payment Required"},
+			"the seller's Kanuu account needs a subscription (Kanuu responded 402): Payment Required"},
 		"422": {kanuutest.Fault{Status: 422, Body: `{"message": "The given data was invalid.", "errors": ` +
-			`{"identifier": ["The identifier field is required."], "email": ["A.", "B."]}}`}, kanuu.ErrValidation, 502,
-			"the data was refused (Kanuu answered 422): The given data was invalid." +
+			`{"identifier": ["The identifier field is required."], "email": ["A.", "B."]}}`}, kanuu.ErrValidation, 500,
+			"the data was refused (Kanuu responded 422): The given data was invalid." +
 				"; email: A. B.; identifier: The identifier field is required."},
 		"429": {kanuutest.Fault{Status: 429, Header: http.Header{"Retry-After": {"60"}}}, kanuu.ErrRateLimited, 503,
-			"too many calls (Kanuu answered 429): Too Many Attempts."},
+			"too many calls (Kanuu responded 429): Too Many Attempts."},
 		"500 and its stack trace": {kanuutest.Fault{Status: 500, Body: `{"message": "SQLSTATE[08006]"}`},
-			kanuu.ErrUnavailable, 503, "Kanuu is unavailable (Kanuu answered 500)"},
+			kanuu.ErrUnavailable, 503, "Kanuu is unavailable (Kanuu responded 500)"},
 		"418": {kanuutest.Fault{Status: 418, Body: `{"message": "a\r\nb\u0000 see https://kanuu.io/manage/acme/x ` + key + `"}`},
-			kanuu.ErrUnexpectedResponse, 502, "unexpected answer (Kanuu answered 418): a b\u0000 see [url] [redacted]"},
+			kanuu.ErrUnexpectedResponse, 500, "unexpected response (Kanuu responded 418): a b\u0000 see [url] [redacted]"},
 		"endless message": {kanuutest.Fault{Status: 402, Body: `{"message": "` + strings.Repeat("é", 1000) + `"}`},
 			kanuu.ErrPaymentRequired, 503,
-			"the seller's Kanuu account needs a subscription (Kanuu answered 402): " + strings.Repeat("é", 200)},
+			"the seller's Kanuu account needs a subscription (Kanuu responded 402): " + strings.Repeat("é", 200)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -385,14 +385,14 @@ func TestHTTPStatus(t *testing.T) {
 		"cancelled":       {wrap(context.Canceled), 499},
 		"identity":        {wrap(&kanuu.IdentityError{}), 500},
 		"unknown":         {io.ErrUnexpectedEOF, 500},
-		"key":             {kanuu.ErrInvalidAPIKey, 502},
-		"validation":      {kanuu.ErrValidation, 502},
-		"unexpected":      {kanuu.ErrUnexpectedResponse, 502},
+		"key":             {kanuu.ErrInvalidAPIKey, 500},
+		"validation":      {kanuu.ErrValidation, 500},
+		"unexpected":      {kanuu.ErrUnexpectedResponse, 500},
 		"payment":         {kanuu.ErrPaymentRequired, 503},
 		"rate":            {kanuu.ErrRateLimited, 503},
 		"unavailable":     {kanuu.ErrUnavailable, 503},
 		"deadline":        {wrap(context.DeadlineExceeded), 503},
-		"API error":       {wrap(&kanuu.APIError{Status: 401}), 502},
+		"API error":       {wrap(&kanuu.APIError{Status: 401}), 500},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

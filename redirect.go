@@ -11,16 +11,21 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kanuu-io/kanuu-go/internal/mint"
+	"github.com/kanuu-io/kanuu-go/internal/render"
 	"github.com/kanuu-io/kanuu-go/internal/visit"
 )
 
-// RedirectOptions of a [RedirectHandler] and of the adapters. The zero value is
-// ready for use.
+// RedirectOptions are the options of a [RedirectHandler] and of the adapters. The
+// zero value is ready for use.
 type RedirectOptions struct {
-	// LoginURL is where visitors go who are not logged in: a path of this
-	// application such as "/login". Empty: they get a 401, as clients always do
-	// that do not navigate.
+	// LoginURL is where users are sent who are not logged in: a path of this
+	// application such as "/login". Empty: they get a 401.
 	LoginURL string
+
+	// ReturnParam is the name of the parameter of LoginURL that gets the path and
+	// query to return to, see [GateOptions.ReturnParam]. Empty: none.
+	ReturnParam string
 
 	// AllowedHosts narrows where customers may be sent: the portal URL's host
 	// must be one of these, such as "kanuu.io" or "billing.acme.com", with the
@@ -85,10 +90,10 @@ func (h *RedirectHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // need it. It is safe for concurrent use.
 type Redirector struct {
 	client       *Client
-	refusal      refusal
+	responder    responder
 	allowedHosts []string
 	crossOrigin  *http.CrossOriginProtection
-	limiter      *mintLimiter
+	limiter      *mint.Limiter
 	count        redirectCounters
 }
 
@@ -102,6 +107,9 @@ func NewRedirector(client *Client, options *RedirectOptions) *Redirector {
 		options = new(RedirectOptions)
 	}
 	mustBeLocal("RedirectOptions.LoginURL", options.LoginURL)
+	if options.ReturnParam != "" && options.LoginURL == "" {
+		panic("kanuu: RedirectOptions.ReturnParam is a parameter of RedirectOptions.LoginURL, which is empty: set both, or none")
+	}
 	for _, host := range options.AllowedHosts {
 		if u, err := url.Parse("https://" + host); err != nil || u.Host != host || host == "" {
 			panic(fmt.Sprintf("kanuu: RedirectOptions.AllowedHosts: %q is not a host: write it like \"kanuu.io\"", host))
@@ -118,14 +126,13 @@ func NewRedirector(client *Client, options *RedirectOptions) *Redirector {
 	}
 	return &Redirector{
 		client: client,
-		refusal: refusal{
+		responder: responder{
 			log: client.log, message: "kanuu: no redirect to the portal",
-			loginURL: options.LoginURL, onError: options.OnError,
+			loginURL: options.LoginURL, returnParam: options.ReturnParam, onError: options.OnError,
 		},
 		allowedHosts: slices.Clone(options.AllowedHosts),
 		crossOrigin:  crossOrigin,
-		limiter: newMintLimiter(cmp.Or(options.MintBurst, defaultMintBurst),
-			cmp.Or(options.MintInterval, defaultMintInterval)),
+		limiter:      mint.NewLimiter(cmp.Or(options.MintBurst, 10), cmp.Or(options.MintInterval, 10*time.Second)),
 	}
 }
 
@@ -136,21 +143,28 @@ func NewRedirector(client *Client, options *RedirectOptions) *Redirector {
 func (rd *Redirector) Serve(w http.ResponseWriter, r *http.Request, who func() (Identity, error)) error {
 	kind, err := rd.admit(r)
 	if err != nil || !kind.Mints() {
-		return rd.answer(w, r, kind, Nonce{}, err)
+		return rd.respond(w, r, kind, Nonce{}, err)
 	}
 	identity, err := who()
 	if err != nil {
-		return rd.answer(w, r, kind, Nonce{}, err)
+		return rd.respond(w, r, kind, Nonce{}, err)
 	}
 	nonce, err := rd.mint(r.Context(), identity)
-	return rd.answer(w, r, kind, nonce, err)
+	return rd.respond(w, r, kind, nonce, err)
 }
 
-// admit decides what can be decided without knowing the visitor.
+// admit decides what can be decided without knowing the user.
 func (rd *Redirector) admit(r *http.Request) (visit.Kind, error) {
 	kind := visit.Classify(r.Method, r.Header)
 	if kind == visit.Other {
 		return kind, ErrMethodNotAllowed
+	}
+	if r.Method == http.MethodGet && (kind.IsScript() || r.Header.Get("Origin") != "") {
+		// A GET could be read by a script of another origin, which Check allows:
+		// it protects from changes. Only scripts send an Origin with a GET.
+		asPost := *r
+		asPost.Method = http.MethodPost
+		r = &asPost
 	}
 	if err := rd.crossOrigin.Check(r); err != nil {
 		return kind, fmt.Errorf("%w: %w", ErrCrossOrigin, err)
@@ -159,61 +173,71 @@ func (rd *Redirector) admit(r *http.Request) (visit.Kind, error) {
 }
 
 func (rd *Redirector) mint(ctx context.Context, identity Identity) (Nonce, error) {
-	bucket, err := rd.limiter.begin(identity.Identifier)
-	if err != nil {
-		return Nonce{}, err
+	end, wait := rd.limiter.Begin(identity.Identifier)
+	if wait > 0 {
+		return Nonce{}, tooManyNoncesError{wait}
 	}
-	defer rd.limiter.end(bucket)
+	defer end()
 	nonce, err := rd.client.CreateNonce(ctx, identity)
 	if err != nil || len(rd.allowedHosts) == 0 {
 		return nonce, err
 	}
-	u, err := url.Parse(nonce.URL) // CreateNonce has seen that it is one
+	u, err := url.Parse(nonce.URL) // CreateNonce has checked it
 	if err != nil || !slices.ContainsFunc(rd.allowedHosts, func(host string) bool { return strings.EqualFold(host, u.Host) }) {
 		return Nonce{}, &APIError{
 			Operation: "create nonce", Status: http.StatusCreated,
-			Message: "the answer's url is on none of RedirectOptions.AllowedHosts",
+			Message: "the url in the response is on none of RedirectOptions.AllowedHosts",
 		}
 	}
 	return nonce, nil
 }
 
-// answer renders what was decided: an error, a refusal, or the nonce.
-func (rd *Redirector) answer(w http.ResponseWriter, r *http.Request, kind visit.Kind, nonce Nonce, err error) error {
+// respond writes what was decided: an error, a response without a nonce, or the
+// nonce.
+func (rd *Redirector) respond(w http.ResponseWriter, r *http.Request, kind visit.Kind, nonce Nonce, err error) error {
 	rd.tally(r, kind, err)
-	h := w.Header()
-	location := setHeader(h, nonce.URL)
-	if err != nil {
+	setHeader(w.Header())
+	switch {
+	case err != nil:
 		if kind == visit.Other {
-			h.Set("Allow", "GET, HEAD, POST")
+			w.Header().Set("Allow", "GET, HEAD, POST")
 		}
-		return rd.refusal.answer(w, r, kind, err)
+		return rd.responder.refuse(w, r, kind, err)
+	case leadBack(w, r, kind):
+		return nil
 	}
 	switch kind {
-	case visit.Click, visit.Form:
-		h["Location"] = location
-		w.WriteHeader(redirectStatus(kind))
 	case visit.Fetch:
-		writeJSON(w, http.StatusOK, "application/json", map[string]string{"url": nonce.URL})
-	case visit.HTMX:
-		h["Hx-Redirect"] = location
-		w.WriteHeader(http.StatusOK)
-	case visit.Inertia:
-		h["X-Inertia-Location"] = location
-		w.WriteHeader(http.StatusConflict)
+		render.JSON(w, http.StatusOK, "application/json", map[string]string{"url": nonce.URL})
 	case visit.Head:
 		w.WriteHeader(http.StatusNoContent)
-	case visit.Speculative, visit.Embedded: // a status that makes browsers ask again when it is real
+	case visit.Embedded: // a status with which browsers ask again when the user clicks
 		w.WriteHeader(http.StatusServiceUnavailable)
-	case visit.Other: // came with an error
+	case visit.Framed:
+		render.HTML(w, http.StatusOK, continuePage(r, false))
+	case visit.Scripted:
+		if r.Method == http.MethodPost {
+			lead(w, kind, requestPath(r), 0) // which is a GET then
+		} else {
+			render.HTML(w, http.StatusOK, continuePage(r, true))
+		}
+	default:
+		lead(w, kind, nonce.URL, http.StatusFound)
 	}
 	return nil
 }
 
-// setHeader sets what every answer has, and returns location as the value of a
-// header: all of them in one allocation.
-func setHeader(h http.Header, location string) []string {
-	values := [...]string{"no-store", "no-referrer", visit.Vary, location}
+// continuePage leads to the same path by a navigation, which gets the nonce.
+func continuePage(r *http.Request, reload bool) render.Page {
+	return render.Page{
+		Title: "Billing", Text: "Billing opens on a page of its own.",
+		Link: requestPath(r), LinkText: "Continue", Reload: reload,
+	}
+}
+
+// setHeader sets what every response has, in one allocation.
+func setHeader(h http.Header) {
+	values := [...]string{"no-store", "no-referrer", visit.Vary}
 
 	// The third index keeps whoever appends to one from writing into the next.
 	h["Cache-Control"] = values[0:1:1]
@@ -223,15 +247,6 @@ func setHeader(h http.Header, location string) []string {
 	} else {
 		h["Vary"] = values[2:3:3]
 	}
-	return values[3:4:4]
-}
-
-// redirectStatus: 302 keeps a click a GET, and 303 makes a form one.
-func redirectStatus(kind visit.Kind) int {
-	if kind == visit.Form {
-		return http.StatusSeeOther
-	}
-	return http.StatusFound
 }
 
 // tally counts a visit by what became of it.
@@ -248,10 +263,12 @@ func (rd *Redirector) tally(r *http.Request, kind visit.Kind, err error) {
 		count.forbidden.Add(1)
 	case errors.Is(err, ErrTooManyNonces):
 		count.limited.Add(1)
-	case kind == visit.Speculative:
+	case kind == visit.Speculative, kind == visit.InertiaPrefetch:
 		count.speculative.Add(1)
 	case kind == visit.Embedded:
 		count.embedded.Add(1)
+	case kind == visit.Scripted, kind == visit.Framed:
+		count.ledOn.Add(1)
 	case kind == visit.Head:
 		count.head.Add(1)
 	case kind == visit.Other:

@@ -213,8 +213,8 @@ func TestAllowedHosts(t *testing.T) {
 	}{
 		"any":            {nil, 302},
 		"this one":       {[]string{"kanuu.io", "Billing.Acme.com:8443"}, 302},
-		"without a port": {[]string{"billing.acme.com"}, 502},
-		"another":        {[]string{"kanuu.io"}, 502},
+		"without a port": {[]string{"billing.acme.com"}, 500},
+		"another":        {[]string{"kanuu.io"}, 500},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -303,7 +303,7 @@ func TestErrorsLoggedWithRemedy(t *testing.T) {
 		"401": {answering(401), "set the API key"},
 		"402": {answering(402), "subscribe to Kanuu"},
 		"422": {answering(422), "correct the fields"},
-		"429": {answering(429, "Retry-After", "60"), "slow down"},
+		"429": {answering(429, "Retry-After", "60"), "make fewer calls"},
 		"503": {answering(503), "wait for Kanuu to come back"},
 		"garbage": {func(*http.Request) (*http.Response, error) { return response(200, "<html>"), nil },
 			"check that BaseURL is Kanuu's"},

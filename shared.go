@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kanuu-io/kanuu-go/internal/recent"
 )
 
 // SharedCache is what several instances of an application share, such as a
@@ -85,14 +87,14 @@ type sharing struct {
 	prefix string // of keys: instances of another Kanuu or key share nothing
 
 	mu       sync.Mutex
-	unshared *recent[struct{}] // invalidations that the store has not got yet
+	unshared *recent.Map[struct{}] // invalidations that the store has not got yet
 }
 
 // newSharing starts to watch the store until stop.
 func newSharing(c *cache, store SharedCache, base, key string) (s *sharing, stop func()) {
 	sum := sha256.Sum256([]byte(base + "\n" + key))
 	s = &sharing{
-		cache: c, store: store, unshared: newRecent[struct{}](),
+		cache: c, store: store, unshared: recent.New[struct{}](),
 		prefix: base64.RawURLEncoding.EncodeToString(sum[:9]) + ":",
 	}
 	return s, store.Watch(s.changed)
@@ -216,10 +218,10 @@ func (s *sharing) invalidate(ctx context.Context, identifier string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		s.unshared.put(identifier, struct{}{})
+		s.unshared.Put(identifier, struct{}{})
 		return fmt.Errorf("tell the shared cache: %w", err)
 	}
-	s.unshared.remove(identifier)
+	s.unshared.Remove(identifier)
 	return nil
 }
 
@@ -240,7 +242,7 @@ func (s *sharing) changed(key string) {
 // catchUp tells the store what it could not be told before.
 func (s *sharing) catchUp() {
 	s.mu.Lock()
-	identifiers := s.unshared.identifiers()
+	identifiers := s.unshared.Keys()
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

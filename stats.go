@@ -54,6 +54,10 @@ type RedirectStats struct {
 	// Embedded: an image, a frame, a script, a beacon.
 	Embedded uint64 `json:"embedded"`
 
+	// LedOn: a script or a frame that navigates, which was led to a navigation of
+	// the whole page.
+	LedOn uint64 `json:"led_on"`
+
 	// Head requests.
 	Head uint64 `json:"head"`
 
@@ -136,7 +140,7 @@ func (c *Client) Stats() Stats {
 }
 
 type redirectCounters struct {
-	redirected, failed, speculative, embedded, head, method, crossOrigin, unauthenticated, forbidden, limited atomic.Uint64
+	redirected, failed, speculative, embedded, ledOn, head, method, crossOrigin, unauthenticated, forbidden, limited atomic.Uint64
 }
 
 // Stats of the handler so far.
@@ -149,6 +153,7 @@ func (rd *Redirector) Stats() RedirectStats {
 		Failed:          rd.count.failed.Load(),
 		Speculative:     rd.count.speculative.Load(),
 		Embedded:        rd.count.embedded.Load(),
+		LedOn:           rd.count.ledOn.Load(),
 		Head:            rd.count.head.Load(),
 		Method:          rd.count.method.Load(),
 		CrossOrigin:     rd.count.crossOrigin.Load(),

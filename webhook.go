@@ -14,7 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kanuu-io/kanuu-go/internal/dedup"
 	"github.com/kanuu-io/kanuu-go/internal/paddle"
+	"github.com/kanuu-io/kanuu-go/internal/render"
 )
 
 // How a [WebhookHandler] behaves.
@@ -32,10 +34,6 @@ const (
 
 	// endTimeout for telling a [Deduplicator] how a delivery ended.
 	endTimeout = 2 * time.Second
-
-	// rememberAlerts that were handled for so long: Paddle delivers an alert
-	// again, once an hour for 72 hours, until it is answered with 200.
-	rememberAlerts = 72 * time.Hour
 )
 
 // WebhookOptions of a [WebhookHandler]. The zero value is ready for use.
@@ -150,7 +148,7 @@ func NewWebhookHandler(client *Client, publicKey string, options *WebhookOptions
 
 	h.timeout = timeout
 	if h.dedup == nil {
-		h.dedup = newAlertMemory()
+		h.dedup = dedup.New()
 	}
 	return h, nil
 }
@@ -201,7 +199,7 @@ func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
 	}
-	writeBody(w, status, "text/plain; charset=utf-8", http.StatusText(status))
+	render.Body(w, status, "text/plain; charset=utf-8", http.StatusText(status))
 }
 
 // deliver hands an event on, and returns the status that tells Paddle whether

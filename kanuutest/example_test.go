@@ -90,7 +90,7 @@ func Example_outage() {
 	_, err = client.CreateNonce(context.Background(), kanuu.Identity{Identifier: "42"})
 	fmt.Println(err)
 	// Output:
-	// kanuu: create nonce: Kanuu is unavailable (Kanuu answered 503)
+	// kanuu: create nonce: Kanuu is unavailable (Kanuu responded 503)
 	// <nil>
 }
 

@@ -84,6 +84,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 
 	count(refused, all.Billing.Speculative, "speculative")
 	count(refused, all.Billing.Embedded, "embedded")
+	count(refused, all.Billing.LedOn, "led_on")
 	count(refused, all.Billing.Head, "head")
 	count(refused, all.Billing.Method, "method")
 	count(refused, all.Billing.CrossOrigin, "cross_origin")

@@ -144,7 +144,7 @@ func TestNoSecretsAreExported(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.get(t, "/pro").Code)
 	a.fake.Inject(kanuutest.Fault{Status: http.StatusUnauthorized, Body: `{"message": "unknown key ` + kanuutest.DefaultAPIKey +
 		`"}`})
-	require.Equal(t, http.StatusBadGateway, a.get(t, "/billing").Code)
+	require.Equal(t, http.StatusInternalServerError, a.get(t, "/billing").Code)
 
 	exported := a.exported(t)
 	for _, text := range []string{"POST /api/nonce", "http.client.request.duration", "kanuu_nonces_total 1", "level=ERROR"} {

@@ -1,6 +1,6 @@
-// Package visit tells what kind of request came to a page that does something
-// once, such as minting a nonce: a person's click, a script that wants to be
-// told, or a machine that looked ahead.
+// Package visit classifies requests to a page that must do something only for a
+// person, such as creating a nonce: a click, a script that asks for the URL, or a
+// program that looks ahead.
 package visit
 
 import (
@@ -12,34 +12,39 @@ import (
 // Kind of request.
 type Kind uint8
 
-// The kinds, each with the requests that are of it.
+// The kinds. Those up to Inertia may create a nonce.
 const (
-	Click       Kind = iota // GET navigation, or a client that does not say
-	Form                    // POST navigation, or a client that does not say
-	Fetch                   // fetch or XMLHttpRequest: cannot follow a redirect to another origin
-	HTMX                    // htmx
-	Inertia                 // Inertia
-	Speculative             // prefetch, prerender, link preview: nobody clicked yet
-	Embedded                // image, frame, script, beacon: nobody sees a page
-	Head                    // HEAD
-	Other                   // any other method
+	Click           Kind = iota // GET navigation, or a client that sends none of the headers, such as curl
+	Form                        // POST navigation, or such a client
+	Fetch                       // fetch or XMLHttpRequest: it cannot follow a redirect to another origin
+	HTMX                        // htmx
+	Inertia                     // Inertia
+	Scripted                    // a script that navigates by fetching HTML: Turbo, swup, Unpoly
+	Speculative                 // prefetch, prerender, link preview: nobody clicked yet
+	InertiaPrefetch             // the same by Inertia, which uses the response for the click
+	Embedded                    // image, frame, script, EventSource, WebSocket, beacon
+	Framed                      // a navigation within a frame, by a click
+	Head                        // HEAD
+	Other                       // any other method
 )
 
-// Vary lists every header that the functions of this package look at, and those
-// that http.CrossOriginProtection does.
+// Vary lists each header that decides about the response, those that
+// http.CrossOriginProtection looks at included.
 const Vary = "Accept, HX-Preloaded, HX-Request, Next-Router-Prefetch, Origin, Purpose, Sec-Fetch-Dest, Sec-Fetch-Mode, " +
-	"Sec-Fetch-Site, Sec-Fetch-User, Sec-Purpose, X-Inertia, X-Moz, X-Purpose, X-Sec-Purpose"
+	"Sec-Fetch-Site, Sec-Fetch-User, Sec-Purpose, Turbo-Frame, Upgrade, Upgrade-Insecure-Requests, X-Inertia, X-Moz, " +
+	"X-Purpose, X-Requested-With, X-Sec-Purpose, X-Up-Version"
 
-// Mints tells whether the kind is of somebody who wants to get to the portal.
+// Mints tells whether the kind may create a nonce.
 func (k Kind) Mints() bool { return k <= Inertia }
 
-// Navigates tells whether a browser shows the answer as a page and follows its
-// redirects.
-func (k Kind) Navigates() bool { return k == Click || k == Form }
+// IsScript tells whether a script sent the request and may read the response.
+func (k Kind) IsScript() bool { return Fetch <= k && k <= Scripted }
 
-// Classify tells the kind of a request. It looks at nothing else than the
-// method and the header, and gives the same answer each time. Headers that a
-// page cannot forge (Sec-…) go before those that it can.
+// ShowsPage tells whether a person sees the response as a page.
+func (k Kind) ShowsPage() bool { return k == Click || k == Form || k == Scripted || k == Framed }
+
+// Classify returns the kind of a request. It looks at nothing but the method and
+// the header. Headers that no script can set (Sec-…) go before the others.
 func Classify(method string, h http.Header) Kind {
 	switch method {
 	case http.MethodHead:
@@ -48,22 +53,38 @@ func Classify(method string, h http.Header) Kind {
 	default:
 		return Other
 	}
-	mode := first(h, "Sec-Fetch-Mode")
+	navigation := Click
+	if method == http.MethodPost {
+		navigation = Form
+	}
+	mode, inertia, accepted := first(h, "Sec-Fetch-Mode"), isTrue(first(h, "X-Inertia")), parseAccept(h)
+	byScript := mode == "cors" || mode == "same-origin"
 	switch {
+	case isSpeculative(h) && inertia:
+		return InertiaPrefetch
 	case isSpeculative(h):
 		return Speculative
-	case isEmbedded(first(h, "Sec-Fetch-Dest"), mode):
+	case isFrame(first(h, "Sec-Fetch-Dest")) && first(h, "Sec-Fetch-User") == "?1":
+		return Framed
+	case isEmbedded(h, mode, accepted):
 		return Embedded
 	case isTrue(first(h, "Hx-Request")):
 		return HTMX
-	case isTrue(first(h, "X-Inertia")):
+	case inertia:
 		return Inertia
-	case mode == "cors", mode == "same-origin", mode != "navigate" && PrefersJSON(h):
+	case mode == "navigate":
+		return navigation
+	case mode == "same-origin" && first(h, "Upgrade-Insecure-Requests") == "1":
+		return navigation // a service worker that passes a navigation on as a new request
+	// Android's WebView has the name of its application in X-Requested-With.
+	case first(h, "X-Requested-With") == "XMLHttpRequest", accepted.json > accepted.html:
 		return Fetch
-	case method == http.MethodPost:
-		return Form
+	case byScript && accepted.html > accepted.json, first(h, "X-Up-Version") != "":
+		return Scripted
+	case byScript:
+		return Fetch
 	default:
-		return Click
+		return navigation
 	}
 }
 
@@ -81,11 +102,11 @@ func first(h http.Header, name string) string {
 }
 
 // isSpeculative knows the standard header (Fetch: Sec-Purpose), those by which
-// scripts, which cannot set that one, say the same (Turbo 8: X-Sec-Purpose, the
-// preload extension of htmx: HX-Preloaded), and those that browsers and
-// frameworks used before it. The last are also sent by browsers
-// that turn a running prefetch into the navigation; Sec-Fetch-User then shows
-// that a person clicked.
+// scripts say the same, because they cannot set that one (Turbo 8: X-Sec-Purpose,
+// the preload extension of htmx: HX-Preloaded), and those that browsers and
+// frameworks used before it. The last are also sent by browsers that turn a
+// running prefetch into the navigation; Sec-Fetch-User then shows that a person
+// clicked.
 func isSpeculative(h http.Header) bool {
 	if hasPurpose(first(h, "Sec-Purpose")) || hasPurpose(first(h, "X-Sec-Purpose")) || isTrue(first(h, "Hx-Preloaded")) {
 		return true
@@ -97,16 +118,17 @@ func isSpeculative(h http.Header) bool {
 		first(h, "Next-Router-Prefetch") != ""
 }
 
-// hasPurpose looks for a purpose that is not a visit among values such as
+// hasPurpose looks for a purpose that is no click among values such as
 // "prefetch", "prefetch;prerender" and "preview".
 func hasPurpose(value string) bool {
+	return hasToken(value, "prefetch") || hasToken(value, "prerender") || hasToken(value, "preview")
+}
+
+func hasToken(value, want string) bool {
 	for value != "" {
 		var token string
 		token, value = cutAny(value, ";,")
-		switch token = strings.TrimSpace(token); {
-		case strings.EqualFold(token, "prefetch"),
-			strings.EqualFold(token, "prerender"),
-			strings.EqualFold(token, "preview"):
+		if strings.EqualFold(strings.TrimSpace(token), want) {
 			return true
 		}
 	}
@@ -120,61 +142,72 @@ func cutAny(s, separators string) (before, after string) {
 	return s, ""
 }
 
-// isEmbedded: the answer of such a request is no page that somebody looks at,
-// and (no-cors) cannot be read by the script that made it.
-func isEmbedded(dest, mode string) bool {
-	switch dest {
-	case "", "document", "empty":
-	default:
+func isFrame(dest string) bool {
+	return dest == "iframe" || dest == "frame" || dest == "fencedframe" || dest == "object" || dest == "embed"
+}
+
+// isEmbedded tells whether nobody looks at the response as a page, and no script
+// that could follow it reads it.
+func isEmbedded(h http.Header, mode string, accepted accept) bool {
+	dest := first(h, "Sec-Fetch-Dest")
+	switch {
+	case dest != "" && dest != "document" && dest != "empty":
 		return true
-	}
-	switch mode {
-	case "", "navigate", "cors", "same-origin":
-		return false
-	default:
+	case mode != "" && mode != "navigate" && mode != "cors" && mode != "same-origin":
 		return true
+	case hasToken(first(h, "Upgrade"), "websocket"), accepted.events:
+		return true
+	default: // browsers send no Sec-Fetch headers over plain http
+		return mode == "" && dest == "" && accepted.media && accepted.html == 0
 	}
 }
 
 func isTrue(value string) bool { return strings.EqualFold(value, "true") }
 
-// PrefersJSON tells whether the Accept header names JSON with a higher quality
-// than HTML. Wildcards count for neither: everybody sends them.
-func PrefersJSON(h http.Header) bool {
-	json, html := qualities(h)
-	return json > html
-}
-
 // PrefersHTML tells whether the Accept header names HTML with a higher quality
 // than JSON.
 func PrefersHTML(h http.Header) bool {
-	json, html := qualities(h)
-	return html > json
+	accepted := parseAccept(h)
+	return accepted.html > accepted.json
 }
 
-// qualities are in thousandths. They look at the first maxHeader bytes of all
-// Accept headers together.
-func qualities(h http.Header) (json, html int) {
+// accept is what the Accept header names. Wildcards count for nothing: everybody
+// sends them.
+type accept struct {
+	json, html    int // qualities in thousandths
+	events, media bool
+}
+
+// parseAccept looks at the first maxHeader bytes of all Accept headers together.
+func parseAccept(h http.Header) accept {
+	var a accept
 	room := maxHeader
-	for _, accept := range h["Accept"] {
-		accept = accept[:min(len(accept), room)]
-		room -= len(accept)
-		for accept != "" {
+	for _, header := range h["Accept"] {
+		header = header[:min(len(header), room)]
+		room -= len(header)
+		for header != "" {
 			var part string
-			part, accept = cutAny(accept, ",")
+			part, header = cutAny(header, ",")
 			media, parameters := cutAny(part, ";")
-			switch media = strings.TrimSpace(media); {
+			media = strings.TrimSpace(media)
+			kind, _, _ := strings.Cut(media, "/")
+			switch {
 			case strings.EqualFold(media, "application/json"), hasSuffixFold(media, "+json"):
-				json = max(json, quality(parameters))
+				a.json = max(a.json, quality(parameters))
 			case strings.EqualFold(media, "text/html"), strings.EqualFold(media, "application/xhtml+xml"):
-				html = max(html, quality(parameters))
+				a.html = max(a.html, quality(parameters))
+			case strings.EqualFold(media, "text/event-stream"):
+				a.events = true
+			case strings.EqualFold(kind, "image"), strings.EqualFold(kind, "video"), strings.EqualFold(kind, "audio"),
+				strings.EqualFold(kind, "font"), strings.EqualFold(media, "text/css"):
+				a.media = true
 			}
 		}
 		if room == 0 {
 			break
 		}
 	}
-	return json, html
+	return a
 }
 
 func hasSuffixFold(s, suffix string) bool {

@@ -2,6 +2,7 @@ package visit_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,6 +30,7 @@ func TestClassify(t *testing.T) {
 		cors       = "Sec-Fetch-Mode: cors"
 		destEmpty  = "Sec-Fetch-Dest: empty"
 		htmx       = "HX-Request: true"
+		turbo      = "Accept: text/html, application/xhtml+xml"
 		fromChrome = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 	)
 	for name, tc := range map[string]struct {
@@ -71,17 +73,41 @@ func TestClassify(t *testing.T) {
 		"Next.js":                {"GET", header("Next-Router-Prefetch: 1", cors, destEmpty), visit.Speculative},
 		"prefetch through fetch": {"GET", header("Sec-Purpose: prefetch", cors, destEmpty, htmx), visit.Speculative},
 		"image":                  {"GET", header("Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image"), visit.Embedded},
-		"iframe":                 {"GET", header(navigate, "Sec-Fetch-Dest: iframe", clicked), visit.Embedded},
-		"style with cors":        {"GET", header(cors, "Sec-Fetch-Dest: style"), visit.Embedded},
-		"image of an htmx page":  {"GET", header("Sec-Fetch-Dest: image", htmx), visit.Embedded},
-		"beacon, ping":           {"POST", header("Sec-Fetch-Mode: no-cors", destEmpty), visit.Embedded},
-		"WebSocket":              {"GET", header("Sec-Fetch-Mode: websocket", "Sec-Fetch-Dest: websocket"), visit.Embedded},
-		"HEAD":                   {"HEAD", header(navigate, document), visit.Head},
-		"HEAD with prefetch":     {"HEAD", header("Sec-Purpose: prefetch"), visit.Head},
-		"PUT":                    {"PUT", nil, visit.Other},
-		"OPTIONS":                {"OPTIONS", header(cors), visit.Other},
-		"made up":                {"get", nil, visit.Other},
-		"no method":              {"", nil, visit.Other},
+		"iframe":                 {"GET", header(navigate, "Sec-Fetch-Dest: iframe"), visit.Embedded},
+		"click in an iframe":     {"GET", header(navigate, "Sec-Fetch-Dest: iframe", clicked), visit.Framed},
+		"form in a frame":        {"POST", header(navigate, "Sec-Fetch-Dest: frame", clicked), visit.Framed},
+		"image that was clicked": {"GET", header(navigate, "Sec-Fetch-Dest: image", clicked), visit.Embedded},
+		"EventSource":            {"GET", header(cors, destEmpty, "Accept: text/event-stream"), visit.Embedded},
+		"WebSocket over http":    {"GET", header("Upgrade: WebSocket", "Connection: Upgrade"), visit.Embedded},
+		"curl --http2":           {"GET", header("Upgrade: h2c", "Accept: */*"), visit.Click},
+		"image over http":        {"GET", header("Accept: image/avif,image/webp,*/*;q=0.8"), visit.Embedded},
+		"style over http":        {"GET", header("Accept: text/css,*/*;q=0.1"), visit.Embedded},
+		"click over http":        {"GET", header(fromChrome), visit.Click},
+		"XMLHttpRequest":         {"GET", header("X-Requested-With: XMLHttpRequest", "Accept: */*"), visit.Fetch},
+		"XMLHttpRequest, HTML":   {"GET", header(cors, "X-Requested-With: XMLHttpRequest", "Accept: text/html"), visit.Fetch},
+		"WebView of Android":     {"GET", header(navigate, document, clicked, "X-Requested-With: com.example.app"), visit.Click},
+		"WebView over http":      {"GET", header("X-Requested-With: com.example.app", fromChrome), visit.Click},
+		"service worker, passed on": {"GET", header("Sec-Fetch-Mode: same-origin", destEmpty,
+			"Upgrade-Insecure-Requests: 1", fromChrome), visit.Click},
+		"service worker, form": {"POST", header("Sec-Fetch-Mode: same-origin", destEmpty,
+			"Upgrade-Insecure-Requests: 1", fromChrome), visit.Form},
+		"htmx 4":                {"GET", header("Sec-Fetch-Mode: same-origin", destEmpty, htmx, "Accept: text/html"), visit.HTMX},
+		"Turbo":                 {"GET", header("Sec-Fetch-Mode: same-origin", destEmpty, turbo), visit.Scripted},
+		"Turbo form":            {"POST", header("Sec-Fetch-Mode: same-origin", destEmpty, "Accept: text/vnd.turbo-stream.html, text/html, application/xhtml+xml"), visit.Scripted},
+		"swup":                  {"GET", header(cors, destEmpty, "X-Requested-With: swup", "Accept: text/html, application/xhtml+xml"), visit.Scripted},
+		"Unpoly":                {"GET", header(cors, destEmpty, "X-Up-Version: 3.11.0", "Accept: */*"), visit.Scripted},
+		"Unpoly over http":      {"GET", header("X-Up-Version: 3.11.0", "Accept: */*"), visit.Scripted},
+		"Inertia prefetch":      {"GET", header(cors, destEmpty, "X-Inertia: true", "Purpose: prefetch"), visit.InertiaPrefetch},
+		"style with cors":       {"GET", header(cors, "Sec-Fetch-Dest: style"), visit.Embedded},
+		"image of an htmx page": {"GET", header("Sec-Fetch-Dest: image", htmx), visit.Embedded},
+		"beacon, ping":          {"POST", header("Sec-Fetch-Mode: no-cors", destEmpty), visit.Embedded},
+		"WebSocket":             {"GET", header("Sec-Fetch-Mode: websocket", "Sec-Fetch-Dest: websocket"), visit.Embedded},
+		"HEAD":                  {"HEAD", header(navigate, document), visit.Head},
+		"HEAD with prefetch":    {"HEAD", header("Sec-Purpose: prefetch"), visit.Head},
+		"PUT":                   {"PUT", nil, visit.Other},
+		"OPTIONS":               {"OPTIONS", header(cors), visit.Other},
+		"made up":               {"get", nil, visit.Other},
+		"no method":             {"", nil, visit.Other},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,21 +153,27 @@ func TestPrefersJSON(t *testing.T) {
 	} {
 		t.Run(accept, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, want, visit.PrefersJSON(header("Accept: "+accept)))
+			assert.Equal(t, want, prefersJSON(header("Accept: "+accept)))
 		})
 	}
 	assert.True(t, visit.PrefersHTML(header("Accept: text/html, application/json;q=0.9, */*")))
 	assert.False(t, visit.PrefersHTML(header("Accept: */*")))
 	assert.False(t, visit.PrefersHTML(header("Accept: application/json, text/html")), "no preference")
-	assert.True(t, visit.PrefersJSON(header("Accept: text/html;q=0.5", "Accept: application/json")), "two lines are one list")
-	assert.False(t, visit.PrefersJSON(header("Accept: "+strings.Repeat("*/*,", 256)+"application/json")), "beyond 1 KiB")
+	assert.True(t, prefersJSON(header("Accept: text/html;q=0.5", "Accept: application/json")), "two lines are one list")
+	assert.False(t, prefersJSON(header("Accept: "+strings.Repeat("*/*,", 256)+"application/json")), "beyond 1 KiB")
 }
+
+// prefersJSON: such a client gets the URL as JSON.
+func prefersJSON(h http.Header) bool { return visit.Classify("GET", h) == visit.Fetch }
 
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	for kind := visit.Click; kind <= visit.Other; kind++ {
 		assert.Equal(t, kind <= visit.Inertia, kind.Mints(), kind)
-		assert.Equal(t, kind == visit.Click || kind == visit.Form, kind.Navigates(), kind)
+		assert.Equal(t, slices.Contains([]visit.Kind{visit.Fetch, visit.HTMX, visit.Inertia, visit.Scripted}, kind),
+			kind.IsScript(), kind)
+		assert.Equal(t, slices.Contains([]visit.Kind{visit.Click, visit.Form, visit.Scripted, visit.Framed}, kind),
+			kind.ShowsPage(), kind)
 	}
 }
 

@@ -12,7 +12,14 @@ import (
 var (
 	foreign = map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
 	htmx    = map[string]string{"HX-Request": "true"}
-	login   = kanuu.RedirectOptions{LoginURL: "/login?next=%2Fbilling"}
+	inertia = map[string]string{"X-Inertia": "true", "Accept": "text/html, application/xhtml+xml"}
+	turbo   = map[string]string{"Sec-Fetch-Mode": "same-origin", "Accept": "text/html, application/xhtml+xml"}
+	unpoly  = map[string]string{"X-Up-Version": "3.11.0"}
+	worker  = map[string]string{
+		"Sec-Fetch-Mode": "same-origin", "Upgrade-Insecure-Requests": "1",
+		"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+	}
+	login = kanuu.RedirectOptions{LoginURL: "/login?next=%2Fbilling"}
 )
 
 func clicks() []visit {
@@ -36,7 +43,6 @@ func clicks() []visit {
 }
 
 func scripts() []visit {
-	inertia := map[string]string{"X-Inertia": "true", "Accept": "text/html, application/xhtml+xml"}
 	return []visit{
 		{name: "fetch POST from another site", method: "POST", headers: script(foreign), status: 403, body: problem},
 		{name: "fetch", headers: script(nil), status: 200, answers: map[string]string{"Content-Type": "application/json"},
@@ -53,7 +59,39 @@ func scripts() []visit {
 			status: 200, answers: map[string]string{"Hx-Redirect": portal}, calls: 1},
 		{name: "Inertia", headers: script(inertia), status: 409, answers: map[string]string{"X-Inertia-Location": portal},
 			lacks: []string{"X-Inertia", "Location"}, calls: 1},
+		{name: "htmx 4", headers: script(with(htmx, "Sec-Fetch-Mode", "same-origin", "Accept", "text/html")), status: 200,
+			answers: map[string]string{"Hx-Redirect": portal}, lacks: []string{"Location"}, calls: 1},
+		{name: "XMLHttpRequest over http", headers: map[string]string{"X-Requested-With": "XMLHttpRequest", "Accept": "*/*"},
+			status: 200, body: urlJSON, calls: 1},
+		{name: "WebView of Android over http", headers: map[string]string{"X-Requested-With": "com.example.app",
+			"Accept": "text/html"}, status: 302, answers: location(portal), calls: 1},
+		{name: "service worker that passes a click on", headers: script(worker), status: 302, answers: location(portal), calls: 1},
+		{name: "service worker that passes a form on", method: "POST", headers: script(with(worker, "Origin", "SELF")),
+			status: 303, answers: location(portal), calls: 1},
+		{name: "Turbo", headers: script(turbo), status: 200, body: page, onward: Path, hears: nothing,
+			contains: `<meta name="turbo-visit-control" content="reload">`},
+		{name: "Turbo form", method: "POST", headers: script(with(turbo, "Origin", "SELF")), status: 303,
+			answers: location(Path)},
+		{name: "swup", headers: script(map[string]string{"X-Requested-With": "swup", "Accept": "text/html"}), status: 200,
+			body: page, onward: Path, hears: nothing},
+		{name: "Unpoly", headers: script(unpoly), status: 200, body: page, onward: Path, hears: nothing},
+		{name: "fetch GET from another site", headers: script(foreign), status: 403, body: problem},
+		{name: "fetch GET from a sibling origin", headers: script(map[string]string{"Sec-Fetch-Site": "same-site",
+			"Origin": "https://sibling.example"}), status: 403, body: problem},
+		{name: "fetch GET from another origin over http", headers: map[string]string{"Accept": "*/*",
+			"Origin": "http://evil.example"}, status: 403, body: page},
+		{name: "htmx from another site", headers: script(with(foreign, "HX-Request", "true")), status: 403, body: problem},
+		{name: "fetch GET from a trusted origin", headers: script(foreign), options: trusting("https://evil.example"),
+			status: 200, body: urlJSON, calls: 1},
 	}
+}
+
+func trusting(origin string) kanuu.RedirectOptions {
+	protection := http.NewCrossOriginProtection()
+	if err := protection.AddTrustedOrigin(origin); err != nil { // an origin of these tables
+		panic(err)
+	}
+	return kanuu.RedirectOptions{CrossOriginProtection: protection}
 }
 
 // unminted: who does not click gets no nonce.
@@ -68,7 +106,18 @@ func unminted() []visit {
 		{name: "click that takes over a prefetch", headers: click(map[string]string{"Purpose": "prefetch"}), status: 302,
 			answers: location(portal), calls: 1},
 		{name: "image", headers: map[string]string{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, status: 503},
-		{name: "iframe", headers: click(map[string]string{"Sec-Fetch-Dest": "iframe"}), status: 503},
+		{name: "hover, Turbo", headers: script(with(turbo, "X-Sec-Purpose", "prefetch")), status: 503,
+			lacks: []string{"Content-Type"}},
+		{name: "hover, htmx", headers: script(with(htmx, "HX-Preloaded", "true")), status: 503, lacks: []string{"Content-Type"}},
+		{name: "hover, Inertia", query: "?a=b", headers: script(with(inertia, "Purpose", "prefetch")), status: 409,
+			answers: map[string]string{"X-Inertia-Location": Path + "?a=b"}},
+		{name: "EventSource", headers: script(map[string]string{"Accept": "text/event-stream"}), status: 503},
+		{name: "WebSocket", headers: script(map[string]string{"Sec-Fetch-Mode": "websocket", "Sec-Fetch-Dest": "websocket"}),
+			status: 503},
+		{name: "image over http", headers: map[string]string{"Accept": "image/avif,image/webp,*/*;q=0.8"}, status: 503},
+		{name: "iframe", headers: click(map[string]string{"Sec-Fetch-Dest": "iframe", "Sec-Fetch-User": ""}), status: 503},
+		{name: "click in an iframe", headers: click(map[string]string{"Sec-Fetch-Dest": "iframe"}), status: 200, body: page,
+			onward: Path, hears: nothing, contains: `target="_top"`},
 		{name: "script element", headers: map[string]string{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"},
 			status: 503},
 		{name: "beacon", method: "POST", headers: script(map[string]string{"Sec-Fetch-Mode": "no-cors", "Origin": "SELF"}),
@@ -91,9 +140,14 @@ func strangers() []visit {
 		{name: "nobody logged in, form", method: "POST", headers: click(map[string]string{"Origin": "SELF"}), user: nobody,
 			options: login, status: 303, answers: location(login.LoginURL)},
 		{name: "nobody logged in, fetch", headers: script(nil), user: nobody, options: login, status: 401,
-			lacks: []string{"Location"}, body: problem},
-		{name: "nobody logged in, htmx", headers: script(htmx), user: nobody, options: login, status: 401,
-			lacks: []string{"Location", "Hx-Redirect"}, body: problem},
+			lacks: []string{"Location"}, body: problem, onward: login.LoginURL},
+		{name: "nobody logged in, htmx", headers: script(htmx), user: nobody, options: login, status: 200,
+			answers: map[string]string{"Hx-Redirect": login.LoginURL}, lacks: []string{"Location"}},
+		{name: "nobody logged in, Inertia", headers: script(inertia), user: nobody, options: login, status: 409,
+			answers: map[string]string{"X-Inertia-Location": login.LoginURL}, lacks: []string{"Location"}},
+		{name: "nobody logged in, click, back to billing", query: "?from=mail", headers: click(nil), user: nobody,
+			options: kanuu.RedirectOptions{LoginURL: "/login", ReturnParam: "next"}, status: 302,
+			answers: location("/login?next=%2Fbilling%3Ffrom%3Dmail")},
 		{name: "nobody logged in, no login page", headers: click(nil), user: nobody, status: 401, body: page},
 		{name: "may not manage billing", headers: click(nil), user: forbidden, options: login, status: 403, body: page},
 		{name: "resolver returns what Kanuu refuses", headers: click(nil), user: invalid, status: 500, body: page},
@@ -108,13 +162,13 @@ func strangers() []visit {
 func failures() []visit {
 	return []visit{
 		{name: "Kanuu: 401", headers: click(nil),
-			fault: &kanuutest.Fault{Status: 401, Body: `{"message": "upstream said Unauthorized"}`}, status: 502, body: page,
+			fault: &kanuutest.Fault{Status: 401, Body: `{"message": "upstream said Unauthorized"}`}, status: 500, body: page,
 			calls: 1},
-		{name: "Kanuu: 401, fetch", headers: script(nil), fault: &kanuutest.Fault{Status: 401}, status: 502, body: problem,
+		{name: "Kanuu: 401, fetch", headers: script(nil), fault: &kanuutest.Fault{Status: 401}, status: 500, body: problem,
 			calls: 1},
 		{name: "Kanuu: 402", headers: click(nil), fault: &kanuutest.Fault{Status: 402}, status: 503,
 			lacks: []string{"Retry-After"}, body: page, calls: 1},
-		{name: "Kanuu: 422", headers: click(nil), fault: &kanuutest.Fault{Status: 422}, status: 502, body: page, calls: 1},
+		{name: "Kanuu: 422", headers: click(nil), fault: &kanuutest.Fault{Status: 422}, status: 500, body: page, calls: 1},
 		{name: "Kanuu: 429", headers: click(nil),
 			fault: &kanuutest.Fault{Status: 429, Header: http.Header{"Retry-After": {"77"}}}, status: 503,
 			answers: map[string]string{"Retry-After": "77"}, body: page, calls: 1},
@@ -130,15 +184,15 @@ func failures() []visit {
 			answers: location(portal), calls: 2},
 		{name: "Kanuu: redirects", headers: click(nil),
 			fault:  &kanuutest.Fault{Status: 307, Header: http.Header{"Location": {"https://evil.example/api/nonce"}}},
-			status: 502, body: page, calls: 1},
+			status: 500, body: page, calls: 1},
 		{name: "Kanuu: garbage", headers: click(nil), fault: &kanuutest.Fault{Status: 200, Body: "<h1>Welcome to nginx!</h1>"},
-			status: 502, body: page, calls: 1},
-		{name: "Kanuu: nothing", headers: click(nil), fault: &kanuutest.Fault{Status: 204}, status: 502, body: page, calls: 1},
-		{name: "Kanuu: script URL", headers: click(nil), fault: answering("javascript:alert(1)"), status: 502, body: page,
+			status: 500, body: page, calls: 1},
+		{name: "Kanuu: nothing", headers: click(nil), fault: &kanuutest.Fault{Status: 204}, status: 500, body: page, calls: 1},
+		{name: "Kanuu: script URL", headers: click(nil), fault: answering("javascript:alert(1)"), status: 500, body: page,
 			calls: 1},
-		{name: "Kanuu: relative URL", headers: click(nil), fault: answering("/manage/acme/x"), status: 502, body: page, calls: 1},
+		{name: "Kanuu: relative URL", headers: click(nil), fault: answering("/manage/acme/x"), status: 500, body: page, calls: 1},
 		{name: "Kanuu: host that is not allowed", headers: click(nil),
-			options: kanuu.RedirectOptions{AllowedHosts: []string{"kanuu.io"}}, status: 502, body: page, calls: 1},
+			options: kanuu.RedirectOptions{AllowedHosts: []string{"kanuu.io"}}, status: 500, body: page, calls: 1},
 		{
 			name: "OnError answers", headers: click(nil), fault: &kanuutest.Fault{Status: 402},
 			options: kanuu.RedirectOptions{OnError: ownPage},

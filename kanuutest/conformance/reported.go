@@ -17,7 +17,7 @@ func reported() []visit {
 			answers: location(login.LoginURL)},
 		{name: "to the billing page", path: GatedPath, headers: click(nil), gate: door, status: 303, answers: location(Path)},
 		{name: "nobody logged in", headers: click(nil), user: nobody, status: 401, body: page, hears: kanuu.ErrUnauthenticated},
-		{name: "Kanuu answers 401", headers: click(nil), fault: &kanuutest.Fault{Status: 401}, status: 502, body: page, calls: 1,
+		{name: "Kanuu answers 401", headers: click(nil), fault: &kanuutest.Fault{Status: 401}, status: 500, body: page, calls: 1,
 			hears: kanuu.ErrInvalidAPIKey},
 		{name: "Kanuu answers 402", headers: click(nil), fault: debtor, status: 503, body: page, calls: 1,
 			hears: kanuu.ErrPaymentRequired},
@@ -28,7 +28,7 @@ func reported() []visit {
 		{name: "not subscribed", path: GatedPath, headers: script(nil), gate: door, status: 402, body: problem,
 			hears: kanuu.ErrNotSubscribed},
 		{name: "Kanuu answers the gate 401", path: GatedPath, headers: click(nil), fault: &kanuutest.Fault{Status: 401},
-			status: 502, body: page, hears: kanuu.ErrInvalidAPIKey},
+			status: 500, body: page, hears: kanuu.ErrInvalidAPIKey},
 		{
 			name: "OnError leaves the answer to it", headers: click(nil), fault: debtor,
 			options: kanuu.RedirectOptions{OnError: leave}, status: 503, body: anything, calls: 1,

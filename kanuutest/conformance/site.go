@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 
@@ -113,10 +114,7 @@ func (s *site) send(t *testing.T, v visit) (*http.Response, []byte, error) {
 		t.Fatal(err)
 	}
 	for name, value := range v.headers {
-		if value == "SELF" {
-			value = s.app.URL
-		}
-		req.Header.Set(name, value)
+		req.Header.Set(name, strings.ReplaceAll(value, "SELF", s.app.URL))
 	}
 	switch v.user {
 	case "":

@@ -33,6 +33,8 @@ type visit struct {
 	answers  map[string]string // headers that it must have; "PORTAL" stands for the minted URL
 	lacks    []string          // headers that it must not have
 	body     string            // default empty
+	contains string            // what the body must contain besides
+	onward   string            // the path that a page links to, or problem+json names
 	calls    int               // that reach Kanuu for a nonce
 	hears    error             // what the framework must hear of; default: of a page or problem+json, once
 }
@@ -45,6 +47,18 @@ const (
 	problem  = "problem+json"
 	anything = "the framework's"
 )
+
+// nothing is what a framework must hear of a page that is no error.
+var nothing = errors.New("nothing")
+
+// with returns the headers and more of them, as pairs.
+func with(headers map[string]string, more ...string) map[string]string {
+	headers = maps.Clone(headers)
+	for i := 0; i < len(more); i += 2 {
+		headers[more[i]] = more[i+1]
+	}
+	return headers
+}
 
 func rowsOf(visits []visit) []row {
 	rows := make([]row, len(visits))
@@ -142,7 +156,8 @@ func (v visit) checkHead(t *testing.T, res *http.Response, kanuuURL string) {
 		t.Errorf("Referrer-Policy is %q, want no-referrer", got)
 	}
 	vary := strings.Join(res.Header.Values("Vary"), ", ")
-	for _, name := range []string{"Accept", "HX-Request", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Purpose", "X-Inertia"} {
+	for _, name := range []string{"Accept", "HX-Request", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Purpose", "X-Inertia",
+		"X-Sec-Purpose", "X-Requested-With", "Origin"} {
 		if !strings.Contains(vary, name) {
 			t.Errorf("Vary is %q, lacks %s", vary, name)
 		}
@@ -179,22 +194,34 @@ func (v visit) checkBody(t *testing.T, res *http.Response, body []byte, kanuuURL
 			t.Errorf("body is %q as %q, want the portal's url as JSON", body, contentType)
 		}
 	case page:
+		if link := fmt.Sprintf("<a href=%q", v.onward); !bytes.Contains(body, []byte(strings.TrimSuffix(link, `""`))) {
+			t.Errorf("body is %q, want a link to %q", body, v.onward)
+		}
 		if !bytes.HasPrefix(body, []byte("<!doctype html>")) || !bytes.HasSuffix(body, []byte("</html>\n")) ||
 			bytes.Count(body, []byte("<html")) != 1 || contentType != "text/html; charset=utf-8" {
 			t.Errorf("body is %q as %q, want one page", body, contentType)
 		}
 	case problem:
 		var got struct {
-			Title  string `json:"title"`
-			Status int    `json:"status"`
-			Detail string `json:"detail"`
+			Type       string `json:"type"`
+			Title      string `json:"title"`
+			Status     int    `json:"status"`
+			Detail     string `json:"detail"`
+			BillingURL string `json:"billing_url"`
+			LoginURL   string `json:"login_url"`
 		}
 		if err := json.Unmarshal(body, &got); err != nil || got.Status != v.status || got.Title == "" || got.Detail == "" ||
-			contentType != "application/problem+json" {
+			got.Type == "" || contentType != "application/problem+json" {
 			t.Errorf("body is %q as %q, want problem+json with status %d", body, contentType, v.status)
+		}
+		if v.onward != "" && got.BillingURL != v.onward && got.LoginURL != v.onward {
+			t.Errorf("body is %q, want one that leads to %q", body, v.onward)
 		}
 	default:
 		t.Fatalf("the table has an unknown body: %q", v.body)
+	}
+	if !bytes.Contains(body, []byte(v.contains)) {
+		t.Errorf("body is %q, want one with %q", body, v.contains)
 	}
 }
 
@@ -203,7 +230,7 @@ func (v visit) checkBody(t *testing.T, res *http.Response, body []byte, kanuuURL
 func (v visit) checkReports(t *testing.T, s *site, status int) {
 	t.Helper()
 	want := 0
-	if s.reports && (v.hears != nil || v.body == page || v.body == problem) {
+	if s.reports && !errors.Is(v.hears, nothing) && (v.hears != nil || v.body == page || v.body == problem) {
 		want = 1
 	}
 	heard := s.heard()

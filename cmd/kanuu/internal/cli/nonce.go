@@ -43,8 +43,7 @@ else, and keep it out of logs. It is printed to stdout, with --json as
 	}
 	cmd.Flags().StringVar(&email, "email", "", "the customer's email `ADDRESS`, for Paddle's checkout")
 	cmd.Flags().StringArrayVar(&supplemental, "supplemental", nil,
-		fmt.Sprintf("`KEY=VALUE` to come back in Paddle's webhooks; repeatable, at most %d, a value at most %d characters",
-			kanuu.MaxSupplemental, kanuu.MaxSupplementalValue))
+		"`KEY=VALUE` to come back in Paddle's webhooks; repeatable, at most 16, a value at most 64 characters")
 	return cmd
 }
 
