@@ -227,11 +227,15 @@ func problemType(err error) string {
 //	ErrPaymentRequired, ErrRateLimited,
 //	ErrUnavailable, context.DeadlineExceeded           503
 //
-// A 502 is not used: services such as Cloudflare replace it with a page of their
+// Errors of [WebhookHandler.Verify] have the statuses that [WebhookHandler] lists. A
+// 502 is not used: services such as Cloudflare replace it with a page of their
 // own.
 func HTTPStatus(err error) int {
 	if err == nil {
 		return http.StatusOK
+	}
+	if rejected, ok := errors.AsType[rejectionError](err); ok {
+		return rejectionOf(rejected).status
 	}
 	return outcomeOf(err).status
 }

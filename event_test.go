@@ -22,7 +22,7 @@ import (
 // eventOf is what a function gets of a body.
 func eventOf(t *testing.T, publicKey, body string) kanuu.Event {
 	t.Helper()
-	s := newWebhookServer(t, publicKey, nil)
+	s := newWebhookServer(t, publicKey, &kanuu.WebhookOptions{MaxAge: -1})
 	var event kanuu.Event
 	s.On("*", func(_ context.Context, e kanuu.Event) error {
 		event = e

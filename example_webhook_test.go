@@ -126,32 +126,35 @@ type alertTable struct {
 	handled map[string]bool // false: the alert is being handled
 }
 
-func (t *alertTable) Begin(_ context.Context, alertID string, _ time.Duration) (fresh bool, err error) {
+func (t *alertTable) Begin(_ context.Context, key string, _ time.Duration) (fresh bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if handled, known := t.handled[alertID]; known && !handled {
-		return false, fmt.Errorf("alert %s is being handled", alertID) // Paddle sends it again
+	if handled, known := t.handled[key]; known && !handled {
+		return false, fmt.Errorf("alert %s is being handled", key) // Paddle sends it again
 	} else if known {
 		return false, nil
 	}
-	t.handled[alertID] = false // in a database, until the lease is over
+	t.handled[key] = false // in a database, until the lease is over
 	return true, nil
 }
 
-func (t *alertTable) End(_ context.Context, alertID string, handled bool) error {
+func (t *alertTable) End(_ context.Context, key string, handled bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if handled {
-		t.handled[alertID] = true
+		t.handled[key] = true
 	} else {
-		delete(t.handled, alertID)
+		delete(t.handled, key)
 	}
 	return nil
 }
 
 // An alert that is sent twice is handled once, whichever instances receive it.
 func Example_deduplication() {
-	webhooks, paddle := newWebhooks(&kanuu.WebhookOptions{Deduplicator: &alertTable{handled: make(map[string]bool)}})
+	webhooks, paddle := newWebhooks(&kanuu.WebhookOptions{
+		Deduplicator: &alertTable{handled: make(map[string]bool)},
+		Name:         "shop", // as another program may use the table, too
+	})
 	webhooks.On("*", func(_ context.Context, e kanuu.Event) error {
 		fmt.Println("handled", e.AlertID)
 		return nil

@@ -19,11 +19,13 @@ import (
 	"github.com/kanuu-io/kanuu-go/internal/render"
 )
 
-// How a [WebhookHandler] behaves.
 const (
 	// defaultWebhookTimeout is for all handlers of one webhook together. Paddle waits
-	// five seconds for a response, and the way takes some of them.
+	// five seconds for a response, and the network takes some of them.
 	defaultWebhookTimeout = 4 * time.Second
+
+	// defaultWebhookMaxAge leaves room for Paddle's 72 hours of deliveries.
+	defaultWebhookMaxAge = 7 * 24 * time.Hour
 
 	// maxWebhook is how many bytes of a body are read. The largest alerts have
 	// about 4 KiB.
@@ -32,68 +34,80 @@ const (
 	// leaseMargin is how long a claim of an alert outlives the handlers' time.
 	leaseMargin = time.Minute
 
-	// endTimeout for telling a [Deduplicator] how a delivery ended.
+	// endTimeout is for telling a [Deduplicator] how a delivery ended.
 	endTimeout = 2 * time.Second
 )
 
-// WebhookOptions of a [WebhookHandler]. The zero value is ready for use.
+// WebhookOptions are the options of a [WebhookHandler]. The zero value is ready
+// for use.
 type WebhookOptions struct {
-	// ExtraPublicKeys are taken beside the first one, each in any of its forms:
-	// the old key while a new one is introduced.
+	// ExtraPublicKeys are accepted besides the first one, each in any of its forms:
+	// the old key while a new one is introduced. All are of one Paddle account, whose
+	// alert ids are unique; the sandbox needs a handler of its own.
 	ExtraPublicKeys []string
 
-	// Timeout of all handlers of one webhook together, default 4 s. Their context ends with it.
+	// Timeout of all handlers of one webhook together, default 4 s. Their context
+	// ends with it.
 	Timeout time.Duration
 
-	// Deduplicator remembers which alerts were handled, for 72 hours. Default: the
-	// memory of this handler, which has the last 10,000. Several instances need one that they share, such as
-	// that of kanuuredis.
+	// MaxAge is how old an alert may be, by its event time, default 7 days: an older
+	// one is somebody's recording. Negative: any age.
+	MaxAge time.Duration
+
+	// Deduplicator remembers which alerts were handled, for 72 hours. Several
+	// instances need one that they share, such as that of kanuuredis, and then a
+	// Name. Default: the memory of this handler, which has the last 10,000 alerts
+	// and ends with the process.
 	Deduplicator Deduplicator
+
+	// Name of the handler, required with a Deduplicator: an alert is handled once by
+	// all instances of a handler with this name, and once by each other handler.
+	Name string
 }
 
-// Deduplicator remembers which alerts were handled, so that those which come
-// twice are handled once. It must be safe for concurrent use.
+// Deduplicator remembers which alerts were handled, so that an alert that is
+// delivered again is handled once. It must be safe for concurrent use.
 //
 // In Redis, Begin is SET NX with the lease, and End a SET for 72 hours or a DEL.
 type Deduplicator interface {
 	// Begin claims an alert for one delivery and tells whether it is fresh: not
-	// handled before. While another delivery has claimed it, Begin waits until
-	// that one ends or ctx does, or returns an error. After an error the webhook
-	// is answered with a 503, and Paddle comes again.
+	// handled before. key has [WebhookOptions.Name] and the alert's id. While another
+	// delivery has claimed it, Begin waits until that one ends or ctx does, or returns
+	// an error. After an error the response is 503, and Paddle delivers it again.
 	//
-	// The lease is when the claim of a machine that died is void.
-	Begin(ctx context.Context, alertID string, lease time.Duration) (fresh bool, err error)
+	// The claim expires after lease if End is not called.
+	Begin(ctx context.Context, key string, lease time.Duration) (fresh bool, err error)
 
-	// End follows each Begin that was fresh. When the alert was handled, it is
-	// from now on not fresh, for as long as Paddle may deliver it again, which
-	// is 72 hours. When it was not, the next delivery is fresh.
-	End(ctx context.Context, alertID string, handled bool) error
+	// End follows each Begin that was fresh. An alert that was handled is not fresh
+	// for the 72 hours in which Paddle may deliver it again. Otherwise the next
+	// delivery is fresh.
+	End(ctx context.Context, key string, handled bool) error
 }
 
-// WebhookHandler receives the webhooks of Paddle Classic: it verifies that
-// Paddle signed them, makes the client forget the subscription that they are
-// about, and calls the functions that [WebhookHandler.On] registered. It is
-// safe for concurrent use.
+// WebhookHandler receives the webhooks of Paddle Classic: it verifies that Paddle
+// signed them, invalidates the cached subscription, and calls the handlers that
+// [WebhookHandler.On] registered. It is safe for concurrent use.
 //
-// Mount it where no middleware before it reads the body, such as one that
-// parses forms, looks for a CSRF token, or overrides the method.
+// Mount it where no middleware before it reads the body, such as one that parses
+// forms, looks for a CSRF token, or overrides the method.
 //
-// It answers 200 when all functions succeeded, and for alerts that nobody
-// listens to or that were handled before. 500 or 503 make Paddle deliver the
-// alert again: a function failed, or the cache or the [Deduplicator] did. An
-// alert that comes again reaches all of its functions again, also those that
-// succeeded the first time: they must be able to do the same thing twice.
+// It responds 200 if all handlers succeeded, and for alerts that have no handler or
+// were handled before. 500 or 503 make Paddle deliver the alert again: a handler
+// failed, or the [SharedCache] or the [Deduplicator] did. All handlers are then
+// called again, also those that succeeded: they must be able to handle an alert
+// twice.
 //
-// What is no webhook of Paddle gets 400 (no form that PHP would take), 401 (the
-// signature), 405 (no POST), 413 (over 64 KiB) or 415 (a Content-Type other
-// than application/x-www-form-urlencoded). [Config.Logger] hears why; the
-// sender does not.
+// Other requests get 400 (no form that PHP would read, or older than
+// [WebhookOptions.MaxAge]), 401 (the signature), 405 (no POST), 413 (over 64 KiB) or
+// 415 (a Content-Type other than application/x-www-form-urlencoded). The cause is
+// in the log, and not in the response.
 type WebhookHandler struct {
-	client  *Client
-	keys    []*rsa.PublicKey
-	timeout time.Duration
-	dedup   Deduplicator
-	count   webhookCounters
+	client          *Client
+	keys            []*rsa.PublicKey
+	timeout, maxAge time.Duration
+	name            string
+	dedup           Deduplicator
+	count           webhookCounters
 
 	mu     sync.RWMutex
 	routes []route
@@ -104,25 +118,21 @@ type route struct {
 	handle  func(context.Context, Event) error
 }
 
-// NewWebhookHandler makes a handler that takes what the owner of publicKey
-// signed: the key from Paddle's dashboard, as PEM, as PEM with each line end
-// written as \n, or as base64 of the PEM. There is no way to have no key. nil
-// options are the defaults.
+// NewWebhookHandler makes a handler of what the owner of publicKey signed: the key
+// from Paddle's dashboard, as PEM, as PEM with each line end written as \n, or as
+// base64 of the PEM. The key is required. nil options are the defaults.
 //
-// A client, key or option that is not valid makes it return a [*ConfigError]
-// with every problem at once.
+// It returns a [*ConfigError] with every problem if the client, a key or an option
+// is invalid.
 func NewWebhookHandler(client *Client, publicKey string, options *WebhookOptions) (*WebhookHandler, error) {
 	if options == nil {
 		options = new(WebhookOptions)
 	}
-
-	h := &WebhookHandler{client: client, dedup: options.Deduplicator}
-
+	h := &WebhookHandler{client: client, dedup: options.Deduplicator, name: options.Name, maxAge: options.MaxAge}
 	var problems []string
 	if client == nil {
 		problems = append(problems, "client is nil: did NewClient return an error?")
 	}
-
 	addKey := func(name, text string) {
 		key, problem := paddle.ParseKey(text)
 		if problem != "" {
@@ -131,50 +141,51 @@ func NewWebhookHandler(client *Client, publicKey string, options *WebhookOptions
 		}
 		h.keys = append(h.keys, key)
 	}
-
 	addKey("publicKey", publicKey)
 	for i, text := range options.ExtraPublicKeys {
 		addKey(fmt.Sprintf("ExtraPublicKeys[%d]", i), text)
 	}
-
 	timeout, problem := parseTimeout("Timeout", options.Timeout, defaultWebhookTimeout)
 	if problem != "" {
 		problems = append(problems, problem)
 	}
-
+	if options.Deduplicator != nil && options.Name == "" {
+		problems = append(problems, "Name is empty: give the handler one that no other program on the Deduplicator has, "+
+			"such as \"shop\"")
+	}
 	if problems != nil {
 		return nil, &ConfigError{Problems: problems}
 	}
-
 	h.timeout = timeout
+	if h.maxAge == 0 {
+		h.maxAge = defaultWebhookMaxAge
+	}
 	if h.dedup == nil {
 		h.dedup = dedup.New()
 	}
 	return h, nil
 }
 
-// On registers a function for the alerts whose name the pattern matches:
-// "subscription_created", "subscription_*", "*"; the syntax is that of
-// [path.Match]. For one alert, functions run one after the other in the order
-// of registration, until one fails. ctx ends with the request or with
-// [WebhookOptions.Timeout]; after a panic, the server lives and Paddle comes
-// again.
+// On registers a handler for the alerts whose name the pattern matches:
+// [AlertSubscriptionCreated], "subscription_*", "*". The syntax is that of
+// [path.Match]. The handlers of an alert are called one after the other in the
+// order of registration, until one fails. ctx ends with the request or with
+// [WebhookOptions.Timeout]. A panic is a failure.
 //
-// On may be called at any time. It panics when the pattern is not valid or the
-// function is nil, as only a program that cannot work gives such.
+// On may be called at any time. It panics if handler is nil, if the pattern is
+// invalid, or if it misspells the name of an alert. A pattern that matches no
+// alert of Paddle Classic is logged.
 func (h *WebhookHandler) On(pattern string, handler func(ctx context.Context, e Event) error) {
-	if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-		panic(fmt.Sprintf("kanuu: WebhookHandler.On: %q is not a pattern: write it like \"subscription_*\"", pattern))
-	}
+	h.checkPattern(pattern)
 	if handler == nil {
-		panic(fmt.Sprintf("kanuu: WebhookHandler.On: the function for %q is nil", pattern))
+		panic(fmt.Sprintf("kanuu: WebhookHandler.On: the handler for %q is nil", pattern))
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.routes = append(h.routes, route{pattern, handler})
 }
 
-// appendRoutes appends the functions that listen to an alert.
+// appendRoutes appends the routes of an alert.
 func (h *WebhookHandler) appendRoutes(routes []route, alertName string) []route {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -186,15 +197,13 @@ func (h *WebhookHandler) appendRoutes(routes []route, alertName string) []route 
 	return routes
 }
 
-// ServeHTTP answers one webhook.
+// ServeHTTP handles one webhook.
 func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var status int
-	if form, err := h.receive(r); err != nil {
-		status = rejectionOf(err).status
-		h.count.countRejected(status)
-		h.logRejection(r.Context(), err)
+	if e, err := h.Verify(r); err != nil {
+		status = h.reject(r.Context(), err)
 	} else {
-		status = h.deliver(r.Context(), newEvent(form))
+		status = h.deliver(r.Context(), e)
 	}
 	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
@@ -202,12 +211,11 @@ func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	render.Body(w, status, "text/plain; charset=utf-8", http.StatusText(status))
 }
 
-// deliver hands an event on, and returns the status that tells Paddle whether
-// to come again.
+// deliver passes an alert on, and returns the status that tells Paddle whether to
+// deliver it again.
 func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-
 	var invalidateErr error
 	if e.Identifier != "" {
 		invalidateErr = h.client.InvalidateSubscription(ctx, e.Identifier)
@@ -215,12 +223,10 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 	status, outcome := h.handleOnce(ctx, e)
 	if invalidateErr != nil {
 		h.logFailure(ctx, e, invalidateErr, "check Config.SharedCache")
-
-		// Paddle comes again until the cache has forgotten. It is then known
-		// whether the event was handled.
+		// Another delivery invalidates the shared entry. By then it is known whether
+		// the alert was handled.
 		status = max(status, http.StatusInternalServerError)
 	}
-
 	if status != http.StatusOK {
 		outcome = &h.count.failed
 	}
@@ -228,67 +234,69 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 	return status
 }
 
-// handleOnce handles an event unless it was handled before, and returns what to
-// count it as if all goes well.
+// handleOnce calls the handlers of an alert unless it was handled before, and
+// returns the counter of it if all goes well.
 func (h *WebhookHandler) handleOnce(ctx context.Context, e Event) (status int, outcome *atomic.Uint64) {
 	count := &h.count
-
 	var few [4]route // enough for most, and not allocated
-
 	routes := h.appendRoutes(few[:0], e.AlertName)
-	if len(routes) == 0 {
+	switch {
+	case len(routes) == 0:
+		h.client.log.LogAttrs(ctx, slog.LevelDebug, "kanuu: webhook has no handler", eventAttrs(e)...)
 		return http.StatusOK, &count.unheard
-	}
-
-	if e.AlertID == "" { // not an alert, though Paddle signed it
+	case e.AlertID == "": // no alert, although Paddle signed it
 		return h.handle(ctx, e, routes), &count.handled
 	}
-
-	fresh, err := h.dedup.Begin(ctx, e.AlertID, h.timeout+leaseMargin)
+	key := e.AlertID
+	if h.name != "" {
+		key = h.name + ":" + key
+	}
+	fresh, err := h.dedup.Begin(ctx, key, h.timeout+leaseMargin)
 	switch {
 	case err != nil:
-		h.logFailure(ctx, e, err, "look at the Deduplicator; an alert that is being handled right now comes again later")
+		h.logFailure(ctx, e, err, "check the Deduplicator; an alert that is being handled is delivered again later")
 		return http.StatusServiceUnavailable, &count.failed
 	case !fresh:
 		h.client.log.LogAttrs(ctx, slog.LevelDebug, "kanuu: webhook was handled before", eventAttrs(e)...)
 		return http.StatusOK, &count.duplicates
 	}
-
-	status = http.StatusInternalServerError
-
-	defer func() { // also when a function ends its goroutine
-		// The claim must end though Paddle has left.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-		defer cancel()
-		if err := h.dedup.End(ctx, e.AlertID, status == http.StatusOK); err != nil {
-			h.logFailure(ctx, e, err, "look at the Deduplicator: this alert may be handled twice, or not before its lease ends")
-		}
-	}()
-
 	status = h.handle(ctx, e, routes)
+	// The claim must end also if Paddle has closed the connection.
+	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	if err := h.dedup.End(endCtx, key, status == http.StatusOK); err != nil {
+		h.logFailure(ctx, e, err, "check the Deduplicator: this alert may be handled twice, or not before its lease expires")
+	}
 	return status, &count.handled
 }
 
-// handle calls the functions until one fails.
+// handle calls the handlers until one fails.
 func (h *WebhookHandler) handle(ctx context.Context, e Event, routes []route) int {
+	began := time.Now()
 	for _, route := range routes {
-		err := ctx.Err() // those before may have taken all of the time
+		err := ctx.Err() // the handlers before may have taken all of the time
 		if err == nil {
 			err = call(ctx, e, route)
 		}
-		if err != nil {
-			attrs := []slog.Attr{slog.String("pattern", route.pattern)}
-			if failure, ok := errors.AsType[*panicError](err); ok {
-				attrs = append(attrs, slog.String("stack", string(failure.stack)))
-			}
-			h.logFailure(ctx, e, err, "mend the function for this pattern; Paddle delivers the alert again", attrs...)
-			return http.StatusInternalServerError
+		if err == nil {
+			continue
 		}
+		remedy := "correct the handler of this pattern; Paddle delivers the alert again"
+		attrs := []slog.Attr{slog.String("pattern", route.pattern)}
+		if failure, ok := errors.AsType[*panicError](err); ok {
+			attrs = append(attrs, slog.String("stack", string(failure.stack)))
+		}
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			remedy = "do less in the handlers, or later; Paddle waits five seconds, and delivers the alert again"
+			attrs = append(attrs, slog.Duration("took", time.Since(began)), slog.Duration("timeout", h.timeout))
+		}
+		h.logFailure(ctx, e, err, remedy, attrs...)
+		return http.StatusInternalServerError
 	}
 	return http.StatusOK
 }
 
-// panicError is a panic that was stopped.
+// panicError is a panic that was recovered.
 type panicError struct {
 	value any
 	stack []byte
@@ -296,16 +304,26 @@ type panicError struct {
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
-func call(ctx context.Context, e Event, route route) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = &panicError{value, debug.Stack()}
-		}
+var errGoexit = errors.New("the handler ended its goroutine by runtime.Goexit")
+
+// call calls a handler in a goroutine of its own: runtime.Goexit, which failed
+// assertions of tests call, would end that of the server without a response.
+func call(ctx context.Context, e Event, route route) error {
+	result := make(chan error, 1)
+	go func() {
+		err := errGoexit
+		defer func() {
+			if value := recover(); value != nil {
+				err = &panicError{value, debug.Stack()}
+			}
+			result <- err
+		}()
+		err = route.handle(ctx, e)
 	}()
-	return route.handle(ctx, e)
+	return <-result
 }
 
-// eventAttrs name an event without what is personal about it.
+// eventAttrs name an alert without personal data.
 func eventAttrs(e Event) []slog.Attr {
 	return []slog.Attr{slog.String("alert_name", e.AlertName), slog.String("alert_id", e.AlertID)}
 }

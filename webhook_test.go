@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -134,7 +135,7 @@ func TestWebhookAgreesWithPHP(t *testing.T) {
 	for _, tc := range phpCases(t) {
 		t.Run(tc.Name, func(t *testing.T) {
 			t.Parallel()
-			s := newWebhookServer(t, tc.publicKey, nil)
+			s := newWebhookServer(t, tc.publicKey, &kanuu.WebhookOptions{MaxAge: -1})
 			events := s.handledAlerts()
 
 			w := serve(s, webhookRequest(tc.Body))
@@ -538,7 +539,7 @@ func TestOnPanics(t *testing.T) {
 		func() { s.On("subscription_[", nothing) })
 	assert.PanicsWithValue(t, `kanuu: WebhookHandler.On: "" is not a pattern: write it like "subscription_*"`,
 		func() { s.On("", nothing) })
-	assert.PanicsWithValue(t, `kanuu: WebhookHandler.On: the function for "*" is nil`, func() { s.On("*", nil) })
+	assert.PanicsWithValue(t, `kanuu: WebhookHandler.On: the handler for "*" is nil`, func() { s.On("*", nil) })
 }
 
 func TestHandlersMatchedByPatternInOrder(t *testing.T) {
@@ -548,7 +549,7 @@ func TestHandlersMatchedByPatternInOrder(t *testing.T) {
 	var called []string
 	for _, pattern := range []string{
 		"subscription_*", "subscription_cancelled", "*", "subscription_payment_*", "subscription_p*d", "payment_*",
-		"subscription_cancelle", "*",
+		"subscription_[x-z]*", "*",
 	} {
 		s.On(pattern, func(_ context.Context, e kanuu.Event) error {
 			called = append(called, e.AlertName+" "+pattern)
@@ -885,19 +886,19 @@ func TestDeduplicator(t *testing.T) {
 		calls  []string
 		logged string
 	}{
-		"fresh": {fakeDeduplicator{fresh: true}, nil, 200, []string{"begin 7 1m4s", "call", "end 7 true"}, ""},
-		"failed": {fakeDeduplicator{fresh: true}, io.ErrUnexpectedEOF, 500, []string{"begin 7 1m4s", "call", "end 7 false"},
+		"fresh": {fakeDeduplicator{fresh: true}, nil, 200, []string{"begin shop:7 1m4s", "call", "end shop:7 true"}, ""},
+		"failed": {fakeDeduplicator{fresh: true}, io.ErrUnexpectedEOF, 500, []string{"begin shop:7 1m4s", "call", "end shop:7 false"},
 			"unexpected EOF"},
-		"known": {fakeDeduplicator{}, nil, 200, []string{"begin 7 1m4s"},
+		"known": {fakeDeduplicator{}, nil, 200, []string{"begin shop:7 1m4s"},
 			`level=DEBUG msg="kanuu: webhook was handled before" alert_name=subscription_created alert_id=7`},
-		"cannot begin": {fakeDeduplicator{fresh: true, beginErr: io.ErrClosedPipe}, nil, 503, []string{"begin 7 1m4s"},
-			"look at the Deduplicator"},
+		"cannot begin": {fakeDeduplicator{fresh: true, beginErr: io.ErrClosedPipe}, nil, 503, []string{"begin shop:7 1m4s"},
+			"check the Deduplicator"},
 		"cannot end": {fakeDeduplicator{fresh: true, endErr: io.ErrClosedPipe}, nil, 200,
-			[]string{"begin 7 1m4s", "call", "end 7 true"}, "may be handled twice"},
+			[]string{"begin shop:7 1m4s", "call", "end shop:7 true"}, "may be handled twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{Deduplicator: &tc.alerts})
+			s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{Deduplicator: &tc.alerts, Name: "shop"})
 			s.On("subscription_*", func(context.Context, kanuu.Event) error {
 				tc.alerts.calls = append(tc.alerts.calls, "call")
 				return tc.err
@@ -921,7 +922,7 @@ func TestDeduplicator(t *testing.T) {
 func TestClaimReleasedAfterCancellation(t *testing.T) {
 	t.Parallel()
 	own := &fakeDeduplicator{fresh: true}
-	s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{Deduplicator: own})
+	s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{Deduplicator: own, Name: "shop"})
 	ctx, leave := context.WithCancel(t.Context())
 
 	s.On("*", func(context.Context, kanuu.Event) error {
@@ -930,8 +931,8 @@ func TestClaimReleasedAfterCancellation(t *testing.T) {
 	})
 
 	serve(s, signer.Request("/", kanuutest.Webhook{AlertID: "7"}).WithContext(ctx))
-	assert.Equal(t, []string{"begin 7 1m4s", "end 7 false"}, own.calls)
-	assert.NotContains(t, s.log.String(), "look at the Deduplicator")
+	assert.Equal(t, []string{"begin shop:7 1m4s", "end shop:7 false"}, own.calls)
+	assert.NotContains(t, s.log.String(), "check the Deduplicator")
 }
 
 func TestOnDuringServing(t *testing.T) {
@@ -976,5 +977,118 @@ func FuzzWebhook(f *testing.F) {
 		for name := range got.Fields.All() {
 			assert.NotEmpty(t, name)
 		}
+	})
+}
+
+// A name that Paddle does not write would never be called.
+func TestMisspelledAlerts(t *testing.T) {
+	t.Parallel()
+	nothing := func(context.Context, kanuu.Event) error { return nil }
+	for pattern, want := range map[string]string{
+		"subscription_canceled":         "subscription_cancelled",
+		"subscription.created":          "subscription_created",
+		"Subscription_Updated":          "subscription_updated",
+		"subscription_payment_succeded": "subscription_payment_succeeded",
+		"payment_refund":                "payment_refunded",
+	} {
+		s := newWebhookServer(t, signer.PublicKey(), nil)
+		assert.PanicsWithValue(t, fmt.Sprintf("kanuu: WebhookHandler.On: Paddle has no alert %q: did you mean %q?", pattern, want),
+			func() { s.On(pattern, nothing) })
+	}
+	for pattern, logs := range map[string]bool{
+		"*": false, "subscription_*": false, kanuu.AlertInvoiceOverdue: false, "*_refunded": false,
+		"subscription_activated": true, "transaction_*": true, "subscriptions_*": true,
+	} {
+		s := newWebhookServer(t, signer.PublicKey(), nil)
+		s.On(pattern, nothing)
+		assert.Equal(t, logs, strings.Contains(s.log.String(), "kanuu: webhook handler for an unknown alert"), pattern)
+	}
+}
+
+func TestMaxAge(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		maxAge, age time.Duration
+		status      int
+	}{
+		"new":           {0, 0, 200},
+		"a week":        {0, 7*24*time.Hour - time.Minute, 200},
+		"over a week":   {0, 7*24*time.Hour + time.Minute, 400},
+		"own":           {time.Hour, 2 * time.Hour, 400},
+		"any":           {-1, 10 * 365 * 24 * time.Hour, 200},
+		"in the future": {0, -time.Hour, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{MaxAge: tc.maxAge})
+			handled := s.handledAlerts()
+			assert.Equal(t, tc.status, s.post(signer.Body(kanuutest.Webhook{Identifier: "42", Time: time.Now().Add(-tc.age)})))
+			assert.Equal(t, tc.status == http.StatusOK, *handled == 1)
+			assert.Equal(t, tc.status == http.StatusOK, len(s.cache.invalidated) == 1)
+			assert.Equal(t, tc.status != http.StatusOK, strings.Contains(s.log.String(), "older than WebhookOptions.MaxAge"))
+		})
+	}
+}
+
+// Verify is for applications with their own dispatch: it decides and does nothing.
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	s := newWebhookServer(t, signer.PublicKey(), nil)
+	handled := s.handledAlerts()
+	e, err := s.Verify(webhookRequest(signer.Body(kanuutest.Webhook{AlertID: "7", Identifier: "42"})))
+	require.NoError(t, err)
+	assert.Equal(t, "7", e.AlertID)
+	assert.Equal(t, "42", e.Identifier)
+
+	get := httptest.NewRequest(http.MethodGet, "/", nil)
+	old := signer.Body(kanuutest.Webhook{Time: time.Now().AddDate(-1, 0, 0)})
+	for want, r := range map[int]*http.Request{
+		401: webhookRequest("a=b"), 405: get, 413: webhookRequest(strings.Repeat("x", 64<<10+1)), 400: webhookRequest(old),
+	} {
+		e, err := s.Verify(r)
+		assert.Equal(t, want, kanuu.HTTPStatus(err))
+		assert.ErrorContains(t, err, "kanuu: webhook rejected: ")
+		assert.Empty(t, e.AlertName)
+	}
+	assert.Zero(t, *handled)
+	assert.Empty(t, s.cache.invalidated)
+	assert.Empty(t, s.log.String())
+	assert.Zero(t, s.Stats())
+}
+
+// A handler that ends its goroutine, as a failed assertion of a test does, has failed.
+func TestGoexitIsAFailure(t *testing.T) {
+	t.Parallel()
+	s := newWebhookServer(t, signer.PublicKey(), nil)
+	s.On("*", func(context.Context, kanuu.Event) error {
+		runtime.Goexit()
+		return nil
+	})
+	server := httptest.NewServer(s)
+	defer server.Close()
+	body := signer.Body(kanuutest.Webhook{})
+	for range 2 { // the claim is free again
+		res, err := http.Post(server.URL, "application/x-www-form-urlencoded", strings.NewReader(body))
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		assert.Equal(t, http.StatusInternalServerError, res.StatusCode)
+	}
+	assert.Contains(t, s.log.String(), "runtime.Goexit")
+	assert.Equal(t, uint64(2), s.Stats().Failed)
+}
+
+// Whatever a handler returns after its time, the log says that the time was over.
+func TestHandlerOutOfTimeIsLogged(t *testing.T) {
+	t.Parallel()
+	body := signer.Body(kanuutest.Webhook{})
+	synctest.Test(t, func(t *testing.T) {
+		s := newWebhookServer(t, signer.PublicKey(), nil)
+		s.On("*", func(ctx context.Context, _ kanuu.Event) error {
+			<-ctx.Done()
+			return errors.New("sql: transaction has already been committed or rolled back")
+		})
+		assert.Equal(t, http.StatusInternalServerError, s.post(body))
+		assert.Contains(t, s.log.String(), "took=4s timeout=4s")
+		assert.Contains(t, s.log.String(), "do less in the handlers")
 	})
 }

@@ -18,7 +18,7 @@ import (
 func newHook(tb testing.TB, store *kanuuredis.Store, signer *kanuutest.Signer, handle func() error) *kanuu.WebhookHandler {
 	tb.Helper()
 	hook, err := kanuu.NewWebhookHandler(newClient(tb, newFake(tb), store), signer.PublicKey(),
-		&kanuu.WebhookOptions{Deduplicator: store})
+		&kanuu.WebhookOptions{Deduplicator: store, Name: "shop"})
 	require.NoError(tb, err)
 	hook.On("*", func(context.Context, kanuu.Event) error { return handle() })
 	return hook
@@ -67,7 +67,7 @@ func TestAlertIsHandledByOneInstance(t *testing.T) {
 	assert.Equal(t, http.StatusOK, signer.Post(hookB, alert).StatusCode)
 	assert.Equal(t, 2, handled, "handled once")
 
-	left, err := server.do("PTTL", "kanuu:alert:{id:7}").AsInt64()
+	left, err := server.do("PTTL", "kanuu:alert:{id:shop:7}").AsInt64()
 	require.NoError(t, err)
 	assert.InDelta(t, (72 * 60 * 60 * 1000), left, 60_000, "remembered for 72 hours")
 }

@@ -57,7 +57,10 @@ func Example_outage() {
 		panic(err)
 	}
 	defer client.Close()
-	webhooks, err := kanuu.NewWebhookHandler(client, paddle.PublicKey(), &kanuu.WebhookOptions{Deduplicator: store})
+	webhooks, err := kanuu.NewWebhookHandler(client, paddle.PublicKey(), &kanuu.WebhookOptions{
+		Deduplicator: store,
+		Name:         "shop",
+	})
 	if err != nil {
 		panic(err)
 	}

@@ -19,7 +19,7 @@ func newWebhook(client *kanuu.Client, publicKey string, dedup kanuu.Deduplicator
 	if publicKey == "" {
 		return nil, nil //nolint:nilnil // the route is then not there
 	}
-	hook, err := kanuu.NewWebhookHandler(client, publicKey, &kanuu.WebhookOptions{Deduplicator: dedup})
+	hook, err := kanuu.NewWebhookHandler(client, publicKey, &kanuu.WebhookOptions{Deduplicator: dedup, Name: "demo"})
 	if err != nil {
 		return nil, fmt.Errorf("PADDLE_PUBLIC_KEY cannot be used: %w", err)
 	}

@@ -26,6 +26,7 @@ func Instances(logger *slog.Logger) (*kanuu.WebhookHandler, func(), error) {
 	}
 	hook, err := kanuu.NewWebhookHandler(client, os.Getenv("PADDLE_PUBLIC_KEY"), &kanuu.WebhookOptions{
 		Deduplicator: store,
+		Name:         "shop",
 	})
 	// snippet: end
 	return hook, store.Close, err

@@ -10,17 +10,41 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kanuu-io/kanuu-go/internal/paddle"
 )
 
-// receive reads a request and verifies it.
-func (h *WebhookHandler) receive(r *http.Request) (*paddle.Array, error) {
+// Verify reads a request and returns its alert if Paddle signed it with one of the
+// handler's keys, and it is not older than [WebhookOptions.MaxAge]. It is for
+// applications with a dispatch of their own, which do without [WebhookHandler.On]:
+// it neither invalidates the cached subscription, nor remembers the alert, nor
+// logs. [HTTPStatus] has the status to respond with to an error.
+//
+//	e, err := hook.Verify(r)
+//	if err != nil {
+//		http.Error(w, "", kanuu.HTTPStatus(err))
+//		return
+//	}
+//	err = client.InvalidateSubscription(r.Context(), e.Identifier)
+func (h *WebhookHandler) Verify(r *http.Request) (Event, error) {
+	form, err := h.open(r)
+	if err != nil {
+		return Event{}, rejectionError{err}
+	}
+	e := newEvent(form)
+	if h.maxAge > 0 && !e.Time.IsZero() && time.Since(e.Time) > h.maxAge {
+		return Event{}, rejectionError{errTooOld}
+	}
+	return e, nil
+}
+
+// open reads a request and checks its signature.
+func (h *WebhookHandler) open(r *http.Request) (*paddle.Array, error) {
 	if r.Method != http.MethodPost {
 		return nil, errNotPost
 	}
-
-	// Paddle always sends a Content-Type; without one, the signature decides.
+	// Paddle always sends a Content-Type. Without one, the signature decides.
 	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if mediaType = strings.TrimSpace(mediaType); mediaType != "" &&
 		!strings.EqualFold(mediaType, "application/x-www-form-urlencoded") {
@@ -64,10 +88,16 @@ var (
 	errTooLarge = errors.New("the body has more than 65536 bytes")
 	errConsumed = errors.New("something has read the body before the webhook handler")
 	errCutOff   = errors.New("the body ended early")
+	errTooOld   = errors.New("the alert is older than WebhookOptions.MaxAge")
 )
 
-// rejection is what one cause means: the status is for the sender, the remedy for
-// the operator.
+// rejectionError is what [WebhookHandler.Verify] returns, for [HTTPStatus].
+type rejectionError struct{ cause error }
+
+func (e rejectionError) Error() string { return "kanuu: webhook rejected: " + e.cause.Error() }
+func (e rejectionError) Unwrap() error { return e.cause }
+
+// rejection maps a cause to a status for the sender and a remedy for the operator.
 type rejection struct {
 	cause  error
 	status int
@@ -90,6 +120,8 @@ var rejections = []rejection{
 		"look at what is between Paddle and the handler: proxies and middlewares that add, drop, trim or decode fields"},
 	{paddle.ErrOtherKey, http.StatusUnauthorized, "set PADDLE_PUBLIC_KEY to the public key of the Paddle account that sends " +
 		"the webhooks; the sandbox has one of its own"},
+	{errTooOld, http.StatusBadRequest, "nothing, if somebody sent a recorded webhook again; if Paddle sent it now, correct the clock " +
+		"of this machine, or raise WebhookOptions.MaxAge"},
 	{paddle.ErrTooManyFields, http.StatusBadRequest, remedyNotPaddle},
 	{paddle.ErrTooManyNumbers, http.StatusBadRequest, remedyNotPaddle},
 	{paddle.ErrTooDeep, http.StatusBadRequest, remedyNotPaddle},
@@ -100,19 +132,19 @@ func rejectionOf(err error) rejection {
 	return rejections[i] // each error is in the table
 }
 
-func (h *WebhookHandler) logRejection(ctx context.Context, err error) {
+// reject counts and logs a request that is no webhook, and returns its status.
+func (h *WebhookHandler) reject(ctx context.Context, err error) int {
 	rejected, level := rejectionOf(err), slog.LevelWarn
-	if rejected.status == http.StatusMethodNotAllowed {
-		level = slog.LevelDebug // a browser or a scanner
+	switch rejected.status {
+	case http.StatusUnauthorized:
+		h.count.unsigned.Add(1)
+	case http.StatusMethodNotAllowed: // a browser or a scanner
+		level = slog.LevelDebug
+		fallthrough
+	default:
+		h.count.rejected.Add(1)
 	}
 	h.client.log.LogAttrs(ctx, level, "kanuu: webhook rejected", slog.Int("status", rejected.status),
-		slog.String("cause", err.Error()), slog.String("remedy", rejected.remedy))
-}
-
-func (c *webhookCounters) countRejected(status int) {
-	if status == http.StatusUnauthorized {
-		c.unsigned.Add(1)
-	} else {
-		c.rejected.Add(1)
-	}
+		slog.String("cause", errors.Unwrap(err).Error()), slog.String("remedy", rejected.remedy))
+	return rejected.status
 }
