@@ -5,7 +5,8 @@ import (
 	"log/slog"
 	"path"
 	"slices"
-	"strings"
+
+	"github.com/kanuu-io/kanuu-go/internal/paddle"
 )
 
 // Alerts that Paddle Classic documents, for [WebhookHandler.On] and
@@ -56,35 +57,9 @@ func (h *WebhookHandler) checkPattern(pattern string) {
 	if slices.ContainsFunc(alertNames, matches) {
 		return
 	}
-	for _, name := range alertNames {
-		if editDistance(strings.ToLower(pattern), name) <= maxTypos {
-			panic(fmt.Sprintf("kanuu: WebhookHandler.On: Paddle has no alert %q: did you mean %q?", pattern, name))
-		}
+	if name := paddle.Similar(pattern, alertNames); name != "" {
+		panic(fmt.Sprintf("kanuu: WebhookHandler.On: Paddle has no alert %q: did you mean %q?", pattern, name))
 	}
 	h.client.log.Warn("kanuu: webhook handler for an unknown alert", slog.String("pattern", pattern),
 		slog.String("remedy", "correct the name, unless Paddle has a new alert: it must be one that Paddle Classic documents"))
-}
-
-// maxTypos is how many letters of a misspelled name differ.
-const maxTypos = 2
-
-// editDistance counts the insertions, deletions and replacements between a and b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

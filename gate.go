@@ -56,7 +56,7 @@ type Gate struct {
 	plans     []int64
 	allow     func(Subscription) bool
 	failOpen  bool
-	count     gateCounters
+	tally     tally[GateStats]
 	responder responder
 }
 
@@ -137,7 +137,7 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, who func() (Identit
 	case err == nil:
 		return r.WithContext(&subscriptionContext{r.Context(), subscription}), nil //nolint:contextcheck // it is one of r.Context
 	case g.failOpen && g.client.isDown(err) && !g.client.cache.knows(identity.Identifier):
-		g.count.unchecked.Add(1)
+		g.tally.add(func(s *GateStats) *uint64 { return &s.Unchecked })
 		g.client.log.LogAttrs(r.Context(), slog.LevelWarn, "kanuu: gate: access granted without a check", slog.Any("error", err))
 		return r, nil
 	default:
@@ -146,8 +146,20 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, who func() (Identit
 }
 
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, err error) error {
-	g.tally(err)
-
+	if !errors.Is(err, context.Canceled) || r.Context().Err() == nil { // a user who left is not counted
+		g.tally.add(func(s *GateStats) *uint64 {
+			switch {
+			case errors.Is(err, ErrNotSubscribed):
+				return &s.NotSubscribed
+			case errors.Is(err, ErrUnauthenticated):
+				return &s.Unauthenticated
+			case errors.Is(err, ErrForbidden):
+				return &s.Forbidden
+			default:
+				return &s.Failed
+			}
+		})
+	}
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet // the same response, without its body
@@ -160,21 +172,6 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, err error) error {
 		return nil
 	}
 	return g.responder.refuse(w, r, kind, err)
-}
-
-// tally counts a visit that was not let in.
-func (g *Gate) tally(err error) {
-	count := &g.count
-	switch {
-	case errors.Is(err, ErrNotSubscribed):
-		count.notSubscribed.Add(1)
-	case errors.Is(err, ErrUnauthenticated):
-		count.unauthenticated.Add(1)
-	case errors.Is(err, ErrForbidden):
-		count.forbidden.Add(1)
-	case !errors.Is(err, context.Canceled): // a visitor who left is none of these
-		count.failed.Add(1)
-	}
 }
 
 // subscriptionContext is context.WithValue in one allocation instead of two.

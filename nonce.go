@@ -1,13 +1,12 @@
 package kanuu
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 
-	"github.com/kanuu-io/kanuu-go/internal/urlcheck"
+	"github.com/kanuu-io/kanuu-go/internal/api"
+	"github.com/kanuu-io/kanuu-go/internal/email"
 )
 
 // Nonce opens the portal once, as the customer it was made for, for whoever has
@@ -35,7 +34,7 @@ func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
 	if err := id.Validate(); err != nil {
 		return Nonce{}, err
 	}
-	if id.Email != "" && !isEmail(id.Email) {
+	if id.Email != "" && !email.IsAddress(id.Email) {
 		c.leaveOutEmail(ctx)
 		id.Email = ""
 	}
@@ -49,14 +48,14 @@ func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
 	if err != nil {
 		return Nonce{}, err
 	}
-	nonce, err := decodeNonce(response.Body, c.insecureURLs)
+	nonce, err := api.ParseNonce(response.Body, c.insecureURLs)
 	if err != nil {
 		c.api.Count.Failures.Add(1)
 		return Nonce{}, &APIError{Operation: c.createNonce.Operation, Status: response.Status, Message: err.Error()}
 	}
 	c.nonces.Add(1)
 	c.invalidate(ctx, id.Identifier)
-	return nonce, nil
+	return Nonce(nonce), nil
 }
 
 // leaveOutEmail logs the first time that an email address could not be used. The
@@ -73,29 +72,3 @@ func isAboutEmail(err error) bool {
 	apiErr, ok := errors.AsType[*APIError](err)
 	return ok && errors.Is(apiErr, ErrValidation) && len(apiErr.Fields) == 1 && apiErr.Fields["email"] != nil
 }
-
-// decodeNonce reads a successful response of POST /api/nonce. Its errors repeat
-// nothing of the response, which may hold a nonce.
-func decodeNonce(body []byte, insecure bool) (Nonce, error) {
-	var decoded struct {
-		Nonce string `json:"nonce"`
-		URL   string `json:"url"`
-	}
-	err := json.Unmarshal(body, &decoded)
-	nonce := Nonce{Value: decoded.Nonce, URL: decoded.URL}
-	switch {
-	case err != nil || !isObject(body):
-		return Nonce{}, errors.New("the response is not the JSON that the API page shows")
-	case nonce.Value == "":
-		return Nonce{}, errors.New("the response has no nonce")
-	case nonce.URL == "":
-		return Nonce{}, errors.New("the response has no url")
-	case !urlcheck.IsPortal(nonce.URL, insecure):
-		return Nonce{}, errors.New("the url in the response is not one to send a customer to: not absolute https")
-	default:
-		return nonce, nil
-	}
-}
-
-// isObject tells an object from null, which encoding/json takes for any struct.
-func isObject(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) }

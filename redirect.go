@@ -94,7 +94,7 @@ type Redirector struct {
 	allowedHosts []string
 	crossOrigin  *http.CrossOriginProtection
 	limiter      *mint.Limiter
-	count        redirectCounters
+	tally        tally[RedirectStats]
 }
 
 // NewRedirector makes a redirector; it panics as [NewRedirectHandler] does.
@@ -195,7 +195,9 @@ func (rd *Redirector) mint(ctx context.Context, identity Identity) (Nonce, error
 // respond writes what was decided: an error, a response without a nonce, or the
 // nonce.
 func (rd *Redirector) respond(w http.ResponseWriter, r *http.Request, kind visit.Kind, nonce Nonce, err error) error {
-	rd.tally(r, kind, err)
+	if err == nil || r.Context().Err() == nil || !errors.Is(err, context.Canceled) {
+		rd.tally.add(func(s *RedirectStats) *uint64 { return counterOf(s, kind, err) })
+	}
 	setHeader(w.Header())
 	switch {
 	case err != nil:
@@ -217,7 +219,7 @@ func (rd *Redirector) respond(w http.ResponseWriter, r *http.Request, kind visit
 		render.HTML(w, http.StatusOK, continuePage(r, false))
 	case visit.Scripted:
 		if r.Method == http.MethodPost {
-			lead(w, kind, requestPath(r), 0) // which is a GET then
+			lead(w, kind, visit.Path(r), 0) // which is a GET then
 		} else {
 			render.HTML(w, http.StatusOK, continuePage(r, true))
 		}
@@ -231,7 +233,7 @@ func (rd *Redirector) respond(w http.ResponseWriter, r *http.Request, kind visit
 func continuePage(r *http.Request, reload bool) render.Page {
 	return render.Page{
 		Title: "Billing", Text: "Billing opens on a page of its own.",
-		Link: requestPath(r), LinkText: "Continue", Reload: reload,
+		Link: visit.Path(r), LinkText: "Continue", Reload: reload,
 	}
 }
 
@@ -249,31 +251,30 @@ func setHeader(h http.Header) {
 	}
 }
 
-// tally counts a visit by what became of it.
-func (rd *Redirector) tally(r *http.Request, kind visit.Kind, err error) {
-	count := &rd.count
+// counterOf returns the counter for what became of a request.
+func counterOf(s *RedirectStats, kind visit.Kind, err error) *uint64 {
 	switch {
 	case err == nil && kind.Mints():
-		count.redirected.Add(1)
+		return &s.Redirected
 	case errors.Is(err, ErrCrossOrigin):
-		count.crossOrigin.Add(1)
+		return &s.CrossOrigin
 	case errors.Is(err, ErrUnauthenticated):
-		count.unauthenticated.Add(1)
+		return &s.Unauthenticated
 	case errors.Is(err, ErrForbidden):
-		count.forbidden.Add(1)
+		return &s.Forbidden
 	case errors.Is(err, ErrTooManyNonces):
-		count.limited.Add(1)
+		return &s.Limited
 	case kind == visit.Speculative, kind == visit.InertiaPrefetch:
-		count.speculative.Add(1)
+		return &s.Speculative
 	case kind == visit.Embedded:
-		count.embedded.Add(1)
+		return &s.Embedded
 	case kind == visit.Scripted, kind == visit.Framed:
-		count.ledOn.Add(1)
+		return &s.LedOn
 	case kind == visit.Head:
-		count.head.Add(1)
+		return &s.Head
 	case kind == visit.Other:
-		count.method.Add(1)
-	case r.Context().Err() == nil: // who left is none of these
-		count.failed.Add(1)
+		return &s.Method
+	default:
+		return &s.Failed
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/kanuu-io/kanuu-go/internal/api"
@@ -66,7 +65,7 @@ const maxReturn = 2 << 10
 
 // login returns the URL of the login, with the page to return to.
 func (f *responder) login(r *http.Request) string {
-	back := pageOf(r)
+	back := visit.Page(r)
 	if f.returnParam == "" || back == "" || len(back) > maxReturn {
 		return f.loginURL
 	}
@@ -79,39 +78,6 @@ func (f *responder) login(r *http.Request) string {
 	}
 	login.RawQuery += url.Values{f.returnParam: {back}}.Encode()
 	return login.String()
-}
-
-// pageOf returns the path and query of the page that the user wants to see: that
-// of the request, or for what is no page by itself, such as a form or a part of a
-// page that htmx loads, the page that it was sent from. It is empty if that is
-// not known.
-func pageOf(r *http.Request) string {
-	if r.Method == http.MethodGet && (r.Header.Get("Hx-Request") == "" || r.Header.Get("Hx-Boosted") != "") {
-		return requestPath(r)
-	}
-	from := r.Referer()
-	if current := r.Header.Get("Hx-Current-Url"); current != "" {
-		from = current
-	}
-	u, err := url.Parse(from)
-	if err != nil || !strings.EqualFold(u.Host, r.Host) {
-		return ""
-	}
-	return LocalPath(u.RequestURI(), "")
-}
-
-// requestPath returns the path and query of the request line, which middleware
-// that strips prefixes leaves alone. Requests that a program made have none, and
-// those to a proxy have a whole URL.
-func requestPath(r *http.Request) string {
-	line := r.RequestURI
-	if line == "" {
-		line = r.URL.RequestURI()
-	}
-	if u, err := url.Parse(line); err == nil && u.IsAbs() {
-		line = u.RequestURI()
-	}
-	return LocalPath(line, "")
 }
 
 // refuse responds to a request that ended with err, and logs it. It returns what
@@ -182,7 +148,7 @@ func leadBack(w http.ResponseWriter, r *http.Request, kind visit.Kind) bool {
 	case visit.Speculative: // Turbo uses it for the click and loads the page, because it is no HTML
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case visit.InertiaPrefetch: // Inertia uses it for the click, and loads the page
-		return lead(w, visit.Inertia, requestPath(r), 0)
+		return lead(w, visit.Inertia, visit.Path(r), 0)
 	default:
 		return false
 	}
@@ -199,7 +165,7 @@ func customerPage(r *http.Request, err error, to string, reload bool) render.Pag
 	case to != "":
 		page.LinkText = "See plans"
 	case outcome.link != "":
-		page.Link, page.LinkText = requestPath(r), outcome.link
+		page.Link, page.LinkText = visit.Path(r), outcome.link
 	}
 	if page.Link == "" {
 		page.Link, page.LinkText = "/", "Back to the start page"

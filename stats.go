@@ -1,6 +1,6 @@
 package kanuu
 
-import "sync/atomic"
+import "sync"
 
 // Stats counts what a [Client] did since it was made. The JSON names are those
 // for a metrics page.
@@ -139,60 +139,36 @@ func (c *Client) Stats() Stats {
 	}
 }
 
-type redirectCounters struct {
-	redirected, failed, speculative, embedded, ledOn, head, method, crossOrigin, unauthenticated, forbidden, limited atomic.Uint64
+// tally is what a handler has counted.
+type tally[Stats any] struct {
+	mu    sync.Mutex
+	stats Stats
 }
 
-// Stats of the handler so far.
+// add counts one in the field that is chosen.
+func (t *tally[Stats]) add(field func(*Stats) *uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	*field(&t.stats)++
+}
+
+func (t *tally[Stats]) snapshot() Stats {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.stats
+}
+
+// Stats returns what the handler has counted.
 func (h *RedirectHandler) Stats() RedirectStats { return h.redirector.Stats() }
 
-// Stats of the redirector so far.
-func (rd *Redirector) Stats() RedirectStats {
-	return RedirectStats{
-		Redirected:      rd.count.redirected.Load(),
-		Failed:          rd.count.failed.Load(),
-		Speculative:     rd.count.speculative.Load(),
-		Embedded:        rd.count.embedded.Load(),
-		LedOn:           rd.count.ledOn.Load(),
-		Head:            rd.count.head.Load(),
-		Method:          rd.count.method.Load(),
-		CrossOrigin:     rd.count.crossOrigin.Load(),
-		Unauthenticated: rd.count.unauthenticated.Load(),
-		Forbidden:       rd.count.forbidden.Load(),
-		Limited:         rd.count.limited.Load(),
-	}
-}
+// Stats returns what the redirector has counted.
+func (rd *Redirector) Stats() RedirectStats { return rd.tally.snapshot() }
 
-type gateCounters struct {
-	notSubscribed, unauthenticated, forbidden, failed, unchecked atomic.Uint64
-}
+// Stats returns what the gate has counted.
+func (g *Gate) Stats() GateStats { return g.tally.snapshot() }
 
-// Stats of the gate so far.
-func (g *Gate) Stats() GateStats {
-	return GateStats{
-		NotSubscribed:   g.count.notSubscribed.Load(),
-		Unauthenticated: g.count.unauthenticated.Load(),
-		Forbidden:       g.count.forbidden.Load(),
-		Failed:          g.count.failed.Load(),
-		Unchecked:       g.count.unchecked.Load(),
-	}
-}
-
-type webhookCounters struct {
-	handled, duplicates, unheard, failed, unsigned, rejected atomic.Uint64
-}
-
-// Stats of the handler so far.
-func (h *WebhookHandler) Stats() WebhookStats {
-	return WebhookStats{
-		Handled:    h.count.handled.Load(),
-		Duplicates: h.count.duplicates.Load(),
-		Unheard:    h.count.unheard.Load(),
-		Failed:     h.count.failed.Load(),
-		Unsigned:   h.count.unsigned.Load(),
-		Rejected:   h.count.rejected.Load(),
-	}
-}
+// Stats returns what the handler has counted.
+func (h *WebhookHandler) Stats() WebhookStats { return h.tally.snapshot() }
 
 // CacheStats counts what the cache did.
 type CacheStats struct {

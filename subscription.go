@@ -2,22 +2,19 @@ package kanuu
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kanuu-io/kanuu-go/internal/api"
 )
 
 // Status of a subscription, in the spelling of Kanuu's API. [ParseStatus] makes
 // one of every spelling that Kanuu and Paddle use; a text that it does not know
 // is kept as it is.
 type Status string
-
-// maxStatusText is how many bytes of a status are kept.
-const maxStatusText = 64
 
 // The statuses that Kanuu documents.
 const (
@@ -118,11 +115,18 @@ func (c *Client) fetch(ctx context.Context, identifier string) (Subscription, ti
 	if err != nil {
 		return Subscription{}, time.Time{}, err
 	}
-	subscription, err := decodeSubscription(response.Body)
+	s, err := api.ParseSubscription(response.Body)
 	if err != nil {
 		c.api.Count.Failures.Add(1)
 		return Subscription{}, time.Time{},
 			&APIError{Operation: c.fetchSubscription.Operation, Status: response.Status, Message: err.Error()}
+	}
+	subscription := Subscription{
+		IsSubscribed: s.IsSubscribed, IsTrialing: s.IsTrialing, PlanID: s.PlanID, SubscriptionID: s.SubscriptionID,
+		Status: ParseStatus(s.Status), StatusText: s.Status,
+	}
+	if string(subscription.Status) == s.Status {
+		subscription.StatusText = string(subscription.Status) // a constant, which the cache keeps once
 	}
 	return subscription, response.Began, nil
 }
@@ -168,51 +172,4 @@ func (c *Client) invalidate(ctx context.Context, identifier string) {
 		c.log.LogAttrs(ctx, slog.LevelWarn, "kanuu: subscription not invalidated on other instances",
 			slog.Any("error", err), slog.String("remedy", "check Config.SharedCache"))
 	}
-}
-
-// decodeSubscription reads a successful response of POST /api/subscription, where
-// any field can be null.
-func decodeSubscription(body []byte) (Subscription, error) {
-	var decoded struct {
-		IsSubscribed   json.RawMessage `json:"is_subscribed"`
-		IsTrialing     bool            `json:"is_trialing"`
-		Status         string          `json:"status"`
-		PlanID         paddleID        `json:"plan_id"`
-		SubscriptionID paddleID        `json:"subscription_id"`
-	}
-	if err := json.Unmarshal(body, &decoded); err != nil || !isObject(body) {
-		return Subscription{}, errors.New("the response is not the JSON that the API page shows")
-	}
-	subscription := Subscription{
-		IsTrialing: decoded.IsTrialing, PlanID: int64(decoded.PlanID), SubscriptionID: int64(decoded.SubscriptionID),
-		StatusText: strings.Clone(strings.ToValidUTF8(decoded.Status[:min(len(decoded.Status), maxStatusText)], "")),
-	}
-	subscription.Status = ParseStatus(subscription.StatusText)
-	if string(subscription.Status) == subscription.StatusText {
-		subscription.StatusText = string(subscription.Status) // a constant, which the cache keeps once
-	}
-	switch string(decoded.IsSubscribed) {
-	case "true":
-		subscription.IsSubscribed = true
-	case "false", "null":
-	case "":
-		return Subscription{}, errors.New("the response has no is_subscribed")
-	default:
-		return Subscription{}, errors.New("is_subscribed in the response is neither true, false nor null")
-	}
-	return subscription, nil
-}
-
-// paddleID is a number, a number in quotes as Paddle's webhooks have it, or null,
-// which is 0.
-type paddleID int64
-
-func (id *paddleID) UnmarshalJSON(text []byte) error {
-	number := strings.Trim(string(text), `"`)
-	if number == "null" || number == "" {
-		return nil
-	}
-	parsed, err := strconv.ParseInt(number, 10, 64)
-	*id = paddleID(parsed)
-	return err
 }

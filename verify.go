@@ -1,15 +1,11 @@
 package kanuu
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kanuu-io/kanuu-go/internal/paddle"
@@ -28,7 +24,11 @@ import (
 //	}
 //	err = client.InvalidateSubscription(r.Context(), e.Identifier)
 func (h *WebhookHandler) Verify(r *http.Request) (Event, error) {
-	form, err := h.open(r)
+	body, err := paddle.Read(r)
+	if err != nil {
+		return Event{}, rejectionError{err}
+	}
+	form, err := paddle.Open(body, h.keys)
 	if err != nil {
 		return Event{}, rejectionError{err}
 	}
@@ -39,57 +39,7 @@ func (h *WebhookHandler) Verify(r *http.Request) (Event, error) {
 	return e, nil
 }
 
-// open reads a request and checks its signature.
-func (h *WebhookHandler) open(r *http.Request) (*paddle.Array, error) {
-	if r.Method != http.MethodPost {
-		return nil, errNotPost
-	}
-	// Paddle always sends a Content-Type. Without one, the signature decides.
-	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if mediaType = strings.TrimSpace(mediaType); mediaType != "" &&
-		!strings.EqualFold(mediaType, "application/x-www-form-urlencoded") {
-		return nil, errNotForm
-	}
-	body, err := readWebhook(r)
-	if err != nil {
-		return nil, err
-	}
-	return paddle.Open(body, h.keys)
-}
-
-func readWebhook(r *http.Request) (string, error) {
-	if r.ContentLength > maxWebhook {
-		return "", errTooLarge
-	}
-	var body bytes.Buffer
-	if r.Body != nil {
-		body.Grow(int(max(r.ContentLength, 0)) + bytes.MinRead) // the end takes room, too
-		switch _, err := body.ReadFrom(&io.LimitedReader{R: r.Body, N: maxWebhook + 1}); {
-		case errors.Is(err, http.ErrBodyReadAfterClose):
-			return "", errConsumed
-		case err != nil:
-			return "", fmt.Errorf("%w: %w", errCutOff, err)
-		}
-	}
-	switch size := body.Len(); {
-	case size > maxWebhook:
-		return "", errTooLarge
-	case size == 0 && (r.ContentLength > 0 || len(r.PostForm) > 0):
-		return "", errConsumed
-	default:
-		return body.String(), nil
-	}
-}
-
-// What is wrong with a request besides what the paddle package finds.
-var (
-	errNotPost  = errors.New("the request is no POST")
-	errNotForm  = errors.New("the Content-Type is not application/x-www-form-urlencoded")
-	errTooLarge = errors.New("the body has more than 65536 bytes")
-	errConsumed = errors.New("something has read the body before the webhook handler")
-	errCutOff   = errors.New("the body ended early")
-	errTooOld   = errors.New("the alert is older than WebhookOptions.MaxAge")
-)
+var errTooOld = errors.New("the alert is older than WebhookOptions.MaxAge")
 
 // rejectionError is what [WebhookHandler.Verify] returns, for [HTTPStatus].
 type rejectionError struct{ cause error }
@@ -109,11 +59,11 @@ const remedyNotPaddle = "nothing, unless Paddle sent it: then give Paddle Classi
 
 // rejections is the one table from cause to status and remedy.
 var rejections = []rejection{
-	{errNotPost, http.StatusMethodNotAllowed, remedyNotPaddle},
-	{errNotForm, http.StatusUnsupportedMediaType, remedyNotPaddle},
-	{errTooLarge, http.StatusRequestEntityTooLarge, remedyNotPaddle},
-	{errCutOff, http.StatusBadRequest, remedyNotPaddle},
-	{errConsumed, http.StatusUnauthorized, "mount the handler outside of every middleware that reads forms"},
+	{paddle.ErrNotPost, http.StatusMethodNotAllowed, remedyNotPaddle},
+	{paddle.ErrNotForm, http.StatusUnsupportedMediaType, remedyNotPaddle},
+	{paddle.ErrTooLarge, http.StatusRequestEntityTooLarge, remedyNotPaddle},
+	{paddle.ErrCutOff, http.StatusBadRequest, remedyNotPaddle},
+	{paddle.ErrConsumed, http.StatusUnauthorized, "mount the handler outside of every middleware that reads forms"},
 	{paddle.ErrNotSigned, http.StatusUnauthorized, remedyNotPaddle},
 	{paddle.ErrNotBase64, http.StatusUnauthorized, remedyNotPaddle},
 	{paddle.ErrChanged, http.StatusUnauthorized,
@@ -135,15 +85,15 @@ func rejectionOf(err error) rejection {
 // reject counts and logs a request that is no webhook, and returns its status.
 func (h *WebhookHandler) reject(ctx context.Context, err error) int {
 	rejected, level := rejectionOf(err), slog.LevelWarn
-	switch rejected.status {
-	case http.StatusUnauthorized:
-		h.count.unsigned.Add(1)
-	case http.StatusMethodNotAllowed: // a browser or a scanner
+	if rejected.status == http.StatusMethodNotAllowed { // a browser or a scanner
 		level = slog.LevelDebug
-		fallthrough
-	default:
-		h.count.rejected.Add(1)
 	}
+	h.tally.add(func(s *WebhookStats) *uint64 {
+		if rejected.status == http.StatusUnauthorized {
+			return &s.Unsigned
+		}
+		return &s.Rejected
+	})
 	h.client.log.LogAttrs(ctx, level, "kanuu: webhook rejected", slog.Int("status", rejected.status),
 		slog.String("cause", errors.Unwrap(err).Error()), slog.String("remedy", rejected.remedy))
 	return rejected.status

@@ -8,13 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
-	"runtime/debug"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/kanuu-io/kanuu-go/internal/dedup"
+	"github.com/kanuu-io/kanuu-go/internal/guard"
 	"github.com/kanuu-io/kanuu-go/internal/paddle"
 	"github.com/kanuu-io/kanuu-go/internal/render"
 )
@@ -26,10 +25,6 @@ const (
 
 	// defaultWebhookMaxAge leaves room for Paddle's 72 hours of deliveries.
 	defaultWebhookMaxAge = 7 * 24 * time.Hour
-
-	// maxWebhook is how many bytes of a body are read. The largest alerts have
-	// about 4 KiB.
-	maxWebhook = 64 << 10
 
 	// leaseMargin is how long a claim of an alert outlives the handlers' time.
 	leaseMargin = time.Minute
@@ -107,7 +102,7 @@ type WebhookHandler struct {
 	timeout, maxAge time.Duration
 	name            string
 	dedup           Deduplicator
-	count           webhookCounters
+	tally           tally[WebhookStats]
 
 	mu     sync.RWMutex
 	routes []route
@@ -220,7 +215,7 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 	if e.Identifier != "" {
 		invalidateErr = h.client.InvalidateSubscription(ctx, e.Identifier)
 	}
-	status, outcome := h.handleOnce(ctx, e)
+	status, counter := h.handleOnce(ctx, e)
 	if invalidateErr != nil {
 		h.logFailure(ctx, e, invalidateErr, "check Config.SharedCache")
 		// Another delivery invalidates the shared entry. By then it is known whether
@@ -228,24 +223,24 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 		status = max(status, http.StatusInternalServerError)
 	}
 	if status != http.StatusOK {
-		outcome = &h.count.failed
+		counter = func(s *WebhookStats) *uint64 { return &s.Failed }
 	}
-	outcome.Add(1)
+	h.tally.add(counter)
 	return status
 }
 
 // handleOnce calls the handlers of an alert unless it was handled before, and
-// returns the counter of it if all goes well.
-func (h *WebhookHandler) handleOnce(ctx context.Context, e Event) (status int, outcome *atomic.Uint64) {
-	count := &h.count
+// returns its counter, unless the status is a failure.
+func (h *WebhookHandler) handleOnce(ctx context.Context, e Event) (status int, counter func(*WebhookStats) *uint64) {
+	handled := func(s *WebhookStats) *uint64 { return &s.Handled }
 	var few [4]route // enough for most, and not allocated
 	routes := h.appendRoutes(few[:0], e.AlertName)
 	switch {
 	case len(routes) == 0:
 		h.client.log.LogAttrs(ctx, slog.LevelDebug, "kanuu: webhook has no handler", eventAttrs(e)...)
-		return http.StatusOK, &count.unheard
+		return http.StatusOK, func(s *WebhookStats) *uint64 { return &s.Unheard }
 	case e.AlertID == "": // no alert, although Paddle signed it
-		return h.handle(ctx, e, routes), &count.handled
+		return h.handle(ctx, e, routes), handled
 	}
 	key := e.AlertID
 	if h.name != "" {
@@ -255,10 +250,10 @@ func (h *WebhookHandler) handleOnce(ctx context.Context, e Event) (status int, o
 	switch {
 	case err != nil:
 		h.logFailure(ctx, e, err, "check the Deduplicator; an alert that is being handled is delivered again later")
-		return http.StatusServiceUnavailable, &count.failed
+		return http.StatusServiceUnavailable, nil
 	case !fresh:
 		h.client.log.LogAttrs(ctx, slog.LevelDebug, "kanuu: webhook was handled before", eventAttrs(e)...)
-		return http.StatusOK, &count.duplicates
+		return http.StatusOK, func(s *WebhookStats) *uint64 { return &s.Duplicates }
 	}
 	status = h.handle(ctx, e, routes)
 	// The claim must end also if Paddle has closed the connection.
@@ -267,7 +262,7 @@ func (h *WebhookHandler) handleOnce(ctx context.Context, e Event) (status int, o
 	if err := h.dedup.End(endCtx, key, status == http.StatusOK); err != nil {
 		h.logFailure(ctx, e, err, "check the Deduplicator: this alert may be handled twice, or not before its lease expires")
 	}
-	return status, &count.handled
+	return status, handled
 }
 
 // handle calls the handlers until one fails.
@@ -276,15 +271,15 @@ func (h *WebhookHandler) handle(ctx context.Context, e Event, routes []route) in
 	for _, route := range routes {
 		err := ctx.Err() // the handlers before may have taken all of the time
 		if err == nil {
-			err = call(ctx, e, route)
+			err = guard.Call(func() error { return route.handle(ctx, e) })
 		}
 		if err == nil {
 			continue
 		}
 		remedy := "correct the handler of this pattern; Paddle delivers the alert again"
 		attrs := []slog.Attr{slog.String("pattern", route.pattern)}
-		if failure, ok := errors.AsType[*panicError](err); ok {
-			attrs = append(attrs, slog.String("stack", string(failure.stack)))
+		if failure, ok := errors.AsType[*guard.PanicError](err); ok {
+			attrs = append(attrs, slog.String("stack", string(failure.Stack)))
 		}
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			remedy = "do less in the handlers, or later; Paddle waits five seconds, and delivers the alert again"
@@ -294,33 +289,6 @@ func (h *WebhookHandler) handle(ctx context.Context, e Event, routes []route) in
 		return http.StatusInternalServerError
 	}
 	return http.StatusOK
-}
-
-// panicError is a panic that was recovered.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
-
-var errGoexit = errors.New("the handler ended its goroutine by runtime.Goexit")
-
-// call calls a handler in a goroutine of its own: runtime.Goexit, which failed
-// assertions of tests call, would end that of the server without a response.
-func call(ctx context.Context, e Event, route route) error {
-	result := make(chan error, 1)
-	go func() {
-		err := errGoexit
-		defer func() {
-			if value := recover(); value != nil {
-				err = &panicError{value, debug.Stack()}
-			}
-			result <- err
-		}()
-		err = route.handle(ctx, e)
-	}()
-	return <-result
 }
 
 // eventAttrs name an alert without personal data.
