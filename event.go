@@ -204,20 +204,7 @@ func (f Fields) Lookup(name string, subscripts ...string) (string, bool) {
 func (f Fields) All() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		if f.form != nil {
-			yieldTexts("", f.form, yield)
+			f.form.Texts("", yield)
 		}
 	}
-}
-
-func yieldTexts(array string, form *paddle.Array, yield func(string, string) bool) bool {
-	for _, item := range form.Items() {
-		name := item.Key
-		if array != "" {
-			name = array + "[" + item.Key + "]"
-		}
-		if item.Array == nil && !yield(name, item.Text) || item.Array != nil && !yieldTexts(name, item.Array, yield) {
-			return false
-		}
-	}
-	return true
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +16,8 @@ import (
 
 // Version of the library, as its User-Agent says it.
 const Version = "0.1.0-dev"
+
+const userAgent = "kanuu-go/" + Version + " (+https://github.com/kanuu-io/kanuu-go)"
 
 // DefaultBaseURL is where Kanuu's API is.
 const DefaultBaseURL = "https://kanuu.io"
@@ -100,7 +101,7 @@ type Client struct {
 // the config at once. It does not call Kanuu.
 func NewClient(config Config) (*Client, error) {
 	var problems []string
-	if problem := checkAPIKey(config.APIKey); problem != "" {
+	if problem := api.CheckKey(config.APIKey); problem != "" {
 		problems = append(problems, problem)
 	}
 
@@ -130,7 +131,7 @@ func NewClient(config Config) (*Client, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 
-	httpClient := newHTTPClient(config.HTTPClient)
+	httpClient := api.NewHTTPClient(config.HTTPClient)
 	calls := api.New(api.Options{
 		BaseURL: base, Key: config.APIKey, UserAgent: userAgent, Logger: log,
 		HTTPClient: httpClient, Timeout: timeout, AttemptTimeout: attempt,
@@ -167,6 +168,13 @@ func NewClientFromEnv() (*Client, error) {
 	})
 }
 
+// NewTransport returns a transport for calls to Kanuu, to be wrapped by one that
+// traces and then set in [Config.HTTPClient]. It keeps an idle connection for each
+// concurrent caller, where [http.DefaultTransport] keeps two; it speaks HTTP/2 and
+// closes connections that stopped responding; it dials for at most 3 s, through the
+// proxy that the environment names.
+func NewTransport() *http.Transport { return api.NewTransport() }
+
 // CloseIdleConnections to Kanuu, for programs that drop a client before they
 // end. The client has nothing else running and can still be used.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
@@ -176,23 +184,6 @@ func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 func (c *Client) Close() {
 	c.stopWatching()
 	c.CloseIdleConnections()
-}
-
-func checkAPIKey(key string) string {
-	switch {
-	case key == "":
-		return "APIKey is empty: set " + EnvAPIKey + " or Config.APIKey"
-	case strings.TrimSpace(key) != key:
-		return "APIKey has white space around it: trim it where it is read"
-	case strings.ContainsAny(key[:1], "\"'`") && strings.HasSuffix(key[1:], key[:1]):
-		return "APIKey is in quotes: leave them out where it is set"
-	case len(key) > len("Bearer ") && strings.EqualFold(key[:len("Bearer ")], "Bearer "):
-		return "APIKey starts with \"Bearer \": leave that word out, the client adds it"
-	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "APIKey has a character that no key has: copy it from the Kanuu dashboard again"
-	default:
-		return ""
-	}
 }
 
 func parseTimeout(field string, value, standard time.Duration) (time.Duration, string) {

@@ -130,3 +130,18 @@ func appendString(dst []byte, s string) []byte {
 	dst = append(dst, s...)
 	return append(dst, `";`...)
 }
+
+// Texts yields each text with its name, and subscripts within array, until yield
+// returns false. It tells whether it got to the end.
+func (a *Array) Texts(array string, yield func(string, string) bool) bool {
+	for _, item := range a.items {
+		name := item.Key
+		if array != "" {
+			name = array + "[" + item.Key + "]"
+		}
+		if item.Array == nil && !yield(name, item.Text) || item.Array != nil && !item.Array.Texts(name, yield) {
+			return false
+		}
+	}
+	return true
+}

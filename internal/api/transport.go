@@ -1,4 +1,4 @@
-package kanuu
+package api
 
 import (
 	"math"
@@ -7,11 +7,9 @@ import (
 	"time"
 )
 
-const userAgent = "kanuu-go/" + Version + " (+https://github.com/kanuu-io/kanuu-go)"
-
-// newHTTPClient is a copy of the application's own client, if it has one, that
+// NewHTTPClient returns a copy of the application's own client, if it has one, that
 // follows no redirect: the key is for one host.
-func newHTTPClient(own *http.Client) *http.Client {
+func NewHTTPClient(own *http.Client) *http.Client {
 	client := new(http.Client)
 	if own != nil {
 		*client = *own
@@ -23,12 +21,7 @@ func newHTTPClient(own *http.Client) *http.Client {
 	return client
 }
 
-// NewTransport makes a transport that suits calls to Kanuu, to be wrapped by one
-// that traces and then set in [Config.HTTPClient]. It keeps an idle connection
-// for every caller there was at once, where [http.DefaultTransport] keeps two
-// and dials for every other call of a busy application; it speaks HTTP/2 and
-// gives up connections that died in silence; it gives up dialing after 3 s. It
-// goes through the proxy that the environment names.
+// NewTransport is documented where the root package has it.
 func NewTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
