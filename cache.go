@@ -15,7 +15,7 @@ import (
 	"github.com/kanuu-io/kanuu-go/internal/recent"
 )
 
-// cache of subscriptions by identifier. A hit reads entries alone and allocates
+// cache of subscriptions by identifier. A hit reads only entries and allocates
 // nothing; everything else goes through mu.
 type cache struct {
 	options   CacheOptions
@@ -52,7 +52,7 @@ type load struct {
 	result Subscription
 	err    error
 
-	overtaken bool // by an invalidation: the result is for those who wait, and not stored
+	overtaken bool // by an invalidation: the result is for its waiters, and not stored
 }
 
 func newCache(options CacheOptions, log *slog.Logger) *cache {
@@ -257,7 +257,7 @@ func (c *cache) recall(ctx context.Context, identifier string, l *load, err erro
 	}
 }
 
-// knows tells whether there is anything to go by for identifier.
+// knows reports whether there is an entry that is not too old for any use.
 func (c *cache) knows(identifier string) bool {
 	e, ok := c.entries.GetIfPresent(identifier)
 	return ok && time.Duration(c.clock.NowNano()-e.fetchedAt) < max(c.options.StaleIfError, 2*c.options.MaxAge)
@@ -306,6 +306,6 @@ type clock struct {
 
 func newClock() clock { return clock{time.Now()} }
 
-// NowNano counts from a year before the clock was made, so that no entry that
-// is older than the process has a negative time.
+// NowNano counts from a year before the clock was made: an entry that is older than
+// the process must not have a negative time.
 func (c clock) NowNano() int64 { return int64(time.Since(c.start) + 365*24*time.Hour) }

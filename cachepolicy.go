@@ -30,8 +30,8 @@ type CacheOptions struct {
 	MaxAge time.Duration
 
 	// NegativeMaxAge is how long "not subscribed" is fresh at most, default
-	// 5 min. A customer who pays without passing /billing, and of whom no webhook
-	// comes, waits that long.
+	// 5 min. It is how long a customer waits who pays without passing /billing and
+	// without a webhook.
 	NegativeMaxAge time.Duration
 
 	// StaleIfError is how long a stale entry may be served when Kanuu fails or
@@ -98,7 +98,7 @@ type fetched struct {
 	changedAt, invalidatedAt int64 // 0: unknown, never
 }
 
-// entry of the cache. Times are those of the cache's clock.
+// entry of the cache. Its times are of the cache's clock.
 type entry struct {
 	statusText               string
 	planID, subscriptionID   int64
@@ -167,15 +167,15 @@ func (c *cache) stateOf(e *entry, now int64) state {
 	}
 }
 
-// maySubstitute tells whether the entry may be served when Kanuu fails. Within
+// maySubstitute reports whether the entry may be served when Kanuu fails. Within
 // the window, "not subscribed" may be what has just changed.
 func (c *cache) maySubstitute(e *entry, now int64) bool {
 	return time.Duration(now-e.fetchedAt) < c.options.StaleIfError &&
 		(e.isSubscribed || !e.invalid && !c.inWindow(e, now))
 }
 
-// mayHideBehindStale tells whether a stale entry is a better answer than err:
-// for all that says nothing about this customer.
+// mayHideBehindStale reports whether a stale entry is better than err: unless err is
+// about this customer.
 func mayHideBehindStale(err error) bool {
 	return !errors.Is(err, ErrInvalidIdentity) && !errors.Is(err, ErrValidation)
 }

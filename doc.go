@@ -13,8 +13,8 @@
 //	mux.Handle("/webhooks/paddle", hook) // from NewWebhookHandler
 //
 // Kanuu knows customers by an identifier, such as "user:42". An
-// [IdentifierResolver] returns it from the session, never from the URL or a form:
-// whoever chooses it opens that customer's portal.
+// [IdentifierResolver] returns it from the session, never from the URL or a form: it
+// opens that customer's portal.
 //
 // # Redirect
 //

@@ -78,8 +78,8 @@ type APIError struct {
 	// Status of the response.
 	Status int
 
-	// Message says what is wrong: for a 4xx what Kanuu said, at most 200
-	// characters and without URLs; for a success that cannot be used, why.
+	// Message is Kanuu's message for a 4xx, at most 200 characters and without URLs,
+	// or why a success cannot be used.
 	Message string
 
 	// Fields holds Kanuu's messages by field for a 422, else nil.
@@ -95,7 +95,7 @@ type APIError struct {
 // Unwrap returns why Kanuu was not called, or nil.
 func (e *APIError) Unwrap() error { return e.cause }
 
-// Error names the operation, the status, and what Kanuu said.
+// Error returns the operation, the status and Kanuu's message.
 func (e *APIError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "kanuu: %s: %v (Kanuu responded %d)", e.Operation, e.kind(), e.Status)
@@ -161,15 +161,14 @@ func (c *Client) post(ctx context.Context, to *api.Endpoint, id Identity) (api.R
 	return response, fmt.Errorf("kanuu: %s: %w: %w", to.Operation, ErrUnavailable, err)
 }
 
-// isNotAdmitted tells whether err is that of a call that was not made.
+// isNotAdmitted reports whether err is that of a call that was not made.
 func isNotAdmitted(err error) bool {
 	_, ok := errors.AsType[*api.NotAdmittedError](err)
 	return ok
 }
 
 // ConfigError lists everything that is wrong with a [Config], with
-// [CacheOptions], or with what [NewWebhookHandler] was given, so that it can be
-// mended in one go.
+// [CacheOptions], or with the arguments of [NewWebhookHandler].
 type ConfigError struct {
 	// Problems, each naming a field and the remedy.
 	Problems []string

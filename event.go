@@ -8,34 +8,32 @@ import (
 	"github.com/kanuu-io/kanuu-go/internal/paddle"
 )
 
-// Event is one alert of Paddle, verified. It is not the truth about a
-// subscription: alerts come twice, late, and in another order than they
-// happened. Ask [Client.Subscription] what a customer may do; its cache forgets
-// the identifier before a handler is called.
+// Event is one alert of Paddle, verified. It is not the present state of a
+// subscription: alerts are delivered repeatedly, late, and in any order.
+// [Client.Subscription] has the state; its cache is invalidated before a handler is
+// called.
 //
-// The methods read the fields that Paddle's reference lists for the six
-// subscription alerts, under Paddle's names. Each returns the zero value where
-// the alert has no such field, or something else in it. What has no method here
-// is in Fields.
+// The methods return fields under Paddle's names, or the zero value if the alert has
+// no such field or another kind of value in it. Fields has all of them.
 type Event struct {
-	// AlertName such as "subscription_created".
+	// AlertName such as [AlertSubscriptionCreated].
 	AlertName string
 
-	// AlertID is the same each time that Paddle delivers the same alert.
+	// AlertID is the same in each delivery of an alert.
 	AlertID string
 
-	// Time at which it happened, in UTC; zero where Paddle did not say.
+	// Time of the event in UTC, with whole seconds; zero without one.
 	Time time.Time
 
-	// Identifier of the billable entity, as it was given to
-	// [Client.CreateNonce]. Empty: the checkout was not opened by Kanuu.
+	// Identifier of the customer, as it was given to [Client.CreateNonce]. Empty: the
+	// checkout was not opened by Kanuu. A buyer can set it to another customer's.
 	Identifier string
 
-	// Supplemental of [Identity.Supplemental], or what else the passthrough has
-	// in texts. nil where there is nothing.
+	// Supplemental is [Identity.Supplemental], or what other texts the passthrough
+	// has; nil without any.
 	Supplemental map[string]string
 
-	// Fields are all that Paddle signed.
+	// Fields are all fields that Paddle signed.
 	Fields Fields
 }
 
@@ -96,10 +94,10 @@ func (e Event) CancellationEffectiveDate() time.Time {
 	return e.time("cancellation_effective_date", time.DateOnly)
 }
 
-// CancelURL is where the customer can cancel. Whoever has it can.
+// CancelURL is a page where any bearer can cancel.
 func (e Event) CancelURL() string { return e.Fields.Get("cancel_url") }
 
-// UpdateURL is where the customer can change how they pay. Whoever has it can.
+// UpdateURL is a page where any bearer can change how the customer pays.
 func (e Event) UpdateURL() string { return e.Fields.Get("update_url") }
 
 // Previous is how a subscription was before subscription_updated.

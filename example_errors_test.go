@@ -41,7 +41,7 @@ func Example_errors() {
 		fmt.Println(kanuu.HTTPStatus(err), err)
 	}
 	// Output:
-	// 401 nobody is logged in
+	// 401 not logged in
 	// 402 not subscribed
 	// 403 not allowed to manage this subscription
 	// 403 cross-origin request refused

@@ -123,7 +123,7 @@ func Example_session() {
 	identity, err := who.ResolveIdentifier(request)
 	fmt.Println(identity.Identifier, err)
 	// Output:
-	// nobody is logged in
+	// not logged in
 	// 42 <nil>
 }
 

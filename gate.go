@@ -10,47 +10,42 @@ import (
 	"github.com/kanuu-io/kanuu-go/internal/visit"
 )
 
-// GateOptions of a [Gate]. The zero value lets every subscriber in.
+// GateOptions are the options of a [Gate]. The zero value admits every subscriber.
 type GateOptions struct {
-	// BillingURL is where visitors go who may not come in: the path of the
-	// [RedirectHandler], such as "/billing". Empty: they get a 402, as clients
-	// always do that do not navigate.
+	// BillingURL is where users are sent who are not subscribed: the path of the
+	// [RedirectHandler], such as "/billing". Empty: they get a 402.
 	BillingURL string
 
-	// LoginURL is where visitors go who are not logged in: a path of this
-	// application such as "/login". Empty: they get a 401, as clients always do
-	// that do not navigate.
+	// LoginURL is where users are sent who are not logged in: a path of this
+	// application such as "/login". Empty: they get a 401.
 	LoginURL string
 
-	// ReturnParam is the name of the parameter of LoginURL, such as "next", that
-	// tells it the path and query which a visitor came for by GET, of at most
-	// 2 KiB, so that the login can lead back there. The login must take paths of
-	// this application alone, as anybody can put anything there. Empty: LoginURL
-	// goes out as it is.
+	// ReturnParam is the name of the parameter of LoginURL, such as "next", that gets
+	// the path and query of the page that the user wanted, of at most 2 KiB. The login
+	// redirects there after checking it with [LocalPath]. Empty: none.
 	ReturnParam string
 
-	// Plans narrows whom to let in: the subscription must be on one of these of
-	// Paddle's plan ids. Empty: any plan.
+	// Plans are the ids of Paddle's plans that are admitted. Empty: any plan.
 	Plans []int64
 
-	// Allow narrows whom to let in further. It is asked about subscribers only,
-	// and must be safe for concurrent use. nil: all of them.
+	// Allow is a further condition for subscribers. It must be safe for concurrent
+	// use. nil: none.
 	Allow func(Subscription) bool
 
-	// FailOpen admits users of whom nothing is known, paid or not, once lookups have
-	// found Kanuu unavailable for 10 s. Never admitted are those whose last known
-	// answer is "not subscribed"; a rate limit (429) and a single customer's failing
-	// calls admit nobody. [SubscriptionFromContext] then has no subscription.
+	// FailOpen admits users without a cached subscription, paid or not, after lookups
+	// have found Kanuu unavailable for 10 s. A cached "not subscribed", a rate limit
+	// (429) and the failing calls of one customer do not admit.
+	// [SubscriptionFromContext] then has no subscription.
 	FailOpen bool
 
-	// OnError answers in place of the library's short page or problem+json, as
-	// [RedirectOptions.OnError] does.
+	// OnError responds in place of the library's short page or problem+json, see
+	// [RedirectOptions.OnError].
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// Gate lets subscribers in. It looks at whether they are subscribed, never at
-// the spelling of a status, so that who cancelled comes in until the date that
-// they paid for. It is safe for concurrent use.
+// Gate admits subscribers, by [Subscription.IsSubscribed] and not by the status: a
+// cancelled subscription is admitted until the date that was paid for. It is safe
+// for concurrent use.
 type Gate struct {
 	client    *Client
 	plans     []int64
@@ -60,8 +55,8 @@ type Gate struct {
 	responder responder
 }
 
-// NewGate makes a gate. nil options are the defaults. It panics when client is
-// nil or an option is not valid, as only a program that cannot work gives such.
+// NewGate makes a gate. nil options are the defaults. It panics if client is nil or
+// an option is invalid.
 func NewGate(client *Client, options *GateOptions) *Gate {
 	if client == nil {
 		panic("kanuu: the client of a gate is nil: did NewClient return an error?")
@@ -87,10 +82,9 @@ func NewGate(client *Client, options *GateOptions) *Gate {
 	}
 }
 
-// Check returns the subscription of identifier, and why the gate is closed for
-// it: [ErrNotSubscribed], also with a plan or by a predicate that the options
-// exclude, or an error of [Client.Subscription]. It knows nothing of
-// [GateOptions.FailOpen].
+// Check returns the subscription of identifier, and an error if the gate does not
+// admit it: [ErrNotSubscribed], [ErrWrongPlan], or an error of
+// [Client.Subscription]. It does not use [GateOptions.FailOpen].
 func (g *Gate) Check(ctx context.Context, identifier string) (Subscription, error) {
 	subscription, err := g.client.Subscription(ctx, identifier)
 	switch {
@@ -105,28 +99,27 @@ func (g *Gate) Check(ctx context.Context, identifier string) (Subscription, erro
 	}
 }
 
-// Handler is next behind the gate, for the customer that who names. next finds
-// their subscription with [SubscriptionFromContext]. Visitors who may not come
-// in go to [GateOptions.BillingURL] or get a 402; while Kanuu is down and
-// nothing is known of them, they get a 503.
+// Handler returns a handler that calls next for the users that the gate admits. who
+// returns the customer. next finds their subscription with
+// [SubscriptionFromContext].
 func (g *Gate) Handler(who IdentifierResolver, next http.Handler) http.Handler {
 	if who == nil || next == nil {
 		panic("kanuu: Gate.Handler: the resolver or the next handler is nil")
 	}
 	resolve := who.ResolveIdentifier
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The error is answered and logged already; net/http has no use for it.
+		// The response is written and the error logged; net/http has no use for it.
 		if admitted, _ := g.Admit(w, r, func() (Identity, error) { return resolve(r) }); admitted != nil {
 			next.ServeHTTP(w, admitted)
 		}
 	})
 }
 
-// Admit decides about one visit of the customer that who names. It is for
-// adapters to frameworks whose handlers have a context of their own. It returns
-// the request to go on with, whose context has the subscription; or nil, and then
-// the visit is answered and logged, with what went wrong for the framework to
-// count and trace. A redirect to the login or to the billing page is no error.
+// Admit decides about one request of the customer that who returns, for adapters to
+// frameworks whose handlers have a context of their own. It returns the request to
+// go on with, whose context has the subscription. Or it returns nil: then the
+// response is written, and the error, if there is one, is for the framework to
+// count and trace. A redirect to the login or to billing is no error.
 func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, who func() (Identity, error)) (*http.Request, error) {
 	identity, err := who()
 	if err != nil {
@@ -190,10 +183,10 @@ func (c *subscriptionContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// SubscriptionFromContext is the subscription of the customer whom a [Gate] let
-// in, from the context of the request: r.Context(), in echo
-// c.Request().Context(), in gin c.Request.Context(). ok is false without a gate,
-// and for visitors whom [GateOptions.FailOpen] let in.
+// SubscriptionFromContext returns the subscription of a user that a [Gate] admitted,
+// from the context of the request: r.Context(), in echo c.Request().Context(), in
+// gin c.Request.Context(). ok is false without a gate, and if
+// [GateOptions.FailOpen] admitted the user.
 func SubscriptionFromContext(ctx context.Context) (subscription Subscription, ok bool) {
 	subscription, ok = ctx.Value(subscriptionKey{}).(Subscription)
 	return subscription, ok

@@ -12,48 +12,46 @@ import (
 	"github.com/kanuu-io/kanuu-go/internal/paddle"
 )
 
-// Limits of an [Identity]. Those of Supplemental are from Kanuu's "Create a nonce"
-// page.
+// Limits of an [Identity]. Kanuu's "Create a nonce" page has the limits of
+// Supplemental.
 const (
 	maxIdentifier        = 255 // bytes, as the usual column of a database has
 	maxSupplemental      = 16
 	maxSupplementalValue = 64 // characters
 )
 
-// What an [IdentifierResolver] returns when there is no one to send to Kanuu.
+// Errors for an [IdentifierResolver] to return.
 var (
-	// ErrUnauthenticated: nobody is logged in. Visitors are sent to
+	// ErrUnauthenticated: the user is not logged in. They are sent to
 	// [RedirectOptions.LoginURL], or get a 401.
-	ErrUnauthenticated = errors.New("nobody is logged in")
+	ErrUnauthenticated = errors.New("not logged in")
 
-	// ErrForbidden: somebody is logged in who may not manage this
-	// subscription, such as a member of a team that its owner pays for. They
-	// get a 403.
+	// ErrForbidden: the user may not manage this subscription, such as a member of
+	// a team whose owner pays. They get a 403.
 	ErrForbidden = errors.New("not allowed to manage this subscription")
 )
 
-// Identity is who the customer is, as Kanuu's "Create a nonce" page wants it.
+// Identity is a customer, as Kanuu's "Create a nonce" page defines it.
 type Identity struct {
-	// Identifier of the billable entity, unique in the application: a user's or
-	// a team's id. Where both are billed, prefix it: "user:42", "team:7".
-	// Required; at most 255 bytes without control characters, and no
-	// white space around it. Do not rely on letter case: Kanuu may take "user:a"
-	// for "user:A". Take it from the session, never from the request's URL or
-	// body: it opens the portal of any customer.
+	// Identifier is a text that is unique in the application: the id of a user or
+	// of a team. Where both are billed, prefix it: "user:42", "team:7". Required; at
+	// most 255 bytes without control characters and without surrounding space.
+	// Letter case may not count at Kanuu. Take it from the session, never from the
+	// URL or a form: it opens that customer's portal.
 	Identifier string
 
-	// Email prefills Paddle's checkout. Optional: one that is not an email address
-	// is left out, and the first of them is logged at warn.
+	// Email prefills Paddle's checkout. Optional. If it is not an email address, it
+	// is not sent; the first one is logged at warn.
 	Email string
 
-	// Supplemental comes back in the passthrough of Paddle's webhooks.
-	// Optional; at most 16 entries, each value at most 64 characters. The key "kanuu" is taken: Kanuu keeps
-	// the identifier under it.
+	// Supplemental is returned in the passthrough of Paddle's webhooks. Optional; at
+	// most 16 entries, each value at most 64 characters. The key "kanuu" is reserved
+	// for the identifier.
 	Supplemental map[string]string
 }
 
-// Validate reports every documented rule that the identity breaks in one
-// [*IdentityError], or nil. [Client.CreateNonce] calls it first.
+// Validate returns an [*IdentityError] with each rule that the identity breaks, or
+// nil. [Client.CreateNonce] calls it first.
 func (id Identity) Validate() error {
 	var problems []string
 
@@ -98,8 +96,7 @@ func (id Identity) Validate() error {
 	return nil
 }
 
-// supplementalKeys are sorted, so that the same identity always gives the same
-// message and the same request.
+// supplementalKeys are sorted: an identity always gives the same message.
 func (id Identity) supplementalKeys() []string {
 	if len(id.Supplemental) == 0 {
 		return nil
@@ -121,13 +118,12 @@ func (id Identity) wire() any {
 	}{id.Identifier, id.Email, id.Supplemental}
 }
 
-// IdentifierResolver says who the logged-in customer is. It returns
-// [ErrUnauthenticated] (or an error that wraps it) when nobody is logged in,
-// [ErrForbidden] when they may not manage billing, and any other error when it
-// could not find out; the visitor then gets a 500.
+// IdentifierResolver returns the customer of the logged-in user, from the session.
+// It returns [ErrUnauthenticated] or [ErrForbidden], also wrapped, if there is none.
+// After any other error the user gets a 500.
 //
-// It is called at most once a request, for real clicks only, and must be safe
-// for concurrent use.
+// It is called at most once for a request, and only for one that may create a nonce
+// or pass a gate. It must be safe for concurrent use.
 type IdentifierResolver interface {
 	ResolveIdentifier(r *http.Request) (Identity, error)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/kanuu-io/kanuu-go/internal/urlcheck"
 )
 
-// Version of the library, as its User-Agent says it.
+// Version of the library, as in its User-Agent.
 const Version = "0.1.0-dev"
 
 const userAgent = "kanuu-go/" + Version + " (+https://github.com/kanuu-io/kanuu-go)"
@@ -33,10 +33,9 @@ const (
 	defaultAttemptTimeout = 5 * time.Second
 )
 
-// Config of a [Client]. Only APIKey is required. However it is printed, logged
-// or marshalled as text or JSON, the key stays hidden; only a Config in an
-// unexported field of another struct is out of reach of its methods, so do not
-// keep it there.
+// Config is the configuration of a [Client]. Only APIKey is required. It prints,
+// logs and marshals without the key, except in an unexported field of another
+// struct, where its methods are out of reach.
 type Config struct {
 	// APIKey from the Kanuu dashboard.
 	APIKey string
@@ -45,47 +44,41 @@ type Config struct {
 	// be https, or http on a loopback address for tests and development.
 	BaseURL string
 
-	// HTTPClient makes the calls. It is copied; its Transport (tracing, a
-	// proxy), Jar and Timeout are respected, its CheckRedirect is not: the key
-	// is never sent to another host. Default, also for a nil Transport: one as
-	// [NewTransport] makes it, on which the first callers wait for the first
-	// connection instead of opening one each. [Client.CloseIdleConnections] does
-	// nothing if the Transport has no such method.
+	// HTTPClient makes the calls. It is copied. Its CheckRedirect is not used: the
+	// key is never sent to another host. Default, also for a nil Transport:
+	// [NewTransport].
 	HTTPClient *http.Client
 
-	// Logger hears what goes wrong, with the cause and the remedy, and never a
-	// key, a nonce or a portal URL. nil is silent.
+	// Logger gets what goes wrong, with the cause and the remedy, and never a key, a
+	// nonce or a portal URL. Default: nothing is logged.
 	Logger *slog.Logger
 
-	// Timeout of a call in all, default 10 s.
+	// Timeout of a call with its retries, default 10 s.
 	Timeout time.Duration
 
 	// AttemptTimeout of one attempt, default 5 s.
 	AttemptTimeout time.Duration
 
-	// Cache sets how long subscriptions are served without asking Kanuu.
+	// Cache sets how long subscriptions are served without a call to Kanuu.
 	Cache CacheOptions
 
-	// SharedCache is what several instances of the application share, such as
-	// that of kanuuredis: they see each other's invalidations and make one call to
-	// Kanuu for all. A lookup waits at most 250 ms for it; while it fails, each
-	// instance goes on with its own cache. nil: none. End its use with
-	// [Client.Close].
+	// SharedCache is shared by several instances of the application, such as that of
+	// kanuuredis: they see each other's invalidations, and one of them calls Kanuu
+	// for all. A lookup waits at most 250 ms for it. While it fails, each instance
+	// uses its own cache. nil: none. [Client.Close] ends its use.
 	SharedCache SharedCache
 
 	// LastKnown returns the subscription of identifier from the application's own
-	// records, and as of when. It is called when Kanuu is unavailable and nothing
-	// is cached; its result is then used as a stale entry of that age, within
-	// [CacheOptions.StaleIfError]. It must be safe for concurrent use. An error
-	// means that nothing is known. nil: none.
+	// records, and as of when. It is called when Kanuu is unavailable and nothing is
+	// cached. Its result becomes a stale entry of that age. An error means that
+	// nothing is known. It must be safe for concurrent use. nil: none.
 	LastKnown func(ctx context.Context, identifier string) (s Subscription, asOf time.Time, err error)
 }
 
-// Client talks to Kanuu. Make one for the whole program and share it: it is
-// safe for concurrent use, and its connections, its circuit breaker and its
-// counters are worth the more the more callers share them.
+// Client calls Kanuu. Make one for the whole program: it is safe for concurrent use,
+// and its callers share connections, cache and circuit breaker.
 type Client struct {
-	api               *api.Client // behind a pointer, which fmt does not follow: it has the key
+	api               *api.Client // has the key: a pointer, which fmt does not follow
 	http              *http.Client
 	createNonce       *api.Endpoint
 	fetchSubscription *api.Endpoint
@@ -97,8 +90,8 @@ type Client struct {
 	emailWarning      *sync.Once
 }
 
-// NewClient makes a client, or returns a [*ConfigError] with every problem of
-// the config at once. It does not call Kanuu.
+// NewClient makes a client without calling Kanuu. It returns a [*ConfigError] with
+// every problem of the config.
 func NewClient(config Config) (*Client, error) {
 	var problems []string
 	if problem := api.CheckKey(config.APIKey); problem != "" {
@@ -158,13 +151,12 @@ func NewClient(config Config) (*Client, error) {
 }
 
 // NewClientFromEnv is [NewClient] with APIKey from KANUU_API_KEY, BaseURL from
-// KANUU_BASE_URL (which may be unset), Logger as [slog.Default] is at this
-// moment, and the defaults.
+// KANUU_BASE_URL, which may be unset, and [slog.Default] as the Logger.
 func NewClientFromEnv() (*Client, error) {
 	return NewClient(Config{
 		APIKey:  os.Getenv(EnvAPIKey),
 		BaseURL: os.Getenv(EnvBaseURL),
-		Logger:  slog.Default(), // nobody who calls this could set one, and a silent 502 is no start
+		Logger:  slog.Default(), // the caller cannot set one, and the first error must be seen
 	})
 }
 
@@ -175,12 +167,12 @@ func NewClientFromEnv() (*Client, error) {
 // proxy that the environment names.
 func NewTransport() *http.Transport { return api.NewTransport() }
 
-// CloseIdleConnections to Kanuu, for programs that drop a client before they
-// end. The client has nothing else running and can still be used.
+// CloseIdleConnections closes the idle connections to Kanuu. The client can still be
+// used.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
 // Close ends the use of [Config.SharedCache] and closes idle connections. A client
-// without a SharedCache has nothing running, and need not be closed.
+// without a SharedCache need not be closed.
 func (c *Client) Close() {
 	c.stopWatching()
 	c.CloseIdleConnections()

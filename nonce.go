@@ -9,9 +9,8 @@ import (
 	"github.com/kanuu-io/kanuu-go/internal/email"
 )
 
-// Nonce opens the portal once, as the customer it was made for, for whoever has
-// it. However it is printed, logged or marshalled as text or JSON, it stays
-// hidden; to hand it out, take its fields.
+// Nonce is a one-time login to the portal. Its URL logs any bearer in as the customer,
+// so it prints, logs and marshals redacted. Read its fields to use it.
 type Nonce struct {
 	// Value is the nonce itself.
 	Value string
@@ -21,15 +20,13 @@ type Nonce struct {
 	URL string
 }
 
-// CreateNonce makes a one-time URL to the portal of id, as Kanuu's "Create a
-// nonce" page has it. Make one when the customer clicks, never ahead of time;
-// [RedirectHandler] does.
+// CreateNonce creates a one-time login to the portal of id. Create it when the
+// customer clicks, never ahead of time, as [RedirectHandler] does.
 //
-// Errors: [*IdentityError] without a call; [*APIError] for what Kanuu answered;
-// [ErrUnavailable] when it did not; ctx's own error when that came first.
-// Network errors, 429 and 5xx are tried again, at most twice and within
-// [Config.Timeout]. Success invalidates the
-// identifier's cached subscription, which the customer is about to change.
+// Errors: an [*IdentityError] without a call; an [*APIError] for Kanuu's response;
+// [ErrUnavailable] without one; ctx's own error if ctx ended first. Network errors
+// and 5xx are retried, at most twice and within [Config.Timeout]. Success
+// invalidates the cached subscription, because the customer is about to change it.
 func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
 	if err := id.Validate(); err != nil {
 		return Nonce{}, err
@@ -40,7 +37,7 @@ func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
 	}
 
 	response, err := c.post(ctx, c.createNonce, id)
-	if id.Email != "" && isAboutEmail(err) { // Kanuu's rule is another one
+	if id.Email != "" && isAboutEmail(err) { // by a rule of its own
 		c.leaveOutEmail(ctx)
 		id.Email = ""
 		response, err = c.post(ctx, c.createNonce, id)
@@ -58,8 +55,8 @@ func (c *Client) CreateNonce(ctx context.Context, id Identity) (Nonce, error) {
 	return Nonce(nonce), nil
 }
 
-// leaveOutEmail logs the first time that an email address could not be used. The
-// address only prefills a form, and closes billing for nobody.
+// leaveOutEmail logs the first email address that cannot be used. It only prefills a
+// form, and must not close billing.
 func (c *Client) leaveOutEmail(ctx context.Context) {
 	c.emailWarning.Do(func() {
 		c.log.LogAttrs(ctx, slog.LevelWarn, "kanuu: email address left out",
@@ -67,7 +64,7 @@ func (c *Client) leaveOutEmail(ctx context.Context) {
 	})
 }
 
-// isAboutEmail tells whether Kanuu refused the email address and nothing else.
+// isAboutEmail reports whether Kanuu refused the email address and nothing else.
 func isAboutEmail(err error) bool {
 	apiErr, ok := errors.AsType[*APIError](err)
 	return ok && errors.Is(apiErr, ErrValidation) && len(apiErr.Fields) == 1 && apiErr.Fields["email"] != nil

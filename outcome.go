@@ -12,7 +12,7 @@ import (
 )
 
 // statusClientClosedRequest is what nginx logs for a client that closed the
-// connection before the response. Nobody receives it; access logs show it.
+// connection before the response. Access logs show it.
 const statusClientClosedRequest = 499
 
 // outageRetryAfter is for an outage of which Kanuu did not say how long it takes.

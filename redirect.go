@@ -27,48 +27,47 @@ type RedirectOptions struct {
 	// query to return to, see [GateOptions.ReturnParam]. Empty: none.
 	ReturnParam string
 
-	// AllowedHosts narrows where customers may be sent: the portal URL's host
-	// must be one of these, such as "kanuu.io" or "billing.acme.com", with the
-	// port where it has one. Empty: any host that Kanuu answers, since a team
-	// may have a domain of its own.
+	// AllowedHosts are the hosts that a portal URL may have, such as "kanuu.io" or
+	// "billing.acme.com", with the port if it has one. Empty: any host that Kanuu
+	// returns, because a team may have a domain of its own.
 	AllowedHosts []string
 
-	// OnError answers in place of the library's short page or problem+json.
+	// OnError responds in place of the library's short page or problem+json.
 	// Cache-Control, Vary and Retry-After are set already; [HTTPStatus] has the
-	// status for err. It is not called for visitors who left. Behind an adapter
-	// it may leave the response alone: the framework's own error handling then
-	// answers. It must be safe for concurrent use.
+	// status. It is not called for users who left. Behind an adapter it may write
+	// nothing: the framework's own error handling then responds. It must be safe for
+	// concurrent use.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
-	// MintBurst is how many nonces one customer can have at once, default 10, and
-	// MintInterval how long after that until the next one, default 10 s. No more
-	// than two calls for one customer are in flight. Beyond that, a visit gets a 429
-	// with Retry-After, and Kanuu is not called. A negative MintBurst: no limit.
+	// MintBurst is how many nonces one customer can have in quick succession, default
+	// 10, and MintInterval how long after that until the next one, default 10 s. No
+	// more than two calls for one customer are in flight. Beyond that the user gets a
+	// 429 with Retry-After, and Kanuu is not called. A negative MintBurst: no limit.
 	MintBurst    int
 	MintInterval time.Duration
 
-	// CrossOriginProtection judges POST requests. Default: a new
-	// [http.CrossOriginProtection], which trusts no other origin.
+	// CrossOriginProtection decides about forms and scripts of other origins.
+	// Default: a new [http.CrossOriginProtection], which trusts none.
 	CrossOriginProtection *http.CrossOriginProtection
 }
 
-// RedirectHandler sends logged-in customers to their portal: it asks the
-// resolver who they are, mints a nonce, and answers with its URL in the form
-// that the client can follow: 302 for a click, 303 for a form, JSON for fetch,
-// HX-Redirect for htmx, X-Inertia-Location for Inertia. It mints only for these;
-// prefetches, link previews, images, frames and HEAD get an answer without a
-// nonce. It is safe for concurrent use.
+// RedirectHandler redirects logged-in customers to their portal. It creates a nonce
+// for a click, a form, or a script of the same origin that asks for it, and responds
+// in the form that the client follows: 302, 303, JSON with the url, HX-Redirect for
+// htmx, X-Inertia-Location for Inertia. Turbo, swup and Unpoly get a page that makes
+// them load /billing itself. Prefetches, images, frames and HEAD get a response
+// without a nonce. It is safe for concurrent use.
 //
 // Mount it under a path of its own without a method, "/billing" and not
-// "GET /billing": it has an answer for each.
+// "GET /billing": it has a response for each.
 type RedirectHandler struct {
 	redirector *Redirector
 	resolve    func(*http.Request) (Identity, error)
 }
 
-// NewRedirectHandler makes a handler for net/http and every router built on it.
-// nil options are the defaults. It panics when client or resolver is nil or an
-// option is not valid, as only a program that cannot work gives such.
+// NewRedirectHandler makes a handler for net/http and each router built on it. nil
+// options are the defaults. It panics if client or resolver is nil or an option is
+// invalid.
 func NewRedirectHandler(client *Client, resolver IdentifierResolver, options *RedirectOptions) *RedirectHandler {
 	if resolver == nil {
 		panic("kanuu: NewRedirectHandler: resolver is nil")
@@ -79,15 +78,15 @@ func NewRedirectHandler(client *Client, resolver IdentifierResolver, options *Re
 	}
 }
 
-// ServeHTTP answers one visit.
+// ServeHTTP handles one request.
 func (h *RedirectHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The error is answered and logged already; net/http has no use for it.
+	// The response is written and the error logged; net/http has no use for it.
 	_ = h.redirector.Serve(w, r, func() (Identity, error) { return h.resolve(r) })
 }
 
-// Redirector is a [RedirectHandler] without its resolver, for adapters to
-// frameworks whose handlers have a context of their own; applications do not
-// need it. It is safe for concurrent use.
+// Redirector is a [RedirectHandler] without its resolver, for adapters to frameworks
+// whose handlers have a context of their own. Applications do not need it. It is
+// safe for concurrent use.
 type Redirector struct {
 	client       *Client
 	responder    responder
@@ -136,10 +135,10 @@ func NewRedirector(client *Client, options *RedirectOptions) *Redirector {
 	}
 }
 
-// Serve answers one visit for the customer that who names. It calls who only for
-// a visit that may mint. It returns what went wrong, for the framework to count
-// and trace: it is already logged, and answered unless [RedirectOptions.OnError]
-// wrote nothing.
+// Serve handles one request of the customer that who returns. It calls who only if
+// the request may create a nonce. It returns what went wrong, for the framework to
+// count and trace: it is logged, and the response is written unless
+// [RedirectOptions.OnError] wrote none.
 func (rd *Redirector) Serve(w http.ResponseWriter, r *http.Request, who func() (Identity, error)) error {
 	kind, err := rd.admit(r)
 	if err != nil || !kind.Mints() {
@@ -241,7 +240,7 @@ func continuePage(r *http.Request, reload bool) render.Page {
 func setHeader(h http.Header) {
 	values := [...]string{"no-store", "no-referrer", visit.Vary}
 
-	// The third index keeps whoever appends to one from writing into the next.
+	// The third index keeps an append to one from writing into the next.
 	h["Cache-Control"] = values[0:1:1]
 	h["Referrer-Policy"] = values[1:2:2]
 	if vary := h["Vary"]; vary != nil {

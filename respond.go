@@ -18,7 +18,7 @@ import (
 
 // LocalPath returns path if it is a path of this application, with an optional
 // query and fragment, and otherwise fallback. A login uses it for the parameter
-// that [GateOptions.ReturnParam] names, which anybody can set:
+// that [GateOptions.ReturnParam] names, which an attacker can set:
 //
 //	http.Redirect(w, r, kanuu.LocalPath(r.FormValue("next"), "/"), http.StatusSeeOther)
 //
@@ -141,8 +141,8 @@ func lead(w http.ResponseWriter, kind visit.Kind, to string, status int) bool {
 	return true
 }
 
-// leadBack responds to a prefetch so that its client does not use the response for
-// the click, and tells whether it was one.
+// leadBack responds to a prefetch, and reports whether it was one. The client must
+// not use the response for the click.
 func leadBack(w http.ResponseWriter, r *http.Request, kind visit.Kind) bool {
 	switch kind {
 	case visit.Speculative: // Turbo uses it for the click and loads the page, because it is no HTML
@@ -155,7 +155,7 @@ func leadBack(w http.ResponseWriter, r *http.Request, kind visit.Kind) bool {
 	return true
 }
 
-// customerPage says what happened in the customer's words, and leads onward.
+// customerPage returns the page for an error, with a link onward.
 func customerPage(r *http.Request, err error, to string, reload bool) render.Page {
 	outcome := outcomeOf(err)
 	page := render.Page{Title: outcome.title, Text: outcome.text, Link: to, Reload: reload}
@@ -174,11 +174,11 @@ func customerPage(r *http.Request, err error, to string, reload bool) render.Pag
 }
 
 // cancelledError is the error of something else than the request, which was
-// cancelled while the user waits. It is no [context.Canceled]: whoever asks for
-// its status would take the user for one who left.
+// cancelled while the user waits. It is no [context.Canceled], which would be the
+// status of a user who left.
 type cancelledError struct{ error }
 
-// maxLogged is how many bytes of a header are logged: anybody can send a megabyte.
+// maxLogged is how many bytes of a header are logged: it may have a megabyte.
 const maxLogged = 200
 
 func logged(name, header string) slog.Attr {

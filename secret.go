@@ -8,30 +8,30 @@ import (
 	"github.com/kanuu-io/kanuu-go/internal/urlcheck"
 )
 
-// redacted stands wherever a secret would.
+// redacted replaces a secret.
 const redacted = "[redacted]"
 
-// String shows the config without its key.
+// String returns the config without its key.
 func (c Config) String() string {
 	return fmt.Sprintf("kanuu.Config{APIKey: %s, BaseURL: %s, Timeout: %v, AttemptTimeout: %v}",
 		redact(c.APIKey), strconv.Quote(redactedURL(c.BaseURL)), c.Timeout, c.AttemptTimeout)
 }
 
-// Format shows the config without its key, whatever the verb.
+// Format writes the config without its key, whatever the verb.
 func (c Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 
-// MarshalText is the config without its key.
+// MarshalText returns the config without its key.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// String hides the nonce.
+// String returns a text without the nonce.
 func (n Nonce) String() string {
 	return fmt.Sprintf("kanuu.Nonce{Value: %s, URL: %s}", redact(n.Value), redact(n.URL))
 }
 
-// Format hides the nonce, whatever the verb.
+// Format writes a text without the nonce, whatever the verb.
 func (n Nonce) Format(f fmt.State, _ rune) { fmt.Fprint(f, n.String()) }
 
-// MarshalText hides the nonce. To answer a client with it, take its fields.
+// MarshalText returns a text without the nonce.
 func (n Nonce) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
 
 func redact(s string) string {
@@ -41,8 +41,7 @@ func redact(s string) string {
 	return redacted
 }
 
-// redactedURL is raw where it is a base URL that a client would take; others
-// may hold a password.
+// redactedURL returns raw if it is a valid base URL. Others may have a password.
 func redactedURL(raw string) string {
 	if base, problem := urlcheck.Base(cmp.Or(raw, DefaultBaseURL)); problem == "" {
 		return base.String()

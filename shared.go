@@ -27,9 +27,9 @@ type SharedCache interface {
 	// returned before the load.
 	Set(ctx context.Context, key string, value []byte, version string, age time.Duration) error
 
-	// Lock tells whether this instance may load key; no other one may until
-	// Unlock, or until life has passed. It is advisory: nothing goes wrong but
-	// calls that could have been spared if two instances have it.
+	// Lock reports whether this instance may load key. No other one may until Unlock,
+	// or until life has passed. It is advisory: if two instances have it, both call
+	// Kanuu, and nothing else happens.
 	Lock(ctx context.Context, key string, life time.Duration) (bool, error)
 
 	// Unlock ends a Lock of this instance.
@@ -57,7 +57,7 @@ type SharedEntry struct {
 	// Version of the key, for Set.
 	Version string
 
-	// Outdated tells whether the key was invalidated since the load began. Such
+	// Outdated reports whether the key was invalidated since the load began. Such
 	// a value is good for stale-if-error only.
 	Outdated bool
 
@@ -125,7 +125,7 @@ func (s *sharing) read(entry SharedEntry) (fetched, bool) {
 }
 
 // load brings the subscription of identifier from the store, or from Kanuu on
-// behalf of all instances. It calls end once, and stores after that: nobody waits
+// behalf of all instances. It calls end once, and stores after that: no caller waits
 // for it.
 func (s *sharing) load(ctx context.Context, identifier string, l *load, end func(fetched, error)) {
 	key := s.prefix + identifier
@@ -175,7 +175,7 @@ func (s *sharing) claim(ctx context.Context, key string) (entry SharedEntry, got
 	return entry, fetched{}, mine, nil
 }
 
-// isUsable tells whether the entry of another instance answers a lookup.
+// isUsable reports whether the entry of another instance answers a lookup.
 func (s *sharing) isUsable(entry SharedEntry, got fetched) bool {
 	e := newEntry(got)
 	e.generation = s.cache.generation.Load()
@@ -211,8 +211,7 @@ func (s *sharing) loadForAll(
 	_ = s.store.Unlock(ctx, key) // it ends by itself
 }
 
-// invalidate tells the other instances. What the store cannot take now, it gets
-// when it is back.
+// invalidate invalidates the entry of the store, now or when it is available again.
 func (s *sharing) invalidate(ctx context.Context, identifier string) error {
 	err := s.store.Invalidate(ctx, s.prefix+identifier)
 	s.mu.Lock()
@@ -239,7 +238,7 @@ func (s *sharing) changed(key string) {
 	}
 }
 
-// catchUp tells the store what it could not be told before.
+// catchUp repeats the invalidations that the store has not got.
 func (s *sharing) catchUp() {
 	s.mu.Lock()
 	identifiers := s.unshared.Keys()

@@ -2,50 +2,47 @@ package kanuu
 
 import "sync"
 
-// Stats counts what a [Client] did since it was made. The JSON names are those
-// for a metrics page.
+// Stats are the counters of a [Client]. The JSON names are for a metrics page.
 type Stats struct {
-	// Nonces that were minted.
+	// Nonces that were created.
 	Nonces uint64 `json:"nonces"`
 
-	// Calls that were begun: each is one attempt or more, or short-circuited.
+	// Calls that began: each is one attempt or more, or was short-circuited.
 	Calls uint64 `json:"calls"`
 
-	// InFlight is how many calls are not over yet. It goes up and down.
+	// InFlight is how many calls run now.
 	InFlight int64 `json:"in_flight"`
 
-	// Attempts that were sent to Kanuu, first ones and retries.
+	// Attempts that were sent to Kanuu, retries included.
 	Attempts uint64 `json:"attempts"`
 
 	// Retries among the attempts.
 	Retries uint64 `json:"retries"`
 
-	// Failures: calls that ended with an error after their last attempt, or with
-	// an answer that is of no use.
+	// Failures are calls whose last attempt failed, or whose response was unusable.
 	Failures uint64 `json:"failures"`
 
-	// ShortCircuited calls were ended by the circuit breaker, because Kanuu was
-	// down a moment ago.
+	// ShortCircuited calls were not sent: the circuit breaker was open, a 429 asked
+	// to wait, or 64 attempts were in flight.
 	ShortCircuited uint64 `json:"short_circuited"`
 
-	// Outages is how often the circuit breaker found that Kanuu is down.
+	// Outages is how often a circuit breaker opened.
 	Outages uint64 `json:"outages"`
 
-	// Breaker is the state of the circuit breaker: "closed" while Kanuu is up,
-	// "open" while it is down, "half-open" while one caller probes it. Each
-	// endpoint of Kanuu has one; this is the worse of the two.
+	// Breaker is the state of the circuit breaker, "closed", "open" or "half-open":
+	// the worse of the two endpoints.
 	Breaker string `json:"breaker"`
 
 	// Cache of subscriptions.
 	Cache CacheStats `json:"cache"`
 }
 
-// RedirectStats counts the visits to a [RedirectHandler] or a [Redirector].
+// RedirectStats counts the requests to a [RedirectHandler] or a [Redirector].
 type RedirectStats struct {
-	// Redirected visits got a nonce.
+	// Redirected requests got a nonce.
 	Redirected uint64 `json:"redirected"`
 
-	// Failed visits got none although they should: the resolver or Kanuu failed.
+	// Failed requests got none because the resolver or Kanuu failed.
 	Failed uint64 `json:"failed"`
 
 	// Speculative: prefetch, prerender, link preview.
@@ -54,8 +51,8 @@ type RedirectStats struct {
 	// Embedded: an image, a frame, a script, a beacon.
 	Embedded uint64 `json:"embedded"`
 
-	// LedOn: a script or a frame that navigates, which was led to a navigation of
-	// the whole page.
+	// LedOn: Turbo, swup, Unpoly or a frame was led to a navigation of the whole
+	// page.
 	LedOn uint64 `json:"led_on"`
 
 	// Head requests.
@@ -64,10 +61,10 @@ type RedirectStats struct {
 	// Method: neither GET, HEAD nor POST.
 	Method uint64 `json:"method"`
 
-	// CrossOrigin: a POST from another origin.
+	// CrossOrigin: a form or a script of another origin.
 	CrossOrigin uint64 `json:"cross_origin"`
 
-	// Unauthenticated: nobody was logged in.
+	// Unauthenticated: the user was not logged in.
 	Unauthenticated uint64 `json:"unauthenticated"`
 
 	// Forbidden: the resolver returned [ErrForbidden].
@@ -77,48 +74,47 @@ type RedirectStats struct {
 	Limited uint64 `json:"limited"`
 }
 
-// GateStats counts visits to a [Gate] by what became of them. Those that it let
-// in for a subscription are the hits and misses of the cache that are not here.
+// GateStats counts the requests that a [Gate] did not admit, or that it
+// admitted without a check.
 type GateStats struct {
-	// NotSubscribed, or not to a plan that the gate lets in.
+	// NotSubscribed, or to a plan that the gate does not admit.
 	NotSubscribed uint64 `json:"not_subscribed"`
 
-	// Unauthenticated: nobody was logged in.
+	// Unauthenticated: the user was not logged in.
 	Unauthenticated uint64 `json:"unauthenticated"`
 
-	// Forbidden: the resolver said [ErrForbidden].
+	// Forbidden: the resolver returned [ErrForbidden].
 	Forbidden uint64 `json:"forbidden"`
 
-	// Failed: the resolver or Kanuu could not be asked, and nothing was known.
+	// Failed: the resolver or Kanuu failed, and nothing was cached.
 	Failed uint64 `json:"failed"`
 
-	// Unchecked visits were let in by [GateOptions.FailOpen].
+	// Unchecked requests were admitted by [GateOptions.FailOpen].
 	Unchecked uint64 `json:"unchecked"`
 }
 
-// WebhookStats counts requests to a [WebhookHandler] by what became of them.
+// WebhookStats counts the requests to a [WebhookHandler].
 type WebhookStats struct {
-	// Handled: all functions that listen to it succeeded.
+	// Handled: all handlers of the alert succeeded.
 	Handled uint64 `json:"handled"`
 
 	// Duplicates were handled before.
 	Duplicates uint64 `json:"duplicates"`
 
-	// Unheard alerts have no handler.
+	// Unheard: no handler is registered for the alert.
 	Unheard uint64 `json:"unheard"`
 
-	// Failed: Paddle was told to come again.
+	// Failed: the response makes Paddle deliver the alert again.
 	Failed uint64 `json:"failed"`
 
-	// Unsigned: Paddle did not sign it, or the handler has another key.
+	// Unsigned: the signature is not that of one of the keys.
 	Unsigned uint64 `json:"unsigned"`
 
-	// Rejected for another reason: not a POST, no form, too large.
+	// Rejected for another reason: no POST, no form, too large, too old.
 	Rejected uint64 `json:"rejected"`
 }
 
-// Stats of the client so far. Each number is exact; together they are of about
-// the same moment.
+// Stats returns the counters of the client.
 func (c *Client) Stats() Stats {
 	count := &c.api.Count
 	breaker := c.fetchSubscription.Breaker()

@@ -11,9 +11,7 @@ import (
 	"github.com/kanuu-io/kanuu-go/internal/api"
 )
 
-// Status of a subscription, in the spelling of Kanuu's API. [ParseStatus] makes
-// one of every spelling that Kanuu and Paddle use; a text that it does not know
-// is kept as it is.
+// Status is the state of a subscription, as Kanuu's API spells it.
 type Status string
 
 // The statuses that Kanuu documents.
@@ -25,9 +23,9 @@ const (
 	StatusCanceled Status = "canceled"
 )
 
-// ParseStatus knows both spellings of each status: Kanuu writes "past-due" and
-// "canceled", Paddle "past_due" and "deleted", Kanuu's Laravel package
-// "cancelled". Upper case and space around it do not matter.
+// ParseStatus returns the status for each spelling: Kanuu writes "past-due" and
+// "canceled", Paddle "past_due" and "deleted", Kanuu's Laravel package "cancelled".
+// It ignores letter case and surrounding space, and returns other texts as they are.
 func ParseStatus(text string) Status {
 	switch known := Status(text); known { // nearly always, and without work
 	case StatusTrialing, StatusActive, StatusPastDue, StatusPaused, StatusCanceled:
@@ -49,14 +47,14 @@ func ParseStatus(text string) Status {
 	}
 }
 
-// Subscription is what Kanuu's "Retrieve a subscription" page answers about one
-// identifier. The zero value is of somebody who never subscribed.
+// Subscription is the response of Kanuu's "Retrieve a subscription" page. The zero
+// value is that of a customer who never subscribed.
 type Subscription struct {
-	// IsSubscribed tells whether the customer has access. It stays true for a
-	// paused or cancelled subscription until the date that was paid for.
+	// IsSubscribed is whether the customer has access. It stays true for a paused or
+	// cancelled subscription until the date that was paid for.
 	IsSubscribed bool `json:"is_subscribed"`
 
-	// IsTrialing tells whether the access is that of a trial.
+	// IsTrialing is whether the subscription is a trial.
 	IsTrialing bool `json:"is_trialing"`
 
 	// Status is for display; decide by IsSubscribed.
@@ -72,8 +70,8 @@ type Subscription struct {
 	SubscriptionID int64 `json:"subscription_id"`
 }
 
-// OnGracePeriod tells whether the customer is still let in although they
-// cancelled, paused, or did not pay.
+// OnGracePeriod reports whether the customer still has access after they cancelled,
+// paused, or did not pay.
 func (s Subscription) OnGracePeriod() bool {
 	switch s.Status {
 	case StatusCanceled, StatusPaused, StatusPastDue:
@@ -83,23 +81,22 @@ func (s Subscription) OnGracePeriod() bool {
 	}
 }
 
-// Subscription returns the subscription of identifier, from the cache where it is
-// fresh, see [CacheOptions]. Concurrent calls for one identifier share one call
-// to Kanuu; a caller whose ctx ends leaves, and the call goes on for the others.
+// Subscription returns the subscription of identifier, from the cache if it is
+// fresh, see [CacheOptions]. Concurrent calls for one identifier share one call to
+// Kanuu, which goes on if the ctx of one of them ends.
 //
-// When Kanuu is unavailable or takes longer than 3 s, a stale subscription is
-// returned for up to [CacheOptions.StaleIfError]. Otherwise errors are those of
-// [Client.FetchSubscription]. After a failure, Kanuu is not called again for the
-// same identifier for 5 s to 1 min, and the same error is returned.
+// If Kanuu is unavailable or takes longer than 3 s, a stale subscription is returned
+// for up to [CacheOptions.StaleIfError]. It has the errors of
+// [Client.FetchSubscription]. After a failure, the same error is returned for the
+// identifier for 5 s to 1 min without a call.
 func (c *Client) Subscription(ctx context.Context, identifier string) (Subscription, error) {
 	return c.cache.lookup(ctx, identifier)
 }
 
-// FetchSubscription asks Kanuu without reading or writing the cache.
+// FetchSubscription calls Kanuu, and neither reads nor writes the cache.
 //
-// Errors: [*IdentityError] without a call when identifier breaks a rule;
-// [*APIError] for what Kanuu answered; [ErrUnavailable] when it did not; ctx's
-// own error when that came first.
+// Errors: an [*IdentityError] without a call; an [*APIError] for Kanuu's response;
+// [ErrUnavailable] without one; ctx's own error if ctx ended first.
 func (c *Client) FetchSubscription(ctx context.Context, identifier string) (Subscription, error) {
 	subscription, _, err := c.fetch(ctx, identifier)
 	return subscription, err
@@ -135,7 +132,7 @@ func (c *Client) fetch(ctx context.Context, identifier string) (Subscription, ti
 // gate lets unknown identifiers in.
 const failOpenAfter = 10 * time.Second
 
-// isDown tells whether err comes from an outage that lasts, and not from one call
+// isDown reports whether err comes from an outage that lasts, and not from one call
 // or one customer.
 func (c *Client) isDown(err error) bool {
 	return errors.Is(err, ErrUnavailable) && c.fetchSubscription.OpenFor() >= failOpenAfter
@@ -147,14 +144,13 @@ func (c *Client) fetchForCache(ctx context.Context, identifier string) (fetched,
 	return fetched{subscription: subscription, at: c.cache.clock.NowNano() - int64(time.Since(began))}, err
 }
 
-// InvalidateSubscription makes the next lookup of identifier ask Kanuu, and opens
-// its revalidation window of 70 minutes: the subscription has just changed, or is
-// about to. If Kanuu is unavailable, a stale subscriber is used.
-// [Client.CreateNonce] and a [WebhookHandler] call this themselves.
+// InvalidateSubscription makes the next lookup of identifier call Kanuu, and opens
+// its revalidation window of 70 minutes. Call it when the subscription has changed.
+// If Kanuu is unavailable, the stale subscription is used. [Client.CreateNonce] and
+// a [WebhookHandler] call it themselves.
 //
-// The error is that of [Config.SharedCache], which could not be told: other
-// instances may serve the old subscription until it is back. Without one there is
-// none.
+// The error is that of [Config.SharedCache]: other instances may serve the old
+// subscription until it is available. Without a SharedCache there is none.
 func (c *Client) InvalidateSubscription(ctx context.Context, identifier string) error {
 	c.cache.invalidate(identifier)
 	if c.cache.shared == nil {
@@ -166,7 +162,7 @@ func (c *Client) InvalidateSubscription(ctx context.Context, identifier string) 
 	return nil
 }
 
-// invalidate is InvalidateSubscription where a failure must not stop what goes on.
+// invalidate is InvalidateSubscription where a failure must not stop the caller.
 func (c *Client) invalidate(ctx context.Context, identifier string) {
 	if err := c.InvalidateSubscription(context.WithoutCancel(ctx), identifier); err != nil {
 		c.log.LogAttrs(ctx, slog.LevelWarn, "kanuu: subscription not invalidated on other instances",

@@ -46,7 +46,7 @@ type WebhookOptions struct {
 	Timeout time.Duration
 
 	// MaxAge is how old an alert may be, by its event time, default 7 days: an older
-	// one is somebody's recording. Negative: any age.
+	// one is a recording. Negative: any age.
 	MaxAge time.Duration
 
 	// Deduplicator remembers which alerts were handled, for 72 hours. Several
@@ -60,12 +60,12 @@ type WebhookOptions struct {
 	Name string
 }
 
-// Deduplicator remembers which alerts were handled, so that an alert that is
-// delivered again is handled once. It must be safe for concurrent use.
+// Deduplicator remembers which alerts were handled. An alert that is delivered again
+// is then handled once. It must be safe for concurrent use.
 //
 // In Redis, Begin is SET NX with the lease, and End a SET for 72 hours or a DEL.
 type Deduplicator interface {
-	// Begin claims an alert for one delivery and tells whether it is fresh: not
+	// Begin claims an alert for one delivery and reports whether it is fresh: not
 	// handled before. key has [WebhookOptions.Name] and the alert's id. While another
 	// delivery has claimed it, Begin waits until that one ends or ctx does, or returns
 	// an error. After an error the response is 503, and Paddle delivers it again.
@@ -89,8 +89,7 @@ type Deduplicator interface {
 // It responds 200 if all handlers succeeded, and for alerts that have no handler or
 // were handled before. 500 or 503 make Paddle deliver the alert again: a handler
 // failed, or the [SharedCache] or the [Deduplicator] did. All handlers are then
-// called again, also those that succeeded: they must be able to handle an alert
-// twice.
+// called again, also if they succeeded: they must be able to handle an alert twice.
 //
 // Other requests get 400 (no form that PHP would read, or older than
 // [WebhookOptions.MaxAge]), 401 (the signature), 405 (no POST), 413 (over 64 KiB) or
@@ -206,8 +205,8 @@ func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	render.Body(w, status, "text/plain; charset=utf-8", http.StatusText(status))
 }
 
-// deliver passes an alert on, and returns the status that tells Paddle whether to
-// deliver it again.
+// deliver passes an alert on, and returns the status, by which Paddle decides whether
+// to deliver it again.
 func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()

@@ -15,7 +15,7 @@ import (
 )
 
 // IdentifierResolver says who the logged-in customer is, from echo's own
-// context. It returns [kanuu.ErrUnauthenticated] when nobody is logged in, and
+// context. It returns [kanuu.ErrUnauthenticated] if the user is not logged in, and
 // otherwise behaves as [kanuu.IdentifierResolver] does. It must be safe for
 // concurrent use.
 type IdentifierResolver func(c *echo.Context) (kanuu.Identity, error)

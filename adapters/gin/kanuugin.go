@@ -13,7 +13,7 @@ import (
 )
 
 // IdentifierResolver says who the logged-in customer is, from gin's own
-// context. It returns [kanuu.ErrUnauthenticated] when nobody is logged in, and
+// context. It returns [kanuu.ErrUnauthenticated] if the user is not logged in, and
 // otherwise behaves as [kanuu.IdentifierResolver] does. It must be safe for
 // concurrent use.
 type IdentifierResolver func(c *gin.Context) (kanuu.Identity, error)
