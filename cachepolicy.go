@@ -61,33 +61,20 @@ const (
 	patienceShare = 0.8
 )
 
-// withDefaults is o with each 0 replaced, or every problem of it.
-func (o CacheOptions) withDefaults() (CacheOptions, []string) {
-	var problems []string
-	for _, field := range []struct {
-		name     string
-		value    *time.Duration
-		standard time.Duration
-	}{
-		{"MinAge", &o.MinAge, time.Minute},
-		{"MaxAge", &o.MaxAge, time.Hour},
-		{"NegativeMaxAge", &o.NegativeMaxAge, 5 * time.Minute},
-	} {
-		value, problem := parseTimeout("CacheOptions."+field.name, *field.value, field.standard)
-		if problem != "" {
-			problems = append(problems, problem)
-		}
-		*field.value = value
-	}
+// withDefaults returns o with each 0 replaced.
+func (o CacheOptions) withDefaults(found *problems) CacheOptions {
+	o.MinAge = found.timeout("CacheOptions.MinAge", o.MinAge, time.Minute)
+	o.MaxAge = found.timeout("CacheOptions.MaxAge", o.MaxAge, time.Hour)
+	o.NegativeMaxAge = found.timeout("CacheOptions.NegativeMaxAge", o.NegativeMaxAge, 5*time.Minute)
 	if o.MaxEntries < 0 {
-		problems = append(problems, "CacheOptions.MaxEntries is negative: leave it 0 for the default")
+		found.add("CacheOptions.MaxEntries is negative: leave it 0 for the default")
 	}
 	if o.MinAge > o.MaxAge {
-		problems = append(problems, "CacheOptions.MinAge is longer than MaxAge: make it shorter")
+		found.add("CacheOptions.MinAge is longer than MaxAge: make it shorter")
 	}
 	o.MaxEntries = cmp.Or(o.MaxEntries, 100_000)
 	o.StaleIfError = cmp.Or(o.StaleIfError, 24*time.Hour)
-	return o, problems
+	return o
 }
 
 // fetched is a subscription and when the attempt that brought it began. What a

@@ -93,37 +93,20 @@ type Client struct {
 // NewClient makes a client without calling Kanuu. It returns a [*ConfigError] with
 // every problem of the config.
 func NewClient(config Config) (*Client, error) {
-	var problems []string
-	if problem := api.CheckKey(config.APIKey); problem != "" {
-		problems = append(problems, problem)
-	}
-
+	var found problems
+	found.add(api.CheckKey(config.APIKey))
 	base, problem := urlcheck.Base(cmp.Or(config.BaseURL, DefaultBaseURL))
-	if problem != "" {
-		problems = append(problems, problem)
+	found.add(problem)
+	timeout := found.timeout("Timeout", config.Timeout, defaultTimeout)
+	attempt := found.timeout("AttemptTimeout", config.AttemptTimeout, defaultAttemptTimeout)
+	cacheOptions := config.Cache.withDefaults(&found)
+	if found != nil {
+		return nil, &ConfigError{Problems: found}
 	}
-
-	timeout, problem := parseTimeout("Timeout", config.Timeout, defaultTimeout)
-	if problem != "" {
-		problems = append(problems, problem)
-	}
-
-	attempt, problem := parseTimeout("AttemptTimeout", config.AttemptTimeout, defaultAttemptTimeout)
-	if problem != "" {
-		problems = append(problems, problem)
-	}
-
-	cacheOptions, cacheProblems := config.Cache.withDefaults()
-	problems = append(problems, cacheProblems...)
-	if problems != nil {
-		return nil, &ConfigError{Problems: problems}
-	}
-
 	log := config.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-
 	httpClient := api.NewHTTPClient(config.HTTPClient)
 	calls := api.New(api.Options{
 		BaseURL: base, Key: config.APIKey, UserAgent: userAgent, Logger: log,
@@ -178,13 +161,19 @@ func (c *Client) Close() {
 	c.CloseIdleConnections()
 }
 
-func parseTimeout(field string, value, standard time.Duration) (time.Duration, string) {
-	switch {
-	case value < 0:
-		return 0, field + " is negative: leave it 0 for the default of " + standard.String()
-	case value == 0:
-		return standard, ""
-	default:
-		return value, ""
+// problems of a configuration, each with the field and the remedy.
+type problems []string
+
+func (p *problems) add(problem string) {
+	if problem != "" {
+		*p = append(*p, problem)
 	}
+}
+
+// timeout returns value, or the standard if it is 0.
+func (p *problems) timeout(field string, value, standard time.Duration) time.Duration {
+	if value < 0 {
+		p.add(field + " is negative: leave it 0 for the default of " + standard.String())
+	}
+	return cmp.Or(value, standard)
 }

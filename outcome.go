@@ -60,7 +60,8 @@ var outcomes = []outcome{
 	},
 	{
 		err: ErrForbidden, name: "ErrForbidden", status: http.StatusForbidden,
-		title: "You cannot manage billing", text: "Your account may not manage this subscription. Please ask the person who pays for it.",
+		title: "You cannot manage billing",
+		text:  "Your account may not manage this subscription. Please ask the person who pays for it.",
 	},
 	{
 		err: ErrCrossOrigin, name: "ErrCrossOrigin", status: http.StatusForbidden, link: "Continue",
@@ -72,46 +73,43 @@ var outcomes = []outcome{
 		title: "This page cannot be opened this way", text: "Please open it with a link or a button.",
 	},
 	{
-		err: ErrTooManyNonces, name: "ErrTooManyNonces", status: http.StatusTooManyRequests, retry: outageRetryAfter, link: againText,
+		err: ErrTooManyNonces, name: "ErrTooManyNonces", status: http.StatusTooManyRequests,
+		retry: outageRetryAfter, link: againText,
 		title: "Please wait a moment", text: "You have opened this page very often. Please wait a moment and try again.",
 	},
-	{
-		err: ErrInvalidIdentity, name: "ErrInvalidIdentity", status: http.StatusInternalServerError,
-		title: failedTitle, text: failedText,
-		remedy: "correct what the IdentifierResolver returns",
-	},
-	{
-		err: ErrInvalidAPIKey, name: "ErrInvalidAPIKey", status: http.StatusInternalServerError,
-		title: failedTitle, text: failedText, link: againText,
-		remedy: "set the API key (KANUU_API_KEY) that the dashboard of the Kanuu at BaseURL shows for this team",
-	},
+	failed(ErrInvalidIdentity, "ErrInvalidIdentity", "correct what the IdentifierResolver returns"),
+	failed(ErrInvalidAPIKey, "ErrInvalidAPIKey", "set the API key (KANUU_API_KEY) that the dashboard of the Kanuu at "+
+		"BaseURL shows for this team"),
 	{
 		err: ErrPaymentRequired, name: "ErrPaymentRequired", status: http.StatusServiceUnavailable,
 		title: unavailableTitle, text: unavailableText, link: againText,
 		remedy: "subscribe to Kanuu in its dashboard: the free plan ends at 20 active customers",
 	},
+	failed(ErrValidation, "ErrValidation", "correct the fields that Kanuu names in what the IdentifierResolver returns"),
 	{
-		err: ErrValidation, name: "ErrValidation", status: http.StatusInternalServerError,
-		title: failedTitle, text: failedText,
-		remedy: "correct the fields that Kanuu names in what the IdentifierResolver returns",
-	},
-	{
-		err: ErrRateLimited, name: "ErrRateLimited", status: http.StatusServiceUnavailable, retry: outageRetryAfter, link: againText,
+		err: ErrRateLimited, name: "ErrRateLimited", status: http.StatusServiceUnavailable,
+		retry: outageRetryAfter, link: againText,
 		title: "Billing is busy", text: "Many people are opening this page right now. Please try again in a moment.",
 		remedy: "make fewer calls, or ask Kanuu for a higher limit",
 	},
-	{
-		err: ErrUnexpectedResponse, name: "ErrUnexpectedResponse", status: http.StatusInternalServerError,
-		title: failedTitle, text: failedText, link: againText,
-		remedy: "check that BaseURL is Kanuu's (https://kanuu.io, without /api) and that no proxy responds in its place",
-	},
+	failed(ErrUnexpectedResponse, "ErrUnexpectedResponse", "check that BaseURL is Kanuu's (https://kanuu.io, without "+
+		"/api) and that no proxy responds in its place"),
 	unavailable(api.ErrCertificate, "install the ca-certificates package, or correct BaseURL if it is https to a server "+
 		"without TLS or with another name"),
 	unavailable(api.ErrUnknownHost, "correct the host in BaseURL, or the DNS of this machine"),
 	unavailable(api.ErrProxyAuth, "put the user and the password of the proxy into HTTPS_PROXY, or exclude Kanuu with NO_PROXY"),
-	unavailable(ErrUnavailable, "wait for Kanuu to come back, or start it where BaseURL is an emulator's; if it is up, check the "+
-		"network and DNS from here to BaseURL"),
-	unavailable(context.DeadlineExceeded, "the request's own deadline passed first; give it more time than the calls to Kanuu need"),
+	unavailable(ErrUnavailable, "wait for Kanuu to come back, or start it where BaseURL is an emulator's; if it is up, "+
+		"check the network and DNS from here to BaseURL"),
+	unavailable(context.DeadlineExceeded, "the request's own deadline passed first; give it more time than the calls to "+
+		"Kanuu need"),
+}
+
+// failed returns the outcome of an error that the operator has to correct.
+func failed(err error, name, remedy string) outcome {
+	return outcome{
+		err: err, name: name, status: http.StatusInternalServerError, remedy: remedy,
+		title: failedTitle, text: failedText, link: againText,
+	}
 }
 
 // unavailable returns the outcome of an error because of which Kanuu cannot be used
@@ -125,10 +123,7 @@ func unavailable(err error, remedy string) outcome {
 
 // unknown is the outcome of an error that is in no row: it came from the
 // application's own code.
-var unknown = outcome{
-	status: http.StatusInternalServerError, title: failedTitle, text: failedText, link: againText,
-	remedy: "the IdentifierResolver failed; look at the error",
-}
+var unknown = failed(nil, "", "the IdentifierResolver failed; look at the error")
 
 func outcomeOf(err error) outcome {
 	for _, o := range outcomes {

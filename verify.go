@@ -70,8 +70,8 @@ var rejections = []rejection{
 		"look at what is between Paddle and the handler: proxies and middlewares that add, drop, trim or decode fields"},
 	{paddle.ErrOtherKey, http.StatusUnauthorized, "set PADDLE_PUBLIC_KEY to the public key of the Paddle account that sends " +
 		"the webhooks; the sandbox has one of its own"},
-	{errTooOld, http.StatusBadRequest, "nothing, if somebody sent a recorded webhook again; if Paddle sent it now, correct the clock " +
-		"of this machine, or raise WebhookOptions.MaxAge"},
+	{errTooOld, http.StatusBadRequest, "nothing, if it is a recording; if Paddle sent it now, correct the clock of this " +
+		"machine, or raise WebhookOptions.MaxAge"},
 	{paddle.ErrTooManyFields, http.StatusBadRequest, remedyNotPaddle},
 	{paddle.ErrTooManyNumbers, http.StatusBadRequest, remedyNotPaddle},
 	{paddle.ErrTooDeep, http.StatusBadRequest, remedyNotPaddle},

@@ -123,34 +123,28 @@ func NewWebhookHandler(client *Client, publicKey string, options *WebhookOptions
 		options = new(WebhookOptions)
 	}
 	h := &WebhookHandler{client: client, dedup: options.Deduplicator, name: options.Name, maxAge: options.MaxAge}
-	var problems []string
+	var found problems
 	if client == nil {
-		problems = append(problems, "client is nil: did NewClient return an error?")
+		found.add("client is nil: did NewClient return an error?")
 	}
-	addKey := func(name, text string) {
+	for i, text := range append([]string{publicKey}, options.ExtraPublicKeys...) {
 		key, problem := paddle.ParseKey(text)
-		if problem != "" {
-			problems = append(problems, name+" "+problem)
-			return
+		switch {
+		case problem == "":
+			h.keys = append(h.keys, key)
+		case i == 0:
+			found.add("publicKey " + problem)
+		default:
+			found.add(fmt.Sprintf("ExtraPublicKeys[%d] %s", i-1, problem))
 		}
-		h.keys = append(h.keys, key)
 	}
-	addKey("publicKey", publicKey)
-	for i, text := range options.ExtraPublicKeys {
-		addKey(fmt.Sprintf("ExtraPublicKeys[%d]", i), text)
-	}
-	timeout, problem := parseTimeout("Timeout", options.Timeout, defaultWebhookTimeout)
-	if problem != "" {
-		problems = append(problems, problem)
-	}
+	h.timeout = found.timeout("Timeout", options.Timeout, defaultWebhookTimeout)
 	if options.Deduplicator != nil && options.Name == "" {
-		problems = append(problems, "Name is empty: give the handler one that no other program on the Deduplicator has, "+
-			"such as \"shop\"")
+		found.add("Name is empty: give the handler one that no other program on the Deduplicator has, such as \"shop\"")
 	}
-	if problems != nil {
-		return nil, &ConfigError{Problems: problems}
+	if found != nil {
+		return nil, &ConfigError{Problems: found}
 	}
-	h.timeout = timeout
 	if h.maxAge == 0 {
 		h.maxAge = defaultWebhookMaxAge
 	}
