@@ -1,0 +1,191 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+)
+
+// The statuses that Kanuu documents for a subscription.
+const (
+	StatusTrialing = "trialing"
+	StatusActive   = "active"
+	StatusPastDue  = "past-due"
+	StatusPaused   = "paused"
+	StatusCanceled = "canceled"
+)
+
+// Subscription is what one identifier has. The zero value: never subscribed.
+type Subscription struct {
+	Status         string // answered as it stands; empty: null
+	PlanID         int64  // 0: null
+	SubscriptionID int64  // 0: null
+	PaidUntil      time.Time
+}
+
+// IsSubscribed is Kanuu's is_subscribed: true for trialing, active and past-due,
+// in any other status until PaidUntil.
+func IsSubscribed(s Subscription, now time.Time) bool {
+	return running(s) || s.Status == StatusPastDue || s.Status == "past_due" || s.Status != "" && now.Before(s.PaidUntil)
+}
+
+func running(s Subscription) bool { return s.Status == StatusTrialing || s.Status == StatusActive }
+
+// Contact is what came with a customer's newest nonce.
+type Contact struct {
+	Email        string
+	Supplemental map[string]string // not written to any more
+}
+
+// Payment is a line of the payment history.
+type Payment struct {
+	ID        int64     // subscription_payment_id
+	OrderID   string    // "1-2"
+	At        time.Time // when it was paid, or tried
+	Plan      Plan
+	Amount    string // "29.00"
+	Status    string // PaymentPaid, PaymentFailed, PaymentRefunded
+	Attempt   int    // attempt_number of a failed one, from 1
+	NextRetry time.Time
+	First     bool // initial_payment
+}
+
+// The statuses of a [Payment].
+const (
+	PaymentPaid     = "paid"
+	PaymentFailed   = "failed"
+	PaymentRefunded = "refunded"
+)
+
+// maxPayments is two years of a monthly plan.
+const maxPayments = 24
+
+// Customer is everything about an identifier.
+type Customer struct {
+	Identifier string
+	Contact
+	Subscription
+	Card     string    // its last four digits
+	Declined bool      // payments do not go through
+	Payments []Payment // the newest maxPayments, oldest first
+
+	met      bool      // there was a nonce
+	trial    bool      // what lasts until PaidUntil is a trial
+	due      time.Time // when something happens by itself; zero: never
+	failures int       // of the payment that is due, in a row
+}
+
+// Over reports whether there is nothing left that could go on: Paddle cannot
+// reinstate a subscription that was canceled, only begin a new one.
+func (c *Customer) Over() bool {
+	return slices.Contains([]string{"", StatusCanceled, "cancelled", "deleted"}, c.Status)
+}
+
+// Running reports whether the subscription renews by itself.
+func (c *Customer) Running() bool { return running(c.Subscription) }
+
+// Next is the next date at which something happens without the customer.
+func (c *Customer) Next(now time.Time) time.Time {
+	switch {
+	case !c.due.IsZero():
+		return c.due
+	case c.Status != "" && !c.Running() && c.PaidUntil.After(now):
+		return c.PaidUntil
+	}
+	return time.Time{}
+}
+
+// Retry is when a payment that failed is tried again; zero: it is not.
+func (c *Customer) Retry() time.Time {
+	if c.Status != StatusPastDue {
+		return time.Time{}
+	}
+	return c.due
+}
+
+// Refundable is the index of that payment, or of the newest for 0, if money was
+// paid and not given back; else -1.
+func (c *Customer) Refundable(id int64) int {
+	for i, p := range slices.Backward(c.Payments) {
+		if p.Status == PaymentPaid && ParsePrice(p.Amount) > 0 && (id == 0 || p.ID == id) {
+			return i
+		}
+	}
+	return -1
+}
+
+// Can reports whether a command fits the state of the subscription.
+func (c *Customer) Can(do Command, now time.Time) bool {
+	switch do.Action {
+	case Subscribe:
+		return !c.Running() || c.PlanID != do.Plan
+	case Resume:
+		return !c.Over() && !c.Running()
+	case Pay:
+		return c.Status == StatusPastDue
+	case Pause:
+		return c.Running()
+	case Cancel:
+		return !c.Over()
+	case UpdateCard:
+		return !c.Over()
+	case Fail:
+		return !c.Declined && c.Running()
+	case Succeed:
+		return c.Declined && !c.Over()
+	case Skip:
+		next := c.Next(now)
+		return !next.IsZero() && (do.Next.IsZero() || do.Next.Equal(next))
+	case Refund:
+		return c.Refundable(do.Payment) >= 0
+	}
+	return false
+}
+
+// begin makes the subscription run until then.
+func (c *Customer) begin(status string, until time.Time) {
+	c.Status, c.PaidUntil, c.due = status, until, until
+	c.trial, c.failures = status == StatusTrialing, 0
+}
+
+// set replaces the subscription, as a test does, and lets time go on from there.
+func (c *Customer) set(s Subscription, now time.Time) {
+	c.Subscription = s
+	c.trial, c.Declined, c.failures, c.due = s.Status == StatusTrialing, false, 0, time.Time{}
+	switch {
+	case running(s) && s.PaidUntil.After(now):
+		c.due = s.PaidUntil
+	case s.Status == StatusPastDue:
+		c.Declined, c.failures = true, 1
+		c.due = now.Add(retries[0])
+	}
+}
+
+// enter adds a payment to the history.
+func (c *Customer) enter(p Payment) {
+	c.Payments = append(c.Payments, p)
+	if extra := len(c.Payments) - maxPayments; extra > 0 {
+		c.Payments = slices.Delete(c.Payments, 0, extra)
+	}
+}
+
+// instalments counts the payments for the subscription up to that one.
+func (c *Customer) instalments(paymentID int64) int {
+	count := 0
+	for _, p := range c.Payments {
+		switch {
+		case p.ID > paymentID:
+		case p.First:
+			count = 1
+		case p.Status != PaymentFailed:
+			count++
+		}
+	}
+	return max(count, 1)
+}
+
+// copy has a history of its own.
+func (c *Customer) copy() Customer {
+	own := *c
+	own.Payments = slices.Clone(c.Payments)
+	return own
+}

@@ -1,0 +1,277 @@
+// Package ledger keeps the books of a fake Kanuu: who has which subscription,
+// what was paid, and what falls due when. A [Ledger] has no clock, network or
+// lock: it is told the time, and returns what happened as events. A [Store]
+// adds a clock and a lock.
+package ledger
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Ledger has all customers. Every wall is the time of the real clock, to which
+// the ledger adds what [Ledger.Advance] did.
+type Ledger struct {
+	plans     []Plan
+	ahead     time.Duration
+	customers map[string]*Customer
+	met       []string // identifiers with a contact, oldest first
+	lastID    int64    // of subscriptions
+	lastPaid  int64    // of payments
+}
+
+// maxContacts bounds the identifiers of which only a nonce is known.
+const maxContacts = 10_000
+
+// New returns a ledger that sells the plans.
+func New(plans []Plan) *Ledger {
+	return &Ledger{plans: plans, customers: make(map[string]*Customer)}
+}
+
+// Now is the ledger's time.
+func (l *Ledger) Now(wall time.Time) time.Time { return wall.Add(l.ahead).Round(0) }
+
+// Plan finds a plan; one that is not on sale has only a number.
+func (l *Ledger) Plan(id int64) Plan {
+	for _, p := range l.plans {
+		if p.ID == id {
+			return p
+		}
+	}
+	if id == 0 {
+		return Plan{Name: "Unknown plan"}
+	}
+	return Plan{ID: id, Name: "Plan " + strconv.FormatInt(id, 10)}
+}
+
+// OnSale reports whether a plan can be subscribed to.
+func (l *Ledger) OnSale(id int64) bool {
+	return slices.ContainsFunc(l.plans, func(p Plan) bool { return p.ID == id })
+}
+
+// Do carries a command out, and returns what happened: first what fell due until
+// now. Errors: [ErrAction], [ErrPlan] and [ErrState], which change nothing, and
+// [ErrDeclined], where the events say what became of it.
+func (l *Ledger) Do(identifier string, do Command, wall time.Time) ([]Event, error) {
+	now := l.Now(wall)
+	events := l.settle(identifier, now)
+	c, known := l.customers[identifier]
+	if !known {
+		c = &Customer{Identifier: identifier}
+	}
+	if err := l.check(c, do, now); err != nil {
+		return events, err
+	}
+	if do.Action == Skip {
+		return append(events, l.Advance(c.Next(now).Sub(now), wall)...), nil
+	}
+	l.customers[identifier] = c
+	happened, err := l.take(c, now, func(t *turn) error { return t.carryOut(do) })
+	return append(events, happened...), err
+}
+
+// Set replaces a customer's subscription, of which no event tells. It keeps the
+// card and the payments, unless s is the zero Subscription.
+func (l *Ledger) Set(identifier string, s Subscription, wall time.Time) {
+	c := l.open(identifier)
+	if s == (Subscription{}) {
+		*c = Customer{Identifier: identifier, Contact: c.Contact, met: c.met}
+		l.drop(c)
+		return
+	}
+	c.set(s, l.Now(wall))
+}
+
+// Meet notes what came with a customer's newest nonce.
+func (l *Ledger) Meet(identifier string, contact Contact) {
+	c := l.open(identifier)
+	c.Contact = contact
+	if c.met {
+		return
+	}
+	c.met = true
+	l.met = append(l.met, identifier)
+	if len(l.met) > maxContacts {
+		oldest := l.customers[l.met[0]]
+		l.met = l.met[1:]
+		oldest.Contact, oldest.met = Contact{}, false
+		l.drop(oldest)
+	}
+}
+
+func (l *Ledger) open(identifier string) *Customer {
+	c, ok := l.customers[identifier]
+	if !ok {
+		c = &Customer{Identifier: identifier}
+		l.customers[identifier] = c
+	}
+	return c
+}
+
+// drop removes a customer of whom nothing is known.
+func (l *Ledger) drop(c *Customer) {
+	if !c.met && c.Status == "" {
+		delete(l.customers, c.Identifier)
+	}
+}
+
+// Customer returns a copy of what there is about an identifier, and what fell
+// due until now.
+func (l *Ledger) Customer(identifier string, wall time.Time) (Customer, []Event) {
+	events := l.settle(identifier, l.Now(wall))
+	if c, ok := l.customers[identifier]; ok {
+		return c.copy(), events
+	}
+	return Customer{Identifier: identifier}, events
+}
+
+// Customers returns everyone who has or had a subscription, or asked for a
+// nonce, sorted by identifier, and what fell due until now.
+func (l *Ledger) Customers(wall time.Time) ([]Customer, []Event) {
+	events := l.Advance(0, wall)
+	list := make([]Customer, 0, len(l.customers))
+	for _, c := range l.customers {
+		list = append(list, c.copy())
+	}
+	slices.SortFunc(list, func(x, y Customer) int { return cmp.Compare(x.Identifier, y.Identifier) })
+	return list, events
+}
+
+// Subscribed counts the customers who are.
+func (l *Ledger) Subscribed(wall time.Time) (n int, events []Event) {
+	events = l.Advance(0, wall)
+	for _, c := range l.customers {
+		if IsSubscribed(c.Subscription, l.Now(wall)) {
+			n++
+		}
+	}
+	return n, events
+}
+
+// Advance moves the time forward, and lets happen what falls due on the way, in
+// its order. It panics when d is negative.
+func (l *Ledger) Advance(d time.Duration, wall time.Time) []Event {
+	if d < 0 {
+		panic("kanuutest: Advance: time does not go back: use a positive duration")
+	}
+	l.ahead += d
+	var events []Event
+	for _, identifier := range slices.Sorted(maps.Keys(l.customers)) {
+		events = append(events, l.settle(identifier, l.Now(wall))...)
+	}
+	slices.SortStableFunc(events, func(x, y Event) int { return x.At.Compare(y.At) })
+	return events
+}
+
+// retries are the waits between the attempts at a payment that is due. After
+// the last, the subscription is canceled.
+var retries = [...]time.Duration{3 * day, 2 * day, 2 * day}
+
+const day = 24 * time.Hour
+
+// settle lets happen what falls due for a customer until then.
+func (l *Ledger) settle(identifier string, until time.Time) []Event {
+	c, ok := l.customers[identifier]
+	if !ok {
+		return nil
+	}
+	var events []Event
+	for !c.due.IsZero() && !c.due.After(until) {
+		happened, _ := l.take(c, c.due, (*turn).renew) // the events tell of a card that was declined
+		events = append(events, happened...)
+		if c.Status == StatusPastDue && c.due.IsZero() {
+			happened, _ = l.take(c, happened[0].At, func(t *turn) error { t.cancel(); return nil })
+			events = append(events, happened...)
+		}
+	}
+	return events
+}
+
+func (l *Ledger) nextID() int64 {
+	l.lastID++
+	return 700_000 + l.lastID
+}
+
+// turn is one step in a customer's life.
+type turn struct {
+	*Customer
+	ledger *Ledger
+	at     time.Time
+	events []Event
+}
+
+// take lets a step happen. All alerts of a step have its before and after.
+func (l *Ledger) take(c *Customer, at time.Time, step func(*turn) error) ([]Event, error) {
+	before := c.Subscription
+	t := &turn{Customer: c, ledger: l, at: at}
+	err := step(t)
+	for i := range t.events {
+		e := &t.events[i]
+		e.At, e.Identifier, e.Contact = at, c.Identifier, c.Contact
+		e.Before, e.After = before, c.Subscription
+		e.OldPlan, e.Plan = l.planOrNone(before.PlanID), l.planOrNone(c.PlanID)
+		e.Instalments = c.instalments(e.Payment.ID)
+	}
+	return t.events, err
+}
+
+func (l *Ledger) planOrNone(id int64) Plan {
+	if id == 0 {
+		return Plan{}
+	}
+	return l.Plan(id)
+}
+
+func (t *turn) plan() Plan { return t.ledger.Plan(t.PlanID) }
+
+func (t *turn) tell(alert string, p Payment) {
+	t.events = append(t.events, Event{Alert: alert, Payment: p})
+}
+
+// renew charges for a period that begins now, whether it is the first attempt
+// or a later one.
+func (t *turn) renew() error {
+	status, price := t.Status, ParsePrice(t.plan().Price)
+	var err error
+	if t.Declined {
+		err = ErrDeclined
+		t.decline(price)
+	} else {
+		t.pay(price, false)
+		t.begin(StatusActive, Renewal(t.plan(), t.at))
+	}
+	if t.Status != status {
+		t.tell(Updated, Payment{})
+	}
+	return err
+}
+
+// pay is a payment that goes through.
+func (t *turn) pay(amount Cents, first bool) {
+	t.charge(PaymentSucceededAlert, Payment{Amount: amount.String(), Status: PaymentPaid, First: first})
+}
+
+// decline is one that does not: the subscription is overdue. No due date is
+// left when it was the last attempt.
+func (t *turn) decline(amount Cents) {
+	t.failures++
+	t.Status, t.due = StatusPastDue, time.Time{}
+	if t.failures <= len(retries) {
+		t.due = t.at.Add(retries[t.failures-1])
+	}
+	t.charge(PaymentFailedAlert,
+		Payment{Amount: amount.String(), Status: PaymentFailed, Attempt: t.failures, NextRetry: t.due})
+}
+
+func (t *turn) charge(alert string, p Payment) {
+	t.ledger.lastPaid++
+	p.ID = 500_000 + t.ledger.lastPaid
+	p.OrderID = fmt.Sprintf("1-%d", p.ID)
+	p.At, p.Plan = t.at, t.plan()
+	t.enter(p)
+	t.tell(alert, p)
+}
