@@ -209,7 +209,7 @@ func Example_subscriptionStatus() {
 		{},
 		{Status: kanuutest.StatusTrialing, PlanID: 67},
 		{Status: kanuutest.StatusCanceled, PlanID: 67, PaidUntil: fake.Now().AddDate(0, 0, 10)},
-		{Status: kanuutest.StatusPastDue, PlanID: 67},
+		{Status: kanuutest.StatusPaused, PlanID: 67},
 	} {
 		fake.SetSubscription("42", has)
 		subscription, err := client.FetchSubscription(context.Background(), "42") // not from the cache
@@ -229,7 +229,7 @@ func Example_subscriptionStatus() {
 	// No subscription yet
 	// Plan 67 is trialing true
 	// Ends soon: plan 67 is canceled
-	// Plan 67 is past-due false
+	// Plan 67 is paused false
 }
 
 // Counters for a metrics page or expvar, which take JSON.

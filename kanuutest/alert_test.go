@@ -87,7 +87,7 @@ func TestAlertsOfALifecycle(t *testing.T) {
 			"subscription_created: active 12345 2026-12-20 - - - -",
 		}},
 		{"takes a larger plan", func() { s.click(t, "subscribe", "67") }, []string{
-			"subscription_payment_succeeded: active 67 2026-12-20 20.00 2 0 -",
+			"subscription_payment_succeeded: active 67 2026-12-20 29.00 2 0 -",
 			"subscription_updated: active 67 2026-12-20 - - - active",
 		}},
 		{"pauses", func() { s.click(t, "pause", "") }, []string{
@@ -180,8 +180,8 @@ func TestFieldsOfAlerts(t *testing.T) {
 
 	s.click(t, "refund", "")
 	back := s.alerts(t)[0].Fields
-	assert.Equal(t, "full 20.00 20.00", pick(back, "refund_type amount gross_refund"))
-	assert.Equal(t, "3.19 1.50 15.31", pick(back, "tax_refund fee_refund earnings_decrease"))
+	assert.Equal(t, "full 29.00 29.00", pick(back, "refund_type amount gross_refund"))
+	assert.Equal(t, "4.63 1.95 22.42", pick(back, "tax_refund fee_refund earnings_decrease"))
 }
 
 // A new subscription begins to count again.

@@ -214,7 +214,7 @@ func TestSubscription(t *testing.T) {
 		},
 		"past due": {
 			kanuutest.Subscription{Status: "past-due", PlanID: 67, SubscriptionID: 9},
-			`{"is_trialing":false,"is_subscribed":false,"status":"past-due","plan_id":67,"subscription_id":9}`,
+			`{"is_trialing":false,"is_subscribed":true,"status":"past-due","plan_id":67,"subscription_id":9}`, // as on Kanuu's page,
 		},
 		"paused, still paid": {
 			kanuutest.Subscription{Status: "paused", PaidUntil: now.Add(1)},

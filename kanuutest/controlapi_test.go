@@ -73,7 +73,9 @@ func TestControlState(t *testing.T) {
 	got := read[kanuutest.State](t, a)
 	until := time.Date(2026, 12, 4, 9, 42, 7, 0, time.UTC)
 	assert.Equal(t, november, got.Now)
-	assert.Equal(t, []kanuutest.PlanState{{7, "Gold", "90.00", "USD", true, 14}}, got.Plans)
+	assert.Equal(t, []kanuutest.PlanState{
+		{ID: 7, Name: "Gold", Price: "90.00", Currency: "USD", Yearly: true, TrialDays: 14},
+	}, got.Plans)
 	assert.Equal(t, []kanuutest.CustomerState{
 		{
 			Identifier: "42", Status: "trialing", IsSubscribed: true, PlanID: 7, Plan: "Gold",
@@ -81,13 +83,13 @@ func TestControlState(t *testing.T) {
 		},
 		{Identifier: "guest"},
 	}, got.Customers)
-	assert.Equal(t, kanuutest.WebhookState{"http://127.0.0.1:1/hook", s.PublicKey()}, got.Webhooks)
+	assert.Equal(t, kanuutest.WebhookState{URL: "http://127.0.0.1:1/hook", PublicKey: s.PublicKey()}, got.Webhooks)
 	assert.Equal(t, s.Chaos(), got.Chaos)
 	assert.Equal(t, s.Faults(), got.Faults)
 	assert.Equal(t, s.Deliveries(), got.Deliveries)
 	assert.Len(t, got.Deliveries, 2)
 	assert.Equal(t, []kanuutest.CallState{
-		{november, "POST", noncePath, "guest", 201, `{"identifier":"guest"}`},
+		{Time: november, Method: "POST", Path: noncePath, Identifier: "guest", Status: 201, Body: `{"identifier":"guest"}`},
 	}, got.Calls)
 }
 
@@ -116,7 +118,7 @@ func TestControlCalls(t *testing.T) {
 	assert.Empty(t, s.Deliveries())
 
 	hooks := read[kanuutest.WebhookState](t, control(t, s.URL, "webhooks", `{"url":"https://app.test/hook"}`))
-	assert.Equal(t, kanuutest.WebhookState{"https://app.test/hook", s.PublicKey()}, hooks)
+	assert.Equal(t, kanuutest.WebhookState{URL: "https://app.test/hook", PublicKey: s.PublicKey()}, hooks)
 	assert.Equal(t, "https://app.test/hook", s.WebhookURL())
 	read[kanuutest.WebhookState](t, control(t, s.URL, "webhooks", `{"url":""}`))
 	assert.Empty(t, s.WebhookURL())

@@ -149,7 +149,7 @@ func TestControlForms(t *testing.T) {
 	assert.Equal(t, "Webhooks go to the new URL.", said)
 	assert.Contains(t, page, `value="https://app.test/hook"`)
 
-	said, page = press(t, s.URL, "do=fault&kind=503&path=/api/nonce&times=3&rate=30&delay=2")
+	said, page = press(t, s.URL, "do=faults&kind=503&path=/api/nonce&times=3&rate=30&delay=2")
 	assert.Equal(t, "The fault waits for calls of the API.", said)
 	assert.Contains(t, page, "503 Service Unavailable after 2s, for /api/nonce, 30 % of them, 3 times")
 	assert.Equal(t, []kanuutest.Fault{{Path: noncePath, Times: 3, Rate: 0.3, Status: 503, Delay: 2 * time.Second}}, s.Faults())
@@ -207,7 +207,7 @@ func TestControlFaultKinds(t *testing.T) {
 	kinds := regexp.MustCompile(`<option value="(\w+)">`).FindAllStringSubmatch(list, -1)
 	require.Len(t, kinds, 9)
 	for _, kind := range kinds {
-		said, page := press(t, s.URL, "do=fault&times=1&delay=0.001&kind="+kind[1])
+		said, page := press(t, s.URL, "do=faults&times=1&delay=0.001&kind="+kind[1])
 		require.Equal(t, "The fault waits for calls of the API.", said, kind[1])
 		assert.Contains(t, page, "after 1ms, for every call, once", kind[1])
 		fault := s.Faults()[0]
@@ -240,11 +240,11 @@ func TestControlFormErrors(t *testing.T) {
 		"do=chaos&lose=101":                "lose is 1.01: a rate is 0 to 1",
 		"do=chaos&lose=x":                  "lose is no number from 0 up",
 		"do=once&delay=9999":               "delay is more than an hour",
-		"do=fault&kind=x":                  "there is no such fault",
-		"do=fault&kind=slow":               "a fault that is only slow needs a delay",
-		"do=fault&kind=500&times=x":        "times is no number from 0 up",
-		"do=fault&kind=500&rate=200":       "rate is 2: a rate is 0 to 1",
-		"do=fault&kind=500&path=/manage":   "path is none of the API",
+		"do=faults&kind=x":                 "there is no such fault",
+		"do=faults&kind=slow":              "a fault that is only slow needs a delay",
+		"do=faults&kind=500&times=x":       "times is no number from 0 up",
+		"do=faults&kind=500&rate=200":      "rate is 2: a rate is 0 to 1",
+		"do=faults&kind=500&path=/manage":  "path is none of the API",
 		"do=%zz":                           "invalid URL escape",
 		"do=" + strings.Repeat("x", 1<<17): "request body too large",
 	} {

@@ -1,203 +1,113 @@
 package kanuutest
 
 import (
-	"cmp"
+	"context"
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"sync"
+	"net/url"
+	"path"
 	"time"
+
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
 )
 
-// customer is everything about an identifier.
-type customer struct {
-	Subscription
-	trial    bool      // what lasts until PaidUntil is a trial
-	due      time.Time // when something happens by itself; zero: never
-	failures int       // of the payment that is due, in a row
-	declined bool      // payments do not go through
-	card     string    // its last four digits
-	payments []payment // the newest maxPayments, oldest first
+// Customer acts as a customer does in the portal, without a browser. A method
+// returns once the webhooks that it causes were sent for the first time, so that
+// the application knows of the change. It returns an error, and changes nothing,
+// when the portal would not offer the action, and an error when the card is
+// declined.
+type Customer struct {
+	fake       *Kanuu
+	identifier string
 }
 
-// maxPayments is two years of a monthly plan.
-const maxPayments = 24
+// Customer returns the customer with that identifier, who need not exist yet.
+func (k *Kanuu) Customer(identifier string) *Customer { return &Customer{k, identifier} }
 
-// books are all customers, and what happened to them and was not told yet.
-type books struct {
-	mu        sync.Mutex
-	customers map[string]*customer
-	lastID    int64 // of subscriptions
-	lastPaid  int64 // of payments
-	untold    []change
-	telling   bool
-}
-
-func (b *books) set(identifier string, s Subscription, now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if s == (Subscription{}) {
-		delete(b.customers, identifier)
-		return
+// Open follows a link to the portal, such as the Location of the application's
+// billing page, and returns the customer whom it logs in. As with a browser, a
+// link works once.
+func (k *Kanuu) Open(link string) (*Customer, error) {
+	u, err := url.Parse(link)
+	if err != nil {
+		return nil, fmt.Errorf("kanuutest: cannot open the portal: %w", err)
 	}
-	c := b.open(identifier)
-	c.Subscription = s
-	c.trial, c.declined, c.failures, c.due = s.Status == StatusTrialing, false, 0, time.Time{}
+	nonce := path.Base(u.Path)
+	known := k.portal.Known(nonce)
+	identifier, ok := k.portal.Open(nonce)
 	switch {
-	case s.running() && s.PaidUntil.After(now):
-		c.due = s.PaidUntil
-	case s.Status == StatusPastDue:
-		c.declined, c.failures = true, 1
-		c.due = now.Add(retries[0])
+	case ok:
+		return k.Customer(identifier), nil
+	case known:
+		return nil, errors.New("kanuutest: cannot open the portal: the link was already used")
 	}
+	return nil, errors.New("kanuutest: cannot open the portal: the link is none of this fake")
 }
 
-// open returns a customer to write to; the caller has the lock.
-func (b *books) open(identifier string) *customer {
-	if c, ok := b.customers[identifier]; ok {
-		return c
-	}
-	if b.customers == nil {
-		b.customers = make(map[string]*customer)
-	}
-	c := new(customer)
-	b.customers[identifier] = c
-	return c
+// Identifier is the one that the application uses.
+func (c *Customer) Identifier() string { return c.identifier }
+
+// Subscription is [Kanuu.Subscription].
+func (c *Customer) Subscription() Subscription { return c.fake.Subscription(c.identifier) }
+
+// Subscribe buys a plan. A running subscription is switched to it.
+func (c *Customer) Subscribe(planID int64) error {
+	return c.do(ledger.Command{Action: ledger.Subscribe, Plan: planID})
 }
 
-// customer returns a copy of what there is about an identifier by now.
-func (k *Kanuu) customer(identifier string) customer {
-	b := &k.books
-	b.mu.Lock()
-	var found customer
-	if c, ok := b.customers[identifier]; ok {
-		k.settle(identifier, c, k.Now())
-		found = *c
-		found.payments = slices.Clone(c.payments)
+// ChangePlan switches a subscription that is not canceled to another plan. A
+// trial goes on; otherwise the price is paid and a new period begins.
+func (c *Customer) ChangePlan(planID int64) error {
+	if is := c.fake.store.Customer(c.identifier); is.Over() {
+		return c.problem("change the plan", ledger.ErrState)
 	}
-	b.mu.Unlock()
-	k.tellAll()
-	return found
+	return c.Subscribe(planID)
 }
 
-// customerSummary is a line in a list of customers.
-type customerSummary struct {
-	Identifier   string
-	Email        string // of the newest nonce; may be empty
-	Subscription Subscription
-	PlanName     string // empty: never subscribed
+// Pause keeps the subscription until the end of what was paid for, and [Customer.Resume]
+// goes on with it.
+func (c *Customer) Pause() error { return c.do(ledger.Command{Action: ledger.Pause}) }
+
+// Resume goes on with a paused subscription, and pays if the paid time is over.
+func (c *Customer) Resume() error { return c.do(ledger.Command{Action: ledger.Resume}) }
+
+// Cancel ends the subscription when the paid time is over. It cannot be resumed.
+func (c *Customer) Cancel() error { return c.do(ledger.Command{Action: ledger.Cancel}) }
+
+// Pay pays what is overdue.
+func (c *Customer) Pay() error { return c.do(ledger.Command{Action: ledger.Pay}) }
+
+// UpdateCard replaces the card by one that works. What is overdue is paid.
+func (c *Customer) UpdateCard() error {
+	return c.do(ledger.Command{Action: ledger.UpdateCard, Card: "4444"})
 }
 
-// customers lists everybody who has or had a subscription, or asked for a
-// link, sorted by identifier.
-func (k *Kanuu) customers() []customerSummary {
-	byID := make(map[string]customerSummary)
-	for identifier, contact := range k.links.contacts() {
-		byID[identifier] = customerSummary{Identifier: identifier, Email: contact.email}
+// Refund gives the newest payment back, which the seller does. The subscription
+// stays as it is.
+func (c *Customer) Refund() error { return c.do(ledger.Command{Action: ledger.Refund}) }
+
+// FailPayments makes the payments to come fail, until there is another card or
+// the customer pays. [Customer.SkipToNextDate] shows it.
+func (c *Customer) FailPayments() error { return c.do(ledger.Command{Action: ledger.Fail}) }
+
+// SkipToNextDate moves the fake's clock to when the next thing happens to the
+// customer: a renewal, another try of a payment, or the end of the paid time.
+func (c *Customer) SkipToNextDate() error { return c.do(ledger.Command{Action: ledger.Skip}) }
+
+func (c *Customer) do(command ledger.Command) error {
+	_, err := c.fake.store.Do(c.identifier, command)
+	ctx, cancel := context.WithTimeout(context.Background(), webhookPatience)
+	defer cancel()
+	c.fake.outbox.Flush(ctx)
+	if err != nil {
+		return c.problem(string(command.Action), err)
 	}
-	b := &k.books
-	b.mu.Lock()
-	k.settleAll(k.Now())
-	for identifier, c := range b.customers {
-		line := byID[identifier]
-		line.Identifier, line.Subscription = identifier, c.Subscription
-		if c.Status != "" {
-			line.PlanName = k.plan(c.PlanID).Name
-		}
-		byID[identifier] = line
-	}
-	b.mu.Unlock()
-	k.tellAll()
-	return slices.SortedFunc(maps.Values(byID), func(x, y customerSummary) int {
-		return cmp.Compare(x.Identifier, y.Identifier)
-	})
+	return nil
 }
 
-// activeCustomers counts those who are subscribed.
-func (k *Kanuu) activeCustomers() int {
-	b, now, n := &k.books, k.Now(), 0
-	b.mu.Lock()
-	k.settleAll(now)
-	for _, c := range b.customers {
-		if c.subscribed(now) {
-			n++
-		}
-	}
-	b.mu.Unlock()
-	k.tellAll()
-	return n
-}
+// webhookPatience is a bit more than Paddle's, for the first try of each.
+const webhookPatience = 10 * time.Second
 
-// news is what an event has to tell.
-type news struct {
-	alert   string
-	payment payment
-}
-
-// happen lets an event happen to a customer and keeps its news until they are
-// told; the caller has the lock.
-func (k *Kanuu) happen(identifier string, c *customer, at time.Time, event func() []news) {
-	before := c.Subscription
-	for _, n := range event() {
-		contact := k.links.contact(identifier)
-		k.books.untold = append(k.books.untold, change{
-			alert:        n.alert,
-			at:           at,
-			identifier:   identifier,
-			email:        contact.email,
-			supplemental: contact.supplemental,
-			before:       before,
-			after:        c.Subscription,
-			plan:         k.planOrNone(c.PlanID),
-			oldPlan:      k.planOrNone(before.PlanID),
-			payment:      n.payment,
-		})
-	}
-}
-
-func (k *Kanuu) planOrNone(id int64) Plan {
-	if id == 0 {
-		return Plan{}
-	}
-	return k.plan(id)
-}
-
-// tellAll tells what was not told yet, without the lock. When somebody else is
-// at it, they tell this too: so what happened is told in its order.
-func (k *Kanuu) tellAll() {
-	b := &k.books
-	for {
-		b.mu.Lock()
-		if b.telling || len(b.untold) == 0 {
-			b.mu.Unlock()
-			return
-		}
-		changes := b.untold
-		b.untold, b.telling = nil, true
-		b.mu.Unlock()
-
-		k.tell(changes...)
-
-		b.mu.Lock()
-		b.telling = false
-		b.mu.Unlock()
-	}
-}
-
-// enter adds a payment to a customer's history.
-func (b *books) enter(c *customer, p payment) payment {
-	b.lastPaid++
-	p.ID = 500_000 + b.lastPaid
-	p.OrderID = fmt.Sprintf("1-%d", p.ID)
-	c.payments = append(c.payments, p)
-	if extra := len(c.payments) - maxPayments; extra > 0 {
-		c.payments = slices.Delete(c.payments, 0, extra)
-	}
-	return p
-}
-
-// nextID numbers the subscriptions that are bought in the portal.
-func (b *books) nextID() int64 {
-	b.lastID++
-	return 700_000 + b.lastID
+func (c *Customer) problem(action string, err error) error {
+	return fmt.Errorf("kanuutest: customer %q cannot %s: %w", c.identifier, action, err)
 }

@@ -58,7 +58,7 @@ func Example_subscriptionStates() {
 	// Output:
 	// active true <nil>
 	// canceled true <nil>
-	// past-due false <nil>
+	// past-due true <nil>
 }
 
 // Test what happens when the paid time is over.

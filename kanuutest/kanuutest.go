@@ -65,20 +65,19 @@
 package kanuutest
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"fmt"
-	"io"
-	"log"
+	"cmp"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/api"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/control"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/paddle"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/portal"
 )
 
 // What a nil or empty [Options] field stands for.
@@ -135,25 +134,14 @@ type Options struct {
 // Kanuu is the fake. Make one with [New] or [NewServer]; the zero value is not
 // usable. All methods are safe for concurrent use.
 type Kanuu struct {
-	apiKey string
-	name   string // of the team
-	team   string // as it stands in a path, escaped
-	plans  []Plan
-	now    func() time.Time
+	portalPath string // escaped, without the base path
+	hosts      []string
 
-	controlHosts []string
-
-	free  int
-	ahead atomic.Int64 // of now, in nanoseconds
-
-	mu        sync.Mutex
-	returnURL string
-
-	record     record
-	faults     faults
-	links      links
-	books      books
-	deliveries *deliveries
+	store   *ledger.Store
+	api     *api.API
+	outbox  *paddle.Outbox
+	portal  *portal.Portal
+	control *control.Control
 }
 
 // New returns a fake to mount as a handler. Nil options are the defaults, and
@@ -166,68 +154,51 @@ func New(opts *Options) *Kanuu {
 	if opts != nil {
 		o = *opts
 	}
-	k := &Kanuu{
-		apiKey:    or(o.APIKey, DefaultAPIKey),
-		name:      or(o.Team, DefaultTeam),
-		team:      url.PathEscape(or(o.Team, DefaultTeam)),
-		returnURL: or(o.ReturnURL, DefaultReturnURL),
-		plans:     slices.Clone(o.Plans),
-		now:       o.Now,
-		free:      o.FreeCustomers,
-
-		controlHosts: slices.Clone(o.ControlHosts),
+	if len(o.Plans) == 0 {
+		o.Plans = ledger.DefaultPlans()
 	}
-	if len(k.plans) == 0 {
-		k.plans = defaultPlans()
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	if k.now == nil {
-		k.now = time.Now
+	if o.Webhooks == nil {
+		o.Webhooks = new(WebhookOptions)
 	}
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64() //nolint:gosec // decides what goes wrong in a test
 	}
-	k.faults.random = random(o.Seed, 0)
-	k.deliveries = newDeliveries(o.Webhooks, random(o.Seed, 1))
+	team := cmp.Or(o.Team, DefaultTeam)
+	outbox := paddle.NewOutbox(*o.Webhooks, o.Seed)
+	store := ledger.NewStore(slices.Clone(o.Plans), o.Now, outbox.Publish)
+	pages := portal.New(team, store)
+	calls := api.New(cmp.Or(o.APIKey, DefaultAPIKey), o.FreeCustomers, store, pages.Mint, o.Seed)
+	k := &Kanuu{
+		portalPath: "/manage/" + url.PathEscape(team), hosts: slices.Clone(o.ControlHosts),
+		store: store, api: calls, outbox: outbox, portal: pages,
+		control: &control.Control{Store: store, API: calls, Outbox: outbox, Portal: pages},
+	}
+	k.SetReturnURL(o.ReturnURL)
 	return k
-}
-
-// SetReturnURL changes where "Back to your application" leads. Empty:
-// [DefaultReturnURL].
-func (k *Kanuu) SetReturnURL(to string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.returnURL = or(to, DefaultReturnURL)
-}
-
-func (k *Kanuu) backURL() string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.returnURL
-}
-
-// Reset forgets the recorded requests, the faults, the deliveries (also those
-// that wait) and the chaos. Subscriptions, the clock, and the links and sessions
-// of the portal stay.
-func (k *Kanuu) Reset() {
-	k.record.reset()
-	k.faults.reset()
-	k.deliveries.reset()
 }
 
 // ServeHTTP answers the API below /api, the portal below /manage and the control
 // page below /control. A call of the API that went astray gets a 404, as Laravel
-// writes it.
+// writes it. Requests of other sites, and for host names that are not local, are
+// refused; see [Options.ControlHosts].
 func (k *Kanuu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at, ok := k.locate(r)
+	if why := k.refusal(r, at); why != "" {
+		refuse(w, at, why)
+		return
+	}
 	switch {
 	case !ok:
 		http.NotFound(w, r)
 	case at.control != "":
-		k.serveControl(w, r, at)
+		k.control.Serve(w, r, at.control, at.prefix, at.prefix+k.portalPath)
 	case at.api != "":
-		k.serveAPI(w, r, at)
+		k.api.Serve(w, r, at.api, origin(r)+at.prefix+k.portalPath)
 	default:
-		k.servePortal(w, r, at)
+		k.portal.Serve(w, r, at.prefix+k.portalPath, at.nonce)
 	}
 }
 
@@ -253,21 +224,20 @@ func (k *Kanuu) locate(r *http.Request) (at location, ok bool) {
 	if strings.Contains(asked, "//") {
 		path = asked
 	}
-	_, hasKey := bearer(r)
+	_, hasKey := api.Bearer(r)
 	at, ok = k.split(path, hasKey)
 	at.prefix = strings.TrimSuffix(asked, path)
 	return at, ok
 }
 
 func (k *Kanuu) split(path string, hasKey bool) (at location, ok bool) {
-	portal := "/manage/" + k.team
-	nonce, isLink := strings.CutPrefix(path, portal+"/")
+	nonce, isLink := strings.CutPrefix(path, k.portalPath+"/")
 	switch {
-	case path == portal:
+	case path == k.portalPath:
 		return location{}, true
 	case isLink && nonce != "" && !strings.Contains(nonce, "/"):
 		return location{nonce: nonce}, true
-	case isControl(path) && !hasKey:
+	case control.Serves(path) && !hasKey:
 		return location{control: path}, true
 	case hasKey, strings.Contains(path, "/api/"): // also to a wrong base URL
 		return location{api: path}, true
@@ -281,79 +251,4 @@ func origin(r *http.Request) string {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host
-}
-
-func (k *Kanuu) portalPath(at location) string {
-	return at.prefix + "/manage/" + k.team
-}
-
-// Server is a [Kanuu] that listens on a free loopback port.
-type Server struct {
-	*Kanuu
-
-	// URL is the base URL, http://127.0.0.1:port without a slash at the end;
-	// with https where [NewTLSServer] made it.
-	URL string
-
-	certificate *x509.Certificate
-	http        *http.Server
-	done        chan struct{}
-}
-
-// NewServer starts a fake on a free loopback port. Nil options are the
-// defaults. It panics when there is no port to be had. Close the server when
-// done.
-func NewServer(opts *Options) *Server { return newServer(opts, nil) }
-
-func newServer(opts *Options, certificate *tls.Certificate) *Server {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		var err6 error
-		if l, err6 = net.Listen("tcp", "[::1]:0"); err6 != nil {
-			panic(fmt.Sprintf("kanuutest: cannot listen on a loopback port: %v", err))
-		}
-	}
-	k := New(opts)
-	s := &Server{
-		Kanuu: k,
-		URL:   "http://" + l.Addr().String(),
-		http: &http.Server{
-			Handler:           k,
-			ReadHeaderTimeout: 10 * time.Second,
-		},
-		done: make(chan struct{}),
-	}
-	serve := s.http.Serve
-	if certificate != nil {
-		s.URL, s.certificate = "https://"+l.Addr().String(), certificate.Leaf
-		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12}
-		s.http.ErrorLog = log.New(io.Discard, "", 0) // of clients that do not trust it
-		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
-	}
-	go func() {
-		defer close(s.done)
-		_ = serve(l) // always ErrServerClosed: Close is the only way out
-	}()
-	return s
-}
-
-// Close stops listening and ends every open connection, also those that wait
-// for an answer, and stops sending webhooks. What was recorded can still be
-// read. Closing twice is fine.
-func (s *Server) Close() {
-	s.Kanuu.Close()
-	_ = s.http.Close() // a listener that is gone already is what was asked for
-	<-s.done
-}
-
-// random numbers, of which a fake has several independent rows.
-func random(seed, row uint64) *rand.Rand {
-	return rand.New(rand.NewPCG(seed, row)) //nolint:gosec // decides what goes wrong in a test
-}
-
-func or(s, fallback string) string {
-	if s == "" {
-		return fallback
-	}
-	return s
 }

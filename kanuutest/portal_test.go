@@ -3,11 +3,8 @@ package kanuutest_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"html"
-	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -182,61 +179,6 @@ func TestPortalInvalidForms(t *testing.T) {
 	assert.Zero(t, s.Subscription("42"))
 }
 
-// What TestLifecycle cannot begin with.
-func TestActionsOnSetSubscriptions(t *testing.T) {
-	t.Parallel()
-	var (
-		now      = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-		future   = now.AddDate(0, 0, 10)
-		past     = now.AddDate(0, 0, -10)
-		monthEnd = now.AddDate(0, 1, 0)
-		yearEnd  = now.AddDate(1, 0, 0)
-	)
-	has := func(status string, plan, id int64, paid time.Time) kanuutest.Subscription {
-		return kanuutest.Subscription{Status: status, PlanID: plan, SubscriptionID: id, PaidUntil: paid}
-	}
-	const fresh = 700_001
-	for name, tc := range map[string]struct {
-		before kanuutest.Subscription
-		form   string
-		after  kanuutest.Subscription
-	}{
-		"subscribe anew": {has("canceled", 1, 9, past), "action=subscribe&plan=1",
-			has("active", 1, fresh, monthEnd)},
-		"subscribe in the paid time": {has("canceled", 1, 9, future), "action=subscribe&plan=1",
-			has("active", 1, 9, monthEnd)},
-		"switch": {has("active", 1, 9, future), "action=subscribe&plan=2", has("active", 2, 9, yearEnd)},
-		"switch without a number": {has("active", 1, 0, future), "action=subscribe&plan=2",
-			has("active", 2, fresh, yearEnd)},
-		"cancel without a date":         {has("active", 1, 9, time.Time{}), "action=cancel", has("canceled", 1, 9, monthEnd)},
-		"cancel a year without a date":  {has("active", 2, 9, time.Time{}), "action=cancel", has("canceled", 2, 9, yearEnd)},
-		"pause what is canceled":        {has("canceled", 1, 9, future), "action=pause", has("canceled", 1, 9, future)},
-		"resume after a pause":          {has("paused", 1, 9, future), "action=resume", has("active", 1, 9, future)},
-		"let a payment fail in a pause": {has("paused", 1, 9, future), "action=fail", has("paused", 1, 9, future)},
-		"pay at last":                   {has("past-due", 1, 9, now), "action=resume", has("active", 1, 9, monthEnd)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := start(t, &kanuutest.Options{
-				Now: func() time.Time { return now },
-				Plans: []kanuutest.Plan{
-					{ID: 1, Name: "Monthly", Price: "9.00", Currency: "EUR"},
-					{ID: 2, Name: "Yearly", Price: "90.00", Currency: "EUR", Yearly: true},
-				},
-			})
-			s.SetSubscription("42", tc.before)
-			nonce, link := mint(t, s.URL, "42")
-			client := browser(t)
-			visit(t, client, http.MethodGet, link)
-			a := submit(t, client, link, tc.form)
-			assert.Equal(t, http.StatusSeeOther, a.StatusCode)
-			assert.Equal(t, "/manage/acme/"+nonce, a.Header.Get("Location"))
-			assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
-			assert.Equal(t, tc.after, s.Subscription("42"))
-		})
-	}
-}
-
 // The first page in every state: what it says, and what can be done.
 func TestPortalOverview(t *testing.T) {
 	t.Parallel()
@@ -265,7 +207,7 @@ func TestPortalOverview(t *testing.T) {
 		},
 		"active": {
 			"active", 10, 67,
-			[]string{"Pro", "Active", "Renews on 14 May 2026 for 29.00 EUR.", "29.00 EUR / month", "20.00 EUR less a month",
+			[]string{"Pro", "Active", "Renews on 14 May 2026 for 29.00 EUR.", "29.00 EUR / month",
 				"Your plan", "No card on file", "&#34;is_subscribed&#34;: true"},
 			[]string{"Pause", cancel, switchPlan, card, fail, skip14},
 		},
@@ -281,11 +223,11 @@ func TestPortalOverview(t *testing.T) {
 		"overdue": {
 			"past-due", -10, 67,
 			[]string{"Payment overdue: 29.00 EUR since 24 April 2026.", "We try your card again on 7 May 2026.",
-				"&#34;is_subscribed&#34;: false"},
+				"&#34;is_subscribed&#34;: true"},
 			[]string{"Pay now", cancel, switchPlan, card, succeed, "Skip to 7 May 2026"},
 		},
-		"canceled": {"canceled", 10, 67, []string{"Canceled", "Ends on 14 May 2026."},
-			[]string{"Resume", switchPlan, card, skip14}},
+		"canceled": {"canceled", 10, 67, []string{"Canceled", "Ends on 14 May 2026.", "subscribe again"},
+			[]string{choose, skip14}},
 		"over":               {"canceled", -10, 67, []string{"Ended", "Ended on 24 April 2026."}, []string{choose}},
 		"a plan not on sale": {"canceled", -10, 999, []string{"Plan 999"}, []string{choose}},
 		"no plan":            {"canceled", -10, 0, []string{"Unknown plan"}, []string{choose}},
@@ -294,7 +236,7 @@ func TestPortalOverview(t *testing.T) {
 		"overdue, no date": {"past-due", noDate, 67, []string{"Payment overdue: 29.00 EUR.<"},
 			[]string{"Pay now", cancel, switchPlan, card, succeed, "Skip to 7 May 2026"}},
 		"a status of its own": {"deleted", -10, 67, []string{"deleted", "Paid until 24 April 2026."},
-			[]string{"Resume", cancel, switchPlan, card}},
+			[]string{choose}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -385,7 +327,7 @@ func TestPortalMessages(t *testing.T) {
 	overdue := kanuutest.Subscription{Status: "past-due", PlanID: 1, SubscriptionID: 9, PaidUntil: may4}
 	active := kanuutest.Subscription{Status: "active", PlanID: 1, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, 10)}
 	paused := kanuutest.Subscription{Status: "paused", PlanID: 1, SubscriptionID: 9, PaidUntil: may4}
-	const card = "action=card&number=5555+5555+5555+4444&expiry=05/26&code=123&holder=Ann"
+	const card = "action=card&number=5555+5555+5555+4444"
 	for name, tc := range map[string]struct {
 		has   kanuutest.Subscription
 		forms []string
@@ -396,7 +338,7 @@ func TestPortalMessages(t *testing.T) {
 		"switch twice": {active, []string{"action=subscribe&plan=2", "action=subscribe&plan=2"},
 			"Your plan is now Pro."},
 		"switch, not paid": {active, []string{"action=fail", "action=subscribe&plan=2"},
-			"Your card was declined, so your plan is still Basic. Update your card and try again."},
+			"Your card was declined. Update it and try again."},
 		"pause": {active, []string{"action=pause"},
 			"Your subscription is paused. You can use Basic until 14 May 2026."},
 		"pause twice": {active, []string{"action=pause", "action=pause"},
@@ -410,7 +352,7 @@ func TestPortalMessages(t *testing.T) {
 		"resume twice": {active, []string{"action=pause", "action=resume", "action=resume"},
 			"Your subscription goes on."},
 		"resume, not paid": {active, []string{"action=fail", "action=pause", "action=skip", "action=resume"},
-			"Your card was declined. Update it to go on."},
+			"Your card was declined. Update it and try again."},
 		"resume after the paid time":  {paused, []string{"action=resume"}, "Your subscription goes on."},
 		"pay":                         {overdue, []string{"action=pay"}, "Thank you. Your payment went through."},
 		"pay twice":                   {overdue, []string{"action=pay", "action=pay"}, "Thank you. Your payment went through."},
@@ -467,7 +409,7 @@ func TestDoubleClicks(t *testing.T) {
 		form  string
 		tells int
 	}{
-		{"action=subscribe&plan=1&number=4242424242424242&expiry=1/30&code=123&holder=Ann", 2},
+		{"action=subscribe&plan=1&number=4242424242424242", 2},
 		{"action=subscribe&plan=2", 2},
 		{"action=skip&next=2026-06-04T12:00:00Z", 1},
 		{"action=refund&payment=500003", 1},
@@ -475,8 +417,11 @@ func TestDoubleClicks(t *testing.T) {
 		{"action=resume", 1},
 		{"action=cancel", 1},
 	} {
-		assert.Len(t, p.Changes(func() { p.press(tc.form) }), tc.tells, tc.form)
-		assert.Empty(t, p.Changes(func() { p.press(tc.form) }), tc.form)
+		p.Reset()
+		p.press(tc.form)
+		assert.Len(t, p.Deliveries(), tc.tells, tc.form)
+		p.press(tc.form)
+		assert.Len(t, p.Deliveries(), tc.tells, tc.form)
 	}
 	assert.Equal(t, 3, strings.Count(p.get("").body, "<tr><td>"), "payments")
 }
@@ -507,44 +452,24 @@ func TestPortalPages(t *testing.T) {
 			[]string{"Due today</dt><dd>0.00 EUR", "The first 14 days are free. Then 30.00 EUR a month from 18 May 2026."},
 			"Start the trial,Not now",
 		},
-		"dearer": {
+		"switch": {
 			active, "?show=plan&plan=2", 200,
-			[]string{"<h1>Switch to Pro</h1>", "Basic, your plan now", "20.00 EUR more a month", "Due today</dt><dd>6.67 EUR",
-				"The difference for the days that you have paid for. Then 29.00 EUR a month from 14 May 2026."},
-			"Switch to Pro and pay 6.67 EUR,Keep Basic",
-		},
-		"paid for longer": {
-			with("active", 1, 100), "?show=plan&plan=2", 200,
-			[]string{"Due today</dt><dd>20.00 EUR"},
-			"Switch to Pro and pay 20.00 EUR,Keep Basic",
-		},
-		"cheaper": {
-			with("active", 2, 10), "?show=plan&plan=1", 200,
-			[]string{"20.00 EUR less a month", "Due today</dt><dd>0.00 EUR",
-				"Nothing to pay for the time that you have paid for already. Then 9.00 EUR a month from 14 May 2026."},
-			"Switch to Basic,Keep Pro",
+			[]string{"<h1>Switch to Pro</h1>", "Basic, your plan now", "29.00 EUR / month", "Due today</dt><dd>29.00 EUR",
+				"A new month begins today. It renews on 4 June 2026."},
+			"Switch to Pro and pay 29.00 EUR,Keep Basic",
 		},
 		"to a year": {
 			active, "?show=plan&plan=3", 200,
-			[]string{"1.50 EUR less a month, paid for a year at a time", "Due today</dt><dd>87.00 EUR",
-				"A new year begins today. What is left of Basic counts towards it. Then 90.00 EUR a year from 4 May 2027."},
-			"Switch to Year and pay 87.00 EUR,Keep Basic",
-		},
-		"from a year": {
-			with("active", 3, 10), "?show=plan&plan=2", 200,
-			[]string{"21.50 EUR more a month", "A new month begins today."},
-			"Switch to Pro and pay 26.53 EUR,Keep Year",
-		},
-		"another currency": {
-			active, "?show=plan&plan=5", 200,
-			[]string{"Difference</dt><dd>9.00 USD a month", "A new month begins today. Then"},
-			"Switch to Dollar and pay 9.00 USD,Keep Basic",
+			[]string{"Due today</dt><dd>90.00 EUR", "A new year begins today. It renews on 4 May 2027."},
+			"Switch to Year and pay 90.00 EUR,Keep Basic",
 		},
 		"in a trial": {
 			with("trialing", 4, 10), "?show=plan&plan=2", 200,
-			[]string{"1.00 EUR less a month", "Your trial goes on. Then 29.00 EUR a month from 14 May 2026."},
+			[]string{"Due today</dt><dd>0.00 EUR", "Your trial goes on. Then 29.00 EUR a month from 14 May 2026."},
 			"Switch to Pro,Keep Trial",
 		},
+		"the same plan, canceled": {with("canceled", 1, 10), "?show=plan&plan=1", 200,
+			[]string{"<h1>Subscribe to Basic</h1>"}, "Subscribe and pay 9.00 EUR,Not now"},
 		"the same plan": {active, "?show=plan&plan=1", 303, nil, ""},
 		"no such plan":  {active, "?show=plan&plan=99", 404, nil, ""},
 		"no plan":       {active, "?show=plan", 404, nil, ""},
@@ -584,167 +509,6 @@ func TestPortalPages(t *testing.T) {
 				assert.Equal(t, tc.offers, strings.Join(labels(page.body), ","))
 				assert.Contains(t, page.body, `href="`+strings.TrimPrefix(p.link, p.URL)+`"`, "the way back")
 			}
-		})
-	}
-}
-
-// What a page said is what is paid.
-func TestSwitchCostsTheAnnouncedAmount(t *testing.T) {
-	t.Parallel()
-	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
-	p.SetSubscription("42", kanuutest.Subscription{Status: "active", PlanID: 1, SubscriptionID: 9,
-		PaidUntil: may4.AddDate(0, 0, 10)})
-	assert.Contains(t, p.get("?show=plan&plan=2").body, "and pay 6.67 EUR")
-	p.Advance(20 * time.Hour)
-	p.press("action=subscribe&plan=2")
-	assert.Regexp(t, `5 May 2026</time></td><td>Pro</td><td class="amount">6.67 EUR</td>`, p.get("").body)
-}
-
-func TestCard(t *testing.T) {
-	t.Parallel()
-	const (
-		number  = "Enter the card number: 12 to 19 digits."
-		expiry  = "Enter the month and year until which the card is valid, such as 05 / 30."
-		expired = "This card has expired. Enter another one, or look at its date again."
-		code    = "Enter the security code: 3 or 4 digits, from the back of the card."
-		holder  = "Enter the name on the card."
-	)
-	good := url.Values{"number": {"4000 0000 0000 1881"}, "expiry": {"12 / 30"}, "code": {"123"}, "holder": {"Ann Example"}}
-	for name, tc := range map[string]struct {
-		change map[string]string
-		want   []string // problems
-	}{
-		"good":          {nil, nil},
-		"dashes":        {map[string]string{"number": "4000-0000-0000-1881"}, nil},
-		"12 digits":     {map[string]string{"number": "400000001881"}, nil},
-		"19 digits":     {map[string]string{"number": "4000000000000001881"}, nil},
-		"this month":    {map[string]string{"expiry": "05/26"}, nil},
-		"one digit":     {map[string]string{"expiry": "5/26"}, nil},
-		"a long year":   {map[string]string{"expiry": "05/2026"}, nil},
-		"no slash":      {map[string]string{"expiry": "0526"}, nil},
-		"4 digits":      {map[string]string{"code": "1234"}, nil},
-		"spaces around": {map[string]string{"holder": "  Ann  ", "code": " 123 ", "number": " 400000001881 "}, nil},
-		"empty": {map[string]string{"number": "", "expiry": "", "code": "", "holder": " "},
-			[]string{number, expiry, code, holder}},
-		"11 digits":             {map[string]string{"number": "40000000188"}, []string{number}},
-		"20 digits":             {map[string]string{"number": "40000000000000001881"}, []string{number}},
-		"letters":               {map[string]string{"number": "4000 0000 0000 188x"}, []string{number}},
-		"other digits":          {map[string]string{"number": "٤٠٠٠٠٠٠٠١٨٨١"}, []string{number}},
-		"month 13":              {map[string]string{"expiry": "13/30"}, []string{expiry}},
-		"month 0":               {map[string]string{"expiry": "00/30"}, []string{expiry}},
-		"a word":                {map[string]string{"expiry": "never"}, []string{expiry}},
-		"last month":            {map[string]string{"expiry": "04/26"}, []string{expired}},
-		"2 digits":              {map[string]string{"code": "12"}, []string{code}},
-		"5 digits":              {map[string]string{"code": "12345"}, []string{code}},
-		"a code of letters":     {map[string]string{"code": "abc"}, []string{code}},
-		"two":                   {map[string]string{"expiry": "", "holder": ""}, []string{expiry, holder}},
-		"markup is not markup":  {map[string]string{"number": `"><b>`}, []string{number}},
-		"nobody, but all right": {map[string]string{"holder": "0"}, nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			form := maps.Clone(good)
-			for field, value := range tc.change {
-				form.Set(field, value)
-			}
-			for query, order := range map[string]string{"?show=card": "action=card&",
-				"?show=plan&plan=1": "action=subscribe&plan=1&"} {
-				p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
-				var before kanuutest.Subscription
-				if query == "?show=card" {
-					before = kanuutest.Subscription{Status: "active", PlanID: 2, SubscriptionID: 9,
-						PaidUntil: may4.AddDate(0, 0, 10)}
-				}
-				p.SetSubscription("42", before)
-				a := p.post(query, order+form.Encode())
-				if tc.want == nil {
-					require.Equal(t, http.StatusSeeOther, a.StatusCode, a.body)
-					page := p.get("").body
-					assert.Contains(t, page, "Card ending in 1881")
-					assert.NotContains(t, page, form.Get("number"))
-					continue
-				}
-				require.Equal(t, http.StatusUnprocessableEntity, a.StatusCode)
-				assert.Equal(t, before, p.Subscription("42"))
-				var problems []string
-				for _, m := range regexp.MustCompile(
-					`<p class="problem" id="([a-z]+)-problem">([^<]*)</p>`).FindAllStringSubmatch(a.body, -1) {
-					problems = append(problems, m[2])
-					assert.Contains(t, a.body, `aria-invalid="true" aria-describedby="`+m[1]+`-problem"`)
-					assert.Contains(t, a.body, `<li><a href="#`+m[1]+`">`)
-				}
-				assert.Equal(t, tc.want, problems)
-				assert.Equal(t, 1, strings.Count(a.body, " autofocus"), "the first of them")
-				for _, field := range []string{"number", "expiry", "code", "holder"} {
-					assert.Contains(t, a.body, `name="`+field+`" value="`+html.EscapeString(strings.TrimSpace(form.Get(field)))+
-						`"`, "nothing is lost")
-				}
-			}
-		})
-	}
-}
-
-func TestCardForm(t *testing.T) {
-	t.Parallel()
-	p := open(t, nil)
-	page := p.get("?show=plan&plan=67").body
-	for field, autocomplete := range map[string]string{"number": "cc-number", "expiry": "cc-exp", "code": "cc-csc",
-		"holder": "cc-name"} {
-		assert.Contains(t, page, `<label for="`+field+`">`)
-		assert.Regexp(t, `<input id="`+field+`" name="`+field+`" value="" autocomplete="`+autocomplete+
-			`" inputmode="(numeric|text)"`, page)
-	}
-	assert.NotContains(t, page, "autofocus")
-	assert.NotContains(t, page, `role="alert"`)
-
-	stale := p.post("?show=card", "action=card&number=")
-	assert.Equal(t, http.StatusSeeOther, stale.StatusCode, "there is no subscription to pay for")
-	p.press("action=subscribe&plan=67")
-	assert.Contains(t, p.get("").body, "Card ending in 4242", "tests need none")
-	assert.Equal(t, http.StatusUnprocessableEntity, p.post("", "action=card").StatusCode)
-	stale = p.post("", "action=subscribe&plan=67&number=")
-	assert.Equal(t, http.StatusSeeOther, stale.StatusCode, "that is the plan already")
-	stale = p.post("", "action=subscribe&plan=12345&number=")
-	assert.Equal(t, http.StatusSeeOther, stale.StatusCode, "a switch asks for no card")
-	assert.Contains(t, flash(p.get("").body), "Nothing has changed")
-	assert.Equal(t, int64(67), p.Subscription("42").PlanID)
-}
-
-// A program that posts no field of the card needs none. The page sends them all.
-func TestSubscribeWithoutCard(t *testing.T) {
-	t.Parallel()
-	over := kanuutest.Subscription{Status: "canceled", PlanID: 1, SubscriptionID: 9, PaidUntil: may4}
-	const card = "&number=5555+5555+5555+4444&expiry=12/30&code=123&holder=Ann"
-	for name, tc := range map[string]struct {
-		before []string // what was done
-		fields string
-		status int
-		card   string
-	}{
-		"none":          {nil, "", http.StatusSeeOther, "4242"},
-		"none, on file": {[]string{"action=subscribe&plan=1" + card}, "", http.StatusSeeOther, "4444"},
-		"all":           {nil, card, http.StatusSeeOther, "4444"},
-		"all empty":     {nil, "&number=&expiry=&code=&holder=", http.StatusUnprocessableEntity, ""},
-		"one":           {nil, "&number=5555+5555+5555+4444", http.StatusUnprocessableEntity, ""},
-		"one empty":     {nil, "&holder=", http.StatusUnprocessableEntity, ""},
-		"empty, and file": {[]string{"action=subscribe&plan=1" + card}, "&number=&expiry=&code=&holder=",
-			http.StatusUnprocessableEntity, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
-			for _, form := range tc.before {
-				p.press(form)
-			}
-			p.SetSubscription("42", over)
-			a := p.post("", "action=subscribe&plan=2"+tc.fields)
-			assert.Equal(t, tc.status, a.StatusCode)
-			if tc.card == "" {
-				assert.Equal(t, over, p.Subscription("42"))
-				return
-			}
-			assert.Equal(t, kanuutest.StatusActive, p.Subscription("42").Status)
-			assert.Contains(t, p.get("").body, "Card ending in "+tc.card)
 		})
 	}
 }

@@ -42,6 +42,9 @@ func (s *Store) Plans() []Plan { return s.ledger.plans }
 // Plan is [Ledger.Plan].
 func (s *Store) Plan(id int64) Plan { return s.ledger.Plan(id) }
 
+// OnSale is [Ledger.OnSale].
+func (s *Store) OnSale(id int64) bool { return s.ledger.OnSale(id) }
+
 // Do is [Ledger.Do], and returns the customer as it is afterwards.
 func (s *Store) Do(identifier string, do Command) (c Customer, err error) {
 	s.with(func(l *Ledger, wall time.Time) []Event {

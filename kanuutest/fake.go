@@ -1,0 +1,162 @@
+package kanuutest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/api"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/paddle"
+)
+
+// SetReturnURL changes where "Back to your application" leads. Empty:
+// [DefaultReturnURL].
+func (k *Kanuu) SetReturnURL(to string) { k.portal.SetReturnURL(cmp.Or(to, DefaultReturnURL)) }
+
+// Reset removes the recorded requests, the faults, the deliveries (also those
+// that wait) and the chaos. Subscriptions, the clock, and the links and sessions
+// of the portal stay.
+func (k *Kanuu) Reset() { k.control.Reset() }
+
+// State returns all that the control page shows.
+func (k *Kanuu) State() State { return k.control.State() }
+
+// SetSubscription replaces what the identifier has, and keeps its card and its
+// payment history. No webhook tells of it. The zero Subscription makes it one that
+// never subscribed. See [Customer] for changes that the application hears of.
+//
+// Time goes on from there: a trialing or active one with a PaidUntil that is
+// yet to come renews then, and a past-due one has just failed to be paid. See
+// [Kanuu.Advance]. No other status changes by itself, nor does one whose
+// PaidUntil is zero or over.
+func (k *Kanuu) SetSubscription(identifier string, s Subscription) { k.store.Set(identifier, s) }
+
+// Subscription returns what the identifier has; the zero value when it never
+// subscribed.
+func (k *Kanuu) Subscription(identifier string) Subscription {
+	return k.store.Customer(identifier).Subscription
+}
+
+// Now is the fake's clock: [Options.Now], and what [Kanuu.Advance] added.
+func (k *Kanuu) Now() time.Time { return k.store.Now() }
+
+// Advance moves the fake's clock forward, and lets happen what falls due
+// meanwhile, in its order and dated as it falls due:
+//
+//   - A trialing or active subscription is paid for and goes on for a month or
+//     a year; of a month that is shorter, it is the last day.
+//   - When that payment fails (a button of the portal sees to it), the
+//     subscription is past-due. It is tried again 3, 5 and 7 days after the
+//     first attempt, and canceled when the last one fails.
+//   - The paid time of a paused or canceled one runs out.
+//
+// The same happens as real time passes; then it is noticed when a request or a
+// method looks at the customer. Paddle leaves the days of the retries, and whether
+// their end pauses or cancels, to the seller. Advance panics when d is negative.
+func (k *Kanuu) Advance(d time.Duration) { k.store.Advance(d) }
+
+// Requests returns every call of the API since the start or the last
+// [Kanuu.Reset], in the order of arrival: refused and faulty ones too, visits
+// of the portal not. A call is in it before it is answered. It keeps the
+// newest 10,000 calls, at most 16 MiB of them, and what it returns is a copy.
+func (k *Kanuu) Requests() []Request { return k.api.Requests() }
+
+// Inject queues a fault. A call meets the first one in the queue that is for
+// its path, not used up and, with a Rate, picks it; so a fault with Times 0 and
+// Rate 0 hides the later ones for the same path. It panics on a Status that
+// cannot be answered, a Rate that is none, and a negative Times or Delay.
+func (k *Kanuu) Inject(f Fault) {
+	mustCheck("Fault", api.CheckFault(f))
+	k.api.Inject(f)
+}
+
+// GoDown makes Kanuu unavailable until [Kanuu.Recover], in place of other faults.
+// Each call fails at once and asks to be repeated after a minute, which is longer
+// than a client waits: so a test of an outage takes no time.
+func (k *Kanuu) GoDown() {
+	k.Recover()
+	k.Inject(Fault{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"60"}}})
+}
+
+// Faults returns those that still wait for calls, in the order of the queue.
+// What it returns is a copy.
+func (k *Kanuu) Faults() []Fault { return k.api.Faults() }
+
+// Recover removes the faults. A call that is inside a Delay stays there.
+func (k *Kanuu) Recover() { k.api.Recover() }
+
+// AlertNames are the alerts that a fake sends: Paddle's six about
+// subscriptions.
+func AlertNames() []string { return ledger.AlertNames() }
+
+// Trigger sends an alert about an identifier, as if it had just happened. The
+// subscription stays as it is: what the alert says is taken from it, or made up
+// where the identifier has none, as it would be right after such a change. It
+// returns an error when the identifier is empty, or the name is none of
+// [AlertNames].
+func (k *Kanuu) Trigger(alertName, identifier string) error {
+	_, err := k.control.Trigger(alertName, identifier, nil)
+	return err
+}
+
+// SetChaos lets it happen to all webhooks of changes from now on. The zero
+// Chaos ends it. It panics on a rate below 0 or above 1, and on a negative
+// Delay.
+func (k *Kanuu) SetChaos(c Chaos) {
+	mustCheck("Chaos", paddle.CheckChaos(c))
+	k.outbox.SetChaos(c)
+}
+
+// ChaosOnce lets it happen to the next change's webhook alone, in place of what
+// [Kanuu.SetChaos] set. Called n times, it is for the next n. It panics as
+// SetChaos does.
+func (k *Kanuu) ChaosOnce(c Chaos) {
+	mustCheck("Chaos", paddle.CheckChaos(c))
+	k.outbox.ChaosOnce(c)
+}
+
+// Chaos is what [Kanuu.SetChaos] set last.
+func (k *Kanuu) Chaos() Chaos { return k.outbox.Chaos() }
+
+func mustCheck(what string, err error) {
+	if err != nil {
+		panic(fmt.Sprintf("kanuutest: %s: %v", what, err))
+	}
+}
+
+// Deliveries returns what was sent, or is to be, since the start or the last
+// [Kanuu.Reset], in the order of events. It keeps the newest 1,000, and what it
+// returns is a copy.
+func (k *Kanuu) Deliveries() []Delivery { return k.outbox.Deliveries() }
+
+// SetWebhookURL changes where webhooks go, and tries those that wait at once.
+// Empty: they are not sent. A URL that cannot be posted to shows as the Error of
+// the deliveries.
+func (k *Kanuu) SetWebhookURL(to string) { k.outbox.SetURL(to) }
+
+// WebhookURL is where webhooks go; empty when they are not sent.
+func (k *Kanuu) WebhookURL() string { return k.outbox.URL() }
+
+// PublicKey is what verifies the webhooks: PEM, as Paddle's dashboard shows it.
+func (k *Kanuu) PublicKey() string { return k.outbox.PublicKey() }
+
+// Resend sends an alert again, whatever became of it, with as many tries as a
+// new one. It returns an error when no alert among [Kanuu.Deliveries] has the
+// alertID.
+func (k *Kanuu) Resend(alertID string) error {
+	_, err := k.outbox.Resend(alertID)
+	return err
+}
+
+// Settle waits until no webhook waits to be sent or sent again. It returns the
+// error of ctx if that ends first.
+func (k *Kanuu) Settle(ctx context.Context) error { return k.outbox.Settle(ctx) }
+
+// Close stops sending webhooks, and returns when none is under way. Those that
+// wait are given up. Everything else goes on. [Server.Close] does it, too;
+// a fake without a server needs it only to be rid of webhooks that the
+// application does not take, since nothing runs while none waits.
+func (k *Kanuu) Close() { k.outbox.Close() }

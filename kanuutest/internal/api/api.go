@@ -1,0 +1,174 @@
+// Package api is Kanuu's API: two endpoints, the faults that they are told to
+// have, and a record of what was asked.
+package api
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/jsonbody"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
+)
+
+// The paths of the endpoints.
+const (
+	NoncePath        = "/api/nonce"
+	SubscriptionPath = "/api/subscription"
+)
+
+// API answers calls. It is safe for concurrent use.
+type API struct {
+	key   string
+	free  int
+	store *ledger.Store
+	mint  func(identifier string, c ledger.Contact) (nonce string)
+
+	record record
+	faults faults
+}
+
+// New returns an API that asks for the key and answers 402 while more than free
+// customers are subscribed; 0: never. The seed decides what Fault.Rate picks.
+func New(key string, free int, store *ledger.Store, mint func(string, ledger.Contact) string, seed uint64) *API {
+	a := &API{key: key, free: free, store: store, mint: mint}
+	a.faults.random = rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // decides what goes wrong in a test
+	return a
+}
+
+// Serve answers a call of the path, which may be none of the API. The portal's
+// URL is what links begin with.
+func (a *API) Serve(w http.ResponseWriter, r *http.Request, path, portalURL string) {
+	// All of the body, before anything else: net/http watches for a caller
+	// that goes away only once it was read.
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	w = a.record.add(w, Request{Time: a.store.Now(), Method: r.Method, Path: path, Header: r.Header.Clone(), Body: body})
+	if f, ok := a.faults.next(path); ok && f.strike(w, r) {
+		return
+	}
+	if path != NoncePath && path != SubscriptionPath {
+		writeMessage(w, http.StatusNotFound, fmt.Sprintf("The route %s could not be found.", path[1:]))
+		return
+	}
+	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		writeMessage(w, http.StatusMethodNotAllowed, fmt.Sprintf(
+			"The %s method is not supported for route %s. Supported methods: POST.", r.Method, path[1:]))
+	case !a.authorized(r):
+		writeMessage(w, http.StatusUnauthorized, message(http.StatusUnauthorized))
+	case tooLarge:
+		writeMessage(w, http.StatusRequestEntityTooLarge, message(http.StatusRequestEntityTooLarge))
+	case err != nil:
+		writeMessage(w, http.StatusBadRequest, message(http.StatusBadRequest))
+	case path == NoncePath:
+		a.createNonce(w, decodeInput(r.Header.Get("Content-Type"), body), portalURL)
+	default:
+		a.readSubscription(w, decodeInput(r.Header.Get("Content-Type"), body))
+	}
+}
+
+// authorized compares digests, which have one length whatever was sent.
+func (a *API) authorized(r *http.Request) bool {
+	token, ok := Bearer(r)
+	sent, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(a.key))
+	return ok && subtle.ConstantTimeCompare(sent[:], want[:]) == 1
+}
+
+// Bearer is what the caller means to be authorized by.
+func Bearer(r *http.Request) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return token, strings.EqualFold(scheme, "Bearer")
+}
+
+func (a *API) createNonce(w http.ResponseWriter, in input, portalURL string) {
+	var bad problems
+	identifier := in.identifier(&bad)
+	c := ledger.Contact{Email: in.email(&bad), Supplemental: in.supplemental(&bad)}
+	if bad.answer(w) || a.owes(w) {
+		return
+	}
+	nonce := a.mint(identifier, c)
+	jsonbody.Write(w, http.StatusCreated, struct {
+		Nonce string `json:"nonce"`
+		URL   string `json:"url"`
+	}{nonce, portalURL + "/" + nonce})
+}
+
+func (a *API) readSubscription(w http.ResponseWriter, in input) {
+	var bad problems
+	identifier := in.identifier(&bad)
+	if bad.answer(w) || a.owes(w) {
+		return
+	}
+	jsonbody.Write(w, http.StatusOK, Describe(a.store.Customer(identifier).Subscription, a.store))
+}
+
+// owes answers the 402 for a seller who has to pay Kanuu.
+func (a *API) owes(w http.ResponseWriter) (answered bool) {
+	if a.free <= 0 || a.store.Subscribed() <= a.free {
+		return false
+	}
+	writeMessage(w, http.StatusPaymentRequired, message(http.StatusPaymentRequired))
+	return true
+}
+
+// Description is a subscription in the API's words.
+type Description struct {
+	IsTrialing     bool    `json:"is_trialing"`
+	IsSubscribed   bool    `json:"is_subscribed"`
+	Status         *string `json:"status"`
+	PlanID         *int64  `json:"plan_id"`
+	SubscriptionID *int64  `json:"subscription_id"`
+}
+
+// Describe a subscription as it is now.
+func Describe(s ledger.Subscription, store *ledger.Store) Description {
+	return Description{
+		IsTrialing:     s.Status == ledger.StatusTrialing,
+		IsSubscribed:   ledger.IsSubscribed(s, store.Now()),
+		Status:         nullable(s.Status),
+		PlanID:         nullable(s.PlanID),
+		SubscriptionID: nullable(s.SubscriptionID),
+	}
+}
+
+func nullable[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+func writeMessage(w http.ResponseWriter, status int, message string) {
+	jsonbody.Write(w, status, struct {
+		Message string `json:"message"`
+	}{message})
+}
+
+// message is what Laravel puts into the body for a status.
+func message(status int) string {
+	const pageExpired = 419 // Laravel's own
+	switch status {
+	case http.StatusUnauthorized:
+		return "Unauthenticated."
+	case http.StatusForbidden:
+		return "This action is unauthorized."
+	case pageExpired:
+		return "CSRF token mismatch."
+	case http.StatusUnprocessableEntity:
+		return "The given data was invalid."
+	case http.StatusTooManyRequests:
+		return "Too Many Attempts."
+	case http.StatusInternalServerError:
+		return "Server Error"
+	}
+	return http.StatusText(status)
+}

@@ -1,0 +1,269 @@
+package control
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/api"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/jsonbody"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/paddle"
+)
+
+// calls are the POST requests below /control/api.
+var calls = map[string]func(c *Control, body []byte) (response any, err error){
+	"advance":      with((*Control).advance),
+	"trigger":      with((*Control).trigger),
+	"resend":       with((*Control).resend),
+	"webhooks":     with((*Control).setWebhooks),
+	"chaos":        with((*Control).setChaos),
+	"faults":       with((*Control).inject),
+	"recover":      with(func(c *Control, _ nothing) (any, error) { c.API.Recover(); return nothing{}, nil }),
+	"subscription": with((*Control).setSubscription),
+	"act":          with((*Control).act),
+	"reset":        with(func(c *Control, _ nothing) (any, error) { c.Reset(); return nothing{}, nil }),
+}
+
+type nothing struct{}
+
+// with reads the JSON body that a call has; an empty one is an empty object.
+func with[T any](do func(*Control, T) (any, error)) func(*Control, []byte) (any, error) {
+	return func(c *Control, body []byte) (any, error) {
+		if len(bytes.TrimSpace(body)) == 0 {
+			body = []byte("{}")
+		}
+		var in T
+		err := jsonbody.Strict(body, &in)
+		wrongType, isType := errors.AsType[*json.UnmarshalTypeError](err)
+		switch {
+		case err == nil:
+			return do(c, in)
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			err = errors.New("the body is cut off")
+		case isType:
+			err = fmt.Errorf("%s is a JSON %s, which it cannot be", cmp.Or(wrongType.Field, "the body"), wrongType.Value)
+		default:
+			err = errors.New(strings.TrimPrefix(err.Error(), "json: "))
+		}
+		return nil, refusal{err, http.StatusBadRequest}
+	}
+}
+
+// refusal is an error of a call with a status other than 422.
+type refusal struct {
+	error
+	status int
+}
+
+func (c *Control) serveCall(w http.ResponseWriter, r *http.Request, name string) {
+	method := http.MethodPost
+	if name == "state" {
+		method = http.MethodGet
+	}
+	do, known := calls[name]
+	switch {
+	case !known && name != "state":
+		fail(w, refusal{errors.New("no such call: there are state, advance, trigger, resend, webhooks, chaos, " +
+			"faults, recover, subscription, act and reset"), http.StatusNotFound})
+	case r.Method != method:
+		w.Header().Set("Allow", method)
+		fail(w, refusal{fmt.Errorf("%s takes %s alone", name, method), http.StatusMethodNotAllowed})
+	case name == "state":
+		jsonbody.Write(w, http.StatusOK, c.State())
+	default:
+		body, err := readBody(w, r)
+		var response any
+		if err == nil {
+			response, err = do(c, body)
+		}
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		if ticket, ok := response.(paddle.Ticket); ok {
+			ctx, cancel := context.WithTimeout(r.Context(), paddle.Timeout+time.Second)
+			defer cancel()
+			response = c.Outbox.Wait(ctx, ticket)
+		}
+		jsonbody.Write(w, http.StatusOK, response)
+	}
+}
+
+func fail(w http.ResponseWriter, err error) {
+	status := http.StatusUnprocessableEntity
+	if refused, ok := errors.AsType[refusal](err); ok {
+		status = refused.status
+	}
+	jsonbody.Write(w, status, struct {
+		Error string `json:"error"`
+	}{strings.TrimPrefix(err.Error(), "kanuutest: ")})
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return nil, refusal{errors.New("the Content-Type is not application/json"), http.StatusUnsupportedMediaType}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return nil, refusal{fmt.Errorf("the body has more than %d bytes", maxForm), http.StatusRequestEntityTooLarge}
+	}
+	if err != nil {
+		return nil, refusal{errors.New("the body is cut off"), http.StatusBadRequest}
+	}
+	return body, nil
+}
+
+// step is how far the clock is moved: all three together.
+type step struct {
+	Months   int               `json:"months"`
+	Days     int               `json:"days"`
+	Duration jsonbody.Duration `json:"duration"`
+}
+
+func (c *Control) advance(by step) (any, error) {
+	const years = 10 // keeps a typing error from a thousand years of payments
+	tooFar := errors.New("that is too far: the clock moves at most ten years at a time")
+	if by.Months < 0 || by.Days < 0 || by.Duration < 0 {
+		return nil, errors.New("time does not go back: months, days and duration cannot be negative")
+	}
+	if by.Months > 12*years || by.Days > 366*years {
+		return nil, tooFar
+	}
+	now := c.Store.Now()
+	d := ledger.AddMonths(now, by.Months).AddDate(0, 0, by.Days).Sub(now) + time.Duration(by.Duration)
+	switch {
+	case d == 0:
+		return nil, errors.New("there is nothing to wait for: give months, days or a duration")
+	case d < 0, d > years*366*24*time.Hour:
+		return nil, tooFar
+	}
+	c.Store.Advance(d)
+	return struct {
+		Now time.Time `json:"now"`
+	}{c.Store.Now().UTC()}, nil
+}
+
+type triggered struct {
+	Alert      string            `json:"alert"`
+	Identifier string            `json:"identifier"`
+	Fields     map[string]string `json:"fields"`
+}
+
+func (c *Control) trigger(in triggered) (any, error) {
+	return c.Trigger(in.Alert, in.Identifier, in.Fields)
+}
+
+type resent struct {
+	AlertID string `json:"alert_id"`
+}
+
+func (c *Control) resend(in resent) (any, error) { return c.Outbox.Resend(in.AlertID) }
+
+type target struct {
+	URL *string `json:"url"`
+}
+
+func (c *Control) setWebhooks(to target) (any, error) {
+	if to.URL == nil {
+		return nil, errors.New("url is missing: leave it empty to send nothing")
+	}
+	u, err := url.Parse(*to.URL)
+	if *to.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return nil, errors.New("url is no absolute http or https URL: write it like http://localhost:8080/webhooks/paddle")
+	}
+	c.Outbox.SetURL(*to.URL)
+	return c.webhooks(), nil
+}
+
+// chaosOnce is a chaos with one more name in its JSON.
+type chaosOnce struct {
+	paddle.Chaos
+	once bool
+}
+
+// UnmarshalJSON takes "once" out, and leaves the rest to the chaos.
+func (o *chaosOnce) UnmarshalJSON(data []byte) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return err
+	}
+	if once, ok := fields["once"]; ok {
+		if err := json.Unmarshal(once, &o.once); err != nil {
+			return err
+		}
+		delete(fields, "once")
+	}
+	rest, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	return o.Chaos.UnmarshalJSON(rest)
+}
+
+func (c *Control) setChaos(in chaosOnce) (any, error) {
+	err := paddle.CheckChaos(in.Chaos)
+	switch {
+	case err != nil:
+		return nil, err
+	case in.once:
+		c.Outbox.ChaosOnce(in.Chaos)
+	default:
+		c.Outbox.SetChaos(in.Chaos)
+	}
+	return in.Chaos, nil
+}
+
+func (c *Control) inject(f api.Fault) (any, error) {
+	if err := cmp.Or(api.CheckFault(f), api.CheckPath(f)); err != nil {
+		return nil, err
+	}
+	c.API.Inject(f)
+	return f, nil
+}
+
+type subscribed struct {
+	Identifier     string    `json:"identifier"`
+	Status         string    `json:"status"`
+	PlanID         int64     `json:"plan_id"`
+	SubscriptionID int64     `json:"subscription_id"`
+	PaidUntil      time.Time `json:"paid_until"`
+}
+
+var errNoIdentifier = errors.New("identifier is empty")
+
+func (c *Control) setSubscription(is subscribed) (any, error) {
+	if is.Identifier == "" {
+		return nil, errNoIdentifier
+	}
+	c.Store.Set(is.Identifier, ledger.Subscription{
+		Status: is.Status, PlanID: is.PlanID, SubscriptionID: is.SubscriptionID, PaidUntil: is.PaidUntil,
+	})
+	return c.customer(c.Store.Customer(is.Identifier)), nil
+}
+
+type acted struct {
+	Identifier string        `json:"identifier"`
+	Action     ledger.Action `json:"action"`
+	PlanID     int64         `json:"plan_id"`
+}
+
+func (c *Control) act(in acted) (any, error) {
+	if in.Identifier == "" {
+		return nil, errNoIdentifier
+	}
+	is, err := c.Store.Do(in.Identifier, ledger.Command{Action: in.Action, Plan: in.PlanID})
+	if err != nil && !errors.Is(err, ledger.ErrDeclined) { // that is a change, too
+		return nil, err
+	}
+	return c.customer(is), nil
+}

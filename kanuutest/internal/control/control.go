@@ -1,0 +1,100 @@
+// Package control steers a fake Kanuu: a page for people, and the same as JSON
+// for programs.
+package control
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/api"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/paddle"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/page"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/portal"
+)
+
+// Control steers the other parts.
+type Control struct {
+	Store  *ledger.Store
+	API    *api.API
+	Outbox *paddle.Outbox
+	Portal *portal.Portal
+}
+
+const maxForm = 64 << 10
+
+// Serves reports whether a path is of the control page: the page itself, a file
+// of it, or a call.
+func Serves(path string) bool {
+	return slices.Contains([]string{"/control", "/control/", "/control/public-key.pem"}, path) ||
+		strings.HasPrefix(path, "/control/api/")
+}
+
+// Serve answers a request for one of these paths. The prefix is the base path
+// before it, and before the portal.
+func (c *Control) Serve(w http.ResponseWriter, r *http.Request, path, prefix, portalPath string) {
+	h := w.Header()
+	pages.SetHeader(h)
+	call, isCall := strings.CutPrefix(path, "/control/api/")
+	switch {
+	case isCall:
+		c.serveCall(w, r, call)
+	case path == "/control":
+		c.servePage(w, r, prefix, portalPath)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		h.Set("Allow", "GET, HEAD")
+		http.Error(w, "this can only be read", http.StatusMethodNotAllowed)
+	case path == "/control/":
+		h.Set("Location", prefix+"/control")
+		w.WriteHeader(http.StatusMovedPermanently)
+	default:
+		h.Set("Content-Type", "application/x-pem-file")
+		h.Set("Content-Disposition", `inline; filename="public-key.pem"`)
+		_, _ = w.Write([]byte(c.Outbox.PublicKey())) // nothing is left to do for a visitor who is gone
+	}
+}
+
+// Reset removes what was recorded and what goes wrong.
+func (c *Control) Reset() {
+	c.API.Reset()
+	c.Outbox.Reset()
+}
+
+// Trigger sends an alert about an identifier that reports no change.
+func (c *Control) Trigger(alert, identifier string, fields map[string]string) (paddle.Ticket, error) {
+	if identifier == "" {
+		return paddle.Ticket{}, errors.New("kanuutest: cannot trigger " + alert + ": the identifier is empty")
+	}
+	if !slices.Contains(ledger.AlertNames(), alert) {
+		return paddle.Ticket{}, errors.New("kanuutest: no alert is named \"" + alert + "\": use one of " +
+			strings.Join(ledger.AlertNames(), ", "))
+	}
+	return c.Outbox.Trigger(c.Store.Invent(alert, identifier), fields)
+}
+
+func (c *Control) servePage(w http.ResponseWriter, r *http.Request, prefix, portalPath string) {
+	v := view{Page: prefix + "/control"}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		v.Flash = flash{done[r.URL.Query().Get("done")], "good"}
+		c.render(w, http.StatusOK, v)
+	case http.MethodPost:
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		to, err := "", r.ParseForm()
+		if err == nil {
+			to, err = c.form(r.PostForm, v.Page, portalPath)
+		}
+		if err != nil {
+			v.Flash = flash{"That did not work: " + strings.TrimPrefix(err.Error(), "kanuutest: ") + ".", "bad"}
+			c.render(w, http.StatusUnprocessableEntity, v)
+			return
+		}
+		c.flush(r)
+		page.SeeOther(w, to)
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		http.Error(w, "this page cannot do that", http.StatusMethodNotAllowed)
+	}
+}

@@ -1,0 +1,80 @@
+package paddle
+
+import (
+	"cmp"
+	"encoding/json"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/jsonbody"
+)
+
+// Chaos is what may happen to webhooks on their way.
+type Chaos struct {
+	Duplicate float64
+	Reorder   float64
+	Lose      float64
+	Delay     time.Duration
+
+	ShuffleIDs   bool // alert ids do not grow
+	SplitUpdates bool // two subscription_updated in one second, in place of one
+}
+
+// CheckChaos says what is wrong with a chaos.
+func CheckChaos(c Chaos) error {
+	return cmp.Or(
+		jsonbody.CheckRate("duplicate", c.Duplicate), jsonbody.CheckRate("reorder", c.Reorder),
+		jsonbody.CheckRate("lose", c.Lose), jsonbody.CheckDelay(c.Delay),
+	)
+}
+
+type chaosJSON struct {
+	Duplicate    float64           `json:"duplicate"`
+	Reorder      float64           `json:"reorder"`
+	Lose         float64           `json:"lose"`
+	Delay        jsonbody.Duration `json:"delay"`
+	ShuffleIDs   bool              `json:"shuffle_ids,omitzero"`
+	SplitUpdates bool              `json:"split_updates,omitzero"`
+}
+
+// MarshalJSON writes the delay as text, "1m30s".
+func (c Chaos) MarshalJSON() ([]byte, error) {
+	return json.Marshal(chaosJSON{c.Duplicate, c.Reorder, c.Lose, jsonbody.Duration(c.Delay), c.ShuffleIDs, c.SplitUpdates})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. Other names are an error.
+func (c *Chaos) UnmarshalJSON(data []byte) error {
+	var text chaosJSON
+	err := jsonbody.Strict(data, &text)
+	*c = Chaos{text.Duplicate, text.Reorder, text.Lose, time.Duration(text.Delay), text.ShuffleIDs, text.SplitUpdates}
+	return err
+}
+
+// fate of one alert.
+type fate struct {
+	twice, later, never bool
+	delay               time.Duration
+}
+
+// draw takes three numbers whatever the rates are, so that one rate does not
+// change what the others pick.
+func (c Chaos) draw(r *rand.Rand) fate {
+	twice, later, never := r.Float64(), r.Float64(), r.Float64()
+	return fate{twice < c.Duplicate, later < c.Reorder, never < c.Lose, c.Delay}
+}
+
+// String names what is done to an alert.
+func (f fate) String() string {
+	if f.never {
+		return "lost"
+	}
+	var names []string
+	if f.later {
+		names = append(names, "reordered")
+	}
+	if f.delay > 0 {
+		names = append(names, "delayed")
+	}
+	return strings.Join(names, ", ")
+}

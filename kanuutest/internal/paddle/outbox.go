@@ -1,0 +1,321 @@
+package paddle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
+)
+
+// Timeout is how long Paddle waits for a response.
+const Timeout = 5 * time.Second
+
+// Options of an [Outbox].
+type Options struct {
+	URL     string
+	Signer  *Signer
+	Client  *http.Client
+	Backoff []time.Duration
+}
+
+// DefaultBackoff is when a webhook that was not answered with 200 is sent again:
+// seven tries within two minutes. Paddle goes on for 72 hours.
+func DefaultBackoff() []time.Duration {
+	return []time.Duration{
+		time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute,
+	}
+}
+
+// Outbox sends webhooks from a queue that one goroutine empties. It runs only
+// while something waits.
+type Outbox struct {
+	signer *Signer
+	client *http.Client
+
+	ctx    context.Context //nolint:containedctx // a webhook outlives what it is about; ends with Close
+	cancel context.CancelFunc
+	worker sync.WaitGroup
+
+	mu      sync.Mutex
+	queue   queue
+	working bool
+	changed chan struct{} // closed, and replaced, after each change of the queue
+}
+
+// NewOutbox returns an outbox. The seed decides what chaos picks.
+func NewOutbox(o Options, seed uint64) *Outbox {
+	random := func(row uint64) *rand.Rand {
+		return rand.New(rand.NewPCG(seed, row)) //nolint:gosec // decides what goes wrong in a test
+	}
+	b := &Outbox{
+		signer: o.Signer, client: o.Client, changed: make(chan struct{}),
+		queue: queue{
+			url: o.URL, backoff: slices.Clone(o.Backoff), picks: random(1), ids: random(2),
+			// An application that remembers alert IDs must not take those of the
+			// next fake for the same.
+			lastID: time.Now().UnixMilli(),
+		},
+	}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	if b.signer == nil {
+		b.signer = NewSigner()
+	}
+	if b.client == nil {
+		b.client = &http.Client{
+			Timeout: Timeout,
+			// A connection that is kept would outlive the fake.
+			Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+	}
+	if o.Backoff == nil {
+		b.queue.backoff = DefaultBackoff()
+	}
+	return b
+}
+
+// change lets one caller at a time change the queue, wakes whoever waits for it,
+// and sees to it that a goroutine works on it.
+func (b *Outbox) change(f func(q *queue, now time.Time)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f(&b.queue, time.Now())
+	close(b.changed)
+	b.changed = make(chan struct{})
+	if len(b.queue.waiting) > 0 && !b.working {
+		b.working = true
+		b.worker.Go(b.run)
+	}
+}
+
+// read lets one caller at a time look at the queue, and returns what is closed
+// when it changes.
+func (b *Outbox) read(f func(q *queue)) (changed <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f(&b.queue)
+	return b.changed
+}
+
+// await waits until the queue is as ready asks, or ctx ends.
+func (b *Outbox) await(ctx context.Context, ready func(q *queue) bool) error {
+	for {
+		var done bool
+		changed := b.read(func(q *queue) { done = ready(q) })
+		if done {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// run sends what waits until nothing does.
+func (b *Outbox) run() {
+	for {
+		var (
+			j    *delivery
+			due  time.Time
+			to   string
+			more bool
+		)
+		changed := b.read(func(q *queue) {
+			j, due = q.next(time.Now())
+			to, more = q.url, len(q.waiting) > 0
+			b.working = more
+		})
+		switch {
+		case !more:
+			return
+		case j != nil:
+			b.try(j, to)
+		default:
+			wait := time.NewTimer(time.Until(due))
+			select {
+			case <-wait.C:
+			case <-changed:
+			}
+			wait.Stop()
+		}
+	}
+}
+
+func (b *Outbox) try(j *delivery, to string) {
+	if j.body == "" { // only here: a customer who clicks does not wait for the signature
+		j.body = b.signer.Sign(encode(j.Fields))
+	}
+	status, err := b.post(to, j.body)
+	b.change(func(q *queue, now time.Time) { q.tried(j, to, status, err, now) })
+}
+
+// post takes any response but a 200 for an error, as Paddle does. Its errors
+// leave out the URL, which stands beside them.
+func (b *Outbox) post(to, body string) (status int, err error) {
+	req, err := http.NewRequestWithContext(b.ctx, http.MethodPost, to, strings.NewReader(body))
+	if err != nil {
+		return 0, bare(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("User-Agent", "kanuutest, in place of Paddle")
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return 0, bare(err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, 1<<20) // the status is all that counts
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		return resp.StatusCode, nil
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		return resp.StatusCode, errors.New("answered with a redirect, which Paddle does not follow")
+	default:
+		return resp.StatusCode, fmt.Errorf("answered with %d: Paddle takes 200 alone", resp.StatusCode)
+	}
+}
+
+func bare(err error) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err
+	}
+	return err
+}
+
+// Publish queues the alert about an event.
+func (b *Outbox) Publish(e ledger.Event) {
+	events := []ledger.Event{e}
+	if e.Alert == ledger.Updated && b.Chaos().SplitUpdates {
+		events = split(e)
+	}
+	for _, e := range events {
+		b.send(alert(e))
+	}
+}
+
+// Ticket is a delivery to wait for.
+type Ticket struct {
+	delivery *delivery
+	tries    int // before
+}
+
+func (b *Outbox) send(w Webhook) (t Ticket) {
+	b.change(func(q *queue, now time.Time) { t.delivery = q.send(w, b.signer.fields, now) })
+	return t
+}
+
+// Trigger queues the alert about an event with fields that replace its own, or
+// come in addition.
+func (b *Outbox) Trigger(e ledger.Event, fields map[string]string) (Ticket, error) {
+	w := alert(e)
+	maps.Copy(w.Fields, fields)
+	if err := b.signer.check(w, fields); err != nil {
+		return Ticket{}, fmt.Errorf("kanuutest: cannot trigger %s: %w", e.Alert, err)
+	}
+	return b.send(w), nil
+}
+
+// Resend queues an alert again, whatever became of it.
+func (b *Outbox) Resend(alertID string) (t Ticket, err error) {
+	b.change(func(q *queue, now time.Time) {
+		if t.delivery, err = q.resend(alertID, now); err == nil {
+			t.tries = t.delivery.Tries
+		}
+	})
+	return t, err
+}
+
+// Wait waits until a delivery was tried, or does not wait to be tried, or ctx
+// ends, and returns how it stands then.
+func (b *Outbox) Wait(ctx context.Context, t Ticket) (d Delivery) {
+	_ = b.await(ctx, func(*queue) bool { // what is returned says how far it got
+		d = t.delivery.copy()
+		return d.State != Waiting || d.Tries > t.tries
+	})
+	return d
+}
+
+// Settle waits until nothing waits to be sent or sent again. It returns the error
+// of ctx if that ends first.
+func (b *Outbox) Settle(ctx context.Context) error {
+	return b.await(ctx, func(q *queue) bool { return len(q.waiting) == 0 })
+}
+
+// Flush waits until nothing is left to be sent right now, or ctx ends.
+func (b *Outbox) Flush(ctx context.Context) {
+	_ = b.await(ctx, func(q *queue) bool { // ctx is the caller's patience
+		j, _ := q.next(time.Now())
+		return j == nil
+	})
+}
+
+// Deliveries returns copies of the newest, in the order of events.
+func (b *Outbox) Deliveries() (list []Delivery) {
+	b.read(func(q *queue) {
+		list = make([]Delivery, 0, len(q.log))
+		for _, j := range q.log {
+			list = append(list, j.copy())
+		}
+	})
+	return list
+}
+
+// Reset removes everything but the URL. A webhook that is under way gets there.
+func (b *Outbox) Reset() {
+	b.change(func(q *queue, _ time.Time) { q.log, q.waiting, q.chaos, q.once = nil, nil, Chaos{}, nil })
+}
+
+// Close gives up what waits, and returns when nothing is under way.
+func (b *Outbox) Close() {
+	b.change(func(q *queue, _ time.Time) { q.close() })
+	b.cancel()
+	b.worker.Wait()
+}
+
+// SetURL changes where webhooks go, and tries those that wait.
+func (b *Outbox) SetURL(to string) {
+	b.change(func(q *queue, now time.Time) {
+		q.url = to
+		q.hurry(now, func(*delivery) bool { return true })
+	})
+}
+
+// URL is where webhooks go.
+func (b *Outbox) URL() (to string) {
+	b.read(func(q *queue) { to = q.url })
+	return to
+}
+
+// PublicKey verifies the webhooks.
+func (b *Outbox) PublicKey() string { return b.signer.PublicKey() }
+
+// SetChaos lets it happen to all alerts from now on.
+func (b *Outbox) SetChaos(c Chaos) { b.change(func(q *queue, _ time.Time) { q.chaos = c }) }
+
+// ChaosOnce lets it happen to the next alert only.
+func (b *Outbox) ChaosOnce(c Chaos) {
+	b.change(func(q *queue, _ time.Time) { q.once = append(q.once, c) })
+}
+
+// Chaos is what [Outbox.SetChaos] set.
+func (b *Outbox) Chaos() (c Chaos) {
+	b.read(func(q *queue) { c = q.chaos })
+	return c
+}
+
+// ChaosToCome counts the alerts for which another chaos waits.
+func (b *Outbox) ChaosToCome() (n int) {
+	b.read(func(q *queue) { n = len(q.once) })
+	return n
+}

@@ -1,0 +1,256 @@
+// Package portal is what a customer sees behind the one-time link: pages to
+// subscribe, switch, pause and cancel, with a part for developers.
+package portal
+
+import (
+	"embed"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/page"
+)
+
+//go:embed templates
+var files embed.FS
+
+var pages = page.New(files, "", template.FuncMap{
+	"initial": func(s string) string { return strings.ToUpper(string([]rune(s)[:1])) },
+	"period":  period,
+	"date":    date,
+	"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
+	"moment":  func(t time.Time) string { return t.UTC().Format(dateFormat + ", 15:04 MST") },
+})
+
+// dateFormat is how the portal writes days, which are those of UTC.
+const dateFormat = "2 January 2006"
+
+func date(t time.Time) string { return t.UTC().Format(dateFormat) }
+
+const (
+	sessionCookie = "kanuutest_session"
+	maxForm       = 64 << 10
+)
+
+// Portal is safe for concurrent use.
+type Portal struct {
+	team      string
+	store     *ledger.Store
+	returnURL atomic.Pointer[string]
+	sessions  sessions
+}
+
+// New returns the portal of a seller's team.
+func New(team string, store *ledger.Store) *Portal { return &Portal{team: team, store: store} }
+
+// SetReturnURL changes where "Back to your application" leads.
+func (p *Portal) SetReturnURL(to string) { p.returnURL.Store(&to) }
+
+// ReturnURL is where it leads.
+func (p *Portal) ReturnURL() string { return *p.returnURL.Load() }
+
+// Mint makes a one-time link for a customer, of whom the contact is noted.
+func (p *Portal) Mint(identifier string, c ledger.Contact) (nonce string) {
+	p.store.Meet(identifier, c)
+	return p.sessions.mint(identifier)
+}
+
+// Open uses a nonce up, and returns for whom it was.
+func (p *Portal) Open(nonce string) (identifier string, ok bool) {
+	v, ok := p.sessions.open(nonce)
+	return v.identifier, ok
+}
+
+// Known reports whether there is such a nonce, used or not.
+func (p *Portal) Known(nonce string) bool {
+	_, known := p.sessions.look(nonce)
+	return known
+}
+
+// visit is a request for a page.
+type visit struct {
+	*Portal
+	w    http.ResponseWriter
+	r    *http.Request
+	base string // the portal's path
+	link string // the nonce in the path; empty for the bare portal
+}
+
+// Serve answers a request for the portal that is at the path base, or for the
+// nonce below it.
+func (p *Portal) Serve(w http.ResponseWriter, r *http.Request, base, nonce string) {
+	v := visit{p, w, r, base, nonce}
+	pages.SetHeader(w.Header())
+	switch r.Method {
+	case http.MethodHead:
+		v.head()
+	case http.MethodGet:
+		v.get()
+	case http.MethodPost:
+		v.post()
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		v.nonsense(http.StatusMethodNotAllowed)
+	}
+}
+
+// head answers the status of a GET and uses nothing up.
+func (v visit) head() {
+	used, known := v.sessions.look(v.link)
+	if _, ok := v.visitor(); !ok && (used || !known) {
+		v.w.WriteHeader(http.StatusForbidden)
+	}
+}
+
+func (v visit) get() {
+	who, opened := v.sessions.open(v.link)
+	if opened {
+		http.SetCookie(v.w, &http.Cookie{
+			Name: sessionCookie, Value: who.session, Path: v.base,
+			HttpOnly: true, Secure: v.r.TLS != nil, SameSite: http.SameSiteLaxMode,
+		})
+	} else {
+		var ok bool
+		if who, ok = v.visitor(); !ok {
+			v.notIn()
+			return
+		}
+	}
+	v.show(who, v.r.URL.Query())
+}
+
+// show answers one of the pages. What they are about may be over: then the
+// first page says what is.
+func (v visit) show(who visitor, query url.Values) {
+	c, now := v.store.Customer(who.identifier), v.store.Now()
+	frame := v.frame(&c)
+	switch query.Get("show") {
+	case "":
+		pages.Render(v.w, http.StatusOK, "portal.html", v.overview(frame, &c, now, v.sessions.flash(who, badge{})))
+	case "plan":
+		id, err := strconv.ParseInt(query.Get("plan"), 10, 64)
+		switch {
+		case err != nil || !v.store.OnSale(id):
+			v.nonsense(http.StatusNotFound)
+		case !c.Can(ledger.Command{Action: ledger.Subscribe, Plan: id}, now):
+			page.SeeOther(v.w, frame.Home)
+		default:
+			pages.Render(v.w, http.StatusOK, "plan.html", v.planPage(frame, &c, v.store.Plan(id), now))
+		}
+	case "cancel":
+		v.showIf(&c, now, ledger.Cancel, "cancel.html", v.cancelPage(frame, &c, now))
+	case "card":
+		v.showIf(&c, now, ledger.UpdateCard, "card.html", v.cardPage(frame, &c))
+	default:
+		v.nonsense(http.StatusNotFound)
+	}
+}
+
+// showIf answers a page for an action that the customer can take.
+func (v visit) showIf(c *ledger.Customer, now time.Time, action ledger.Action, file string, data any) {
+	if !c.Can(ledger.Command{Action: action}, now) {
+		page.SeeOther(v.w, v.home())
+		return
+	}
+	pages.Render(v.w, http.StatusOK, file, data)
+}
+
+func (v visit) post() {
+	who, ok := v.visitor()
+	if !ok {
+		v.notIn()
+		return
+	}
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+	if v.r.ParseForm() != nil {
+		v.nonsense(http.StatusBadRequest)
+		return
+	}
+	do, ok := readCommand(v.r.PostForm)
+	if !ok {
+		v.nonsense(http.StatusBadRequest)
+		return
+	}
+	c, err := v.store.Do(who.identifier, do)
+	if err == ledger.ErrAction || err == ledger.ErrPlan {
+		v.nonsense(http.StatusBadRequest)
+		return
+	}
+	v.sessions.flash(who, v.message(do, &c, err))
+	page.SeeOther(v.w, v.home())
+}
+
+// readCommand reads what a form asks for.
+func readCommand(form url.Values) (do ledger.Command, ok bool) {
+	do.Action, do.Card = ledger.Action(form.Get("action")), lastDigits(form.Get("number"))
+	var errs [3]error
+	if text := form.Get("plan"); text != "" {
+		do.Plan, errs[0] = strconv.ParseInt(text, 10, 64)
+	}
+	if text := form.Get("payment"); text != "" {
+		do.Payment, errs[1] = strconv.ParseInt(text, 10, 64)
+	}
+	if text := form.Get("next"); text != "" {
+		do.Next, errs[2] = time.Parse(time.RFC3339Nano, text)
+	}
+	return do, errs == [3]error{}
+}
+
+// lastDigits are the four that are kept of any card; empty without them.
+func lastDigits(number string) string {
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, number)
+	return digits[max(0, len(digits)-4):]
+}
+
+// home is the portal's first page, by the link that the visitor came with.
+func (v visit) home() string {
+	if v.link == "" {
+		return v.base
+	}
+	return v.base + "/" + v.link
+}
+
+// visitor is the one whose session the request carries. A browser may send
+// cookies of the same name from fakes below other paths.
+func (v visit) visitor() (who visitor, ok bool) {
+	for _, c := range v.r.CookiesNamed(sessionCookie) {
+		if who, ok = v.sessions.visit(c.Value, v.link); ok {
+			return who, true
+		}
+	}
+	return visitor{}, false
+}
+
+// notIn answers a visitor without a session for what was asked for.
+func (v visit) notIn() {
+	title, text := "This link is not known",
+		"It was used long ago, or this fake Kanuu was restarted since: a restart forgets all links. "+
+			"Go back to your application and open it from there again."
+	used, known := v.sessions.look(v.link)
+	switch {
+	case v.link == "", known && !used:
+		title, text = "You are not logged in", "Go back to your application and open this page from there."
+	case known:
+		title, text = "This link was already used",
+			"A link to this page works once. Go back to your application and open it from there again."
+	}
+	v.notice(http.StatusForbidden, title, text)
+}
+
+func (v visit) nonsense(status int) {
+	v.notice(status, "This page cannot do that", "Go back and use the buttons of the page.")
+}
+
+func (v visit) notice(status int, title, text string) {
+	pages.Render(v.w, status, "notice.html", struct{ ReturnURL, Title, Text string }{v.ReturnURL(), title, text})
+}

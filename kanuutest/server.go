@@ -1,0 +1,139 @@
+package kanuutest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Server is a [Kanuu] that listens on a free loopback port.
+type Server struct {
+	*Kanuu
+
+	// URL is the base URL, http://127.0.0.1:port without a slash at the end;
+	// with https where [NewTLSServer] made it.
+	URL string
+
+	certificate *x509.Certificate
+	http        *http.Server
+	done        chan struct{}
+}
+
+// NewServer starts a fake on a free loopback port. Nil options are the
+// defaults. It panics when there is no port to be had. Close the server when
+// done.
+func NewServer(opts *Options) *Server { return newServer(opts, nil) }
+
+func newServer(opts *Options, certificate *tls.Certificate) *Server {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		var err6 error
+		if l, err6 = net.Listen("tcp", "[::1]:0"); err6 != nil {
+			panic(fmt.Sprintf("kanuutest: cannot listen on a loopback port: %v", err))
+		}
+	}
+	k := New(opts)
+	s := &Server{
+		Kanuu: k,
+		URL:   "http://" + l.Addr().String(),
+		http: &http.Server{
+			Handler:           k,
+			ReadHeaderTimeout: 10 * time.Second,
+		},
+		done: make(chan struct{}),
+	}
+	serve := s.http.Serve
+	if certificate != nil {
+		s.URL, s.certificate = "https://"+l.Addr().String(), certificate.Leaf
+		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12}
+		s.http.ErrorLog = log.New(io.Discard, "", 0) // of clients that do not trust it
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
+	go func() {
+		defer close(s.done)
+		_ = serve(l) // always ErrServerClosed: Close is the only way out
+	}()
+	return s
+}
+
+// Close stops listening and ends every open connection, also those that wait
+// for an answer, and stops sending webhooks. What was recorded can still be
+// read. Closing twice is fine.
+func (s *Server) Close() {
+	s.Kanuu.Close()
+	_ = s.http.Close() // a listener that is gone already is what was asked for
+	<-s.done
+}
+
+// NewTLSServer is [NewServer] with HTTPS, and HTTP/2, with a certificate that
+// [NewCertificate] makes. Clients have to trust it: [Server.Client] does.
+func NewTLSServer(opts *Options) *Server {
+	certificate := NewCertificate()
+	return newServer(opts, &certificate)
+}
+
+// Certificate is the server's own; nil unless [NewTLSServer] made it.
+func (s *Server) Certificate() *x509.Certificate { return s.certificate }
+
+// Client returns a new client that trusts the server's certificate. It keeps no
+// connection.
+func (s *Server) Client() *http.Client {
+	transport := &http.Transport{DisableKeepAlives: true, ForceAttemptHTTP2: true}
+	if s.certificate != nil {
+		roots := x509.NewCertPool()
+		roots.AddCert(s.certificate)
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	return &http.Client{Transport: transport}
+}
+
+// NewCertificate makes a self-signed certificate, and a key of its own, for
+// localhost, 127.0.0.1, ::1 and the further host names and IP addresses. It is
+// valid for a year, and Leaf is set. To whom PEM files are given, such as
+// SSL_CERT_FILE, write Certificate[0] into a block of type CERTIFICATE.
+func NewCertificate(hosts ...string) tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil { // never fails: it crashes the program instead
+		panic("kanuutest: " + err.Error())
+	}
+	serial := make([]byte, 16)
+	_, _ = rand.Read(serial) // never fails
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: new(big.Int).SetBytes(serial),
+		Subject:      pkix.Name{Organization: []string{"Fake Kanuu for development"}, CommonName: "localhost"},
+		NotBefore:    now.Add(-time.Hour), // of a client whose clock is behind
+		NotAfter:     now.AddDate(1, 0, 0),
+		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IsCA:         true, // so that it can be trusted as its own authority
+
+		BasicConstraintsValid: true,
+	}
+	for _, host := range append([]string{"localhost", "127.0.0.1", "::1"}, hosts...) {
+		if ip := net.ParseIP(host); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, host)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		panic("kanuutest: NewCertificate: " + err.Error())
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil { // it was just made
+		panic("kanuutest: NewCertificate: " + err.Error())
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}

@@ -1,0 +1,175 @@
+package kanuutest
+
+import (
+	"crypto/rsa"
+	"time"
+
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/api"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/control"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/paddle"
+)
+
+// The statuses that Kanuu documents for a subscription.
+const (
+	StatusTrialing = ledger.StatusTrialing
+	StatusActive   = ledger.StatusActive
+	StatusPastDue  = ledger.StatusPastDue
+	StatusPaused   = ledger.StatusPaused
+	StatusCanceled = ledger.StatusCanceled
+)
+
+// Subscription is what one identifier has. The zero value: never subscribed. Its
+// fields:
+//
+//	Status         string    // as it is answered, so that other spellings can be tried; empty: null
+//	PlanID         int64     // Paddle's; 0: null
+//	SubscriptionID int64     // Paddle's; 0: null
+//	PaidUntil      time.Time // when the paid time, or the trial, is over, and the next payment falls due
+//
+// It counts as subscribed (is_subscribed in the API) while it is trialing, active
+// or past-due, and in any other status until PaidUntil: so a paused or canceled one
+// lasts to the end of what was paid for.
+type Subscription = ledger.Subscription
+
+// Plan is something that the portal sells. Its fields:
+//
+//	ID        int64  // Paddle's plan_id
+//	Name      string // as the customer sees it
+//	Price     string // "9.00"
+//	Currency  string // "EUR"
+//	Yearly    bool   // paid for a year at a time; else for a month
+//	TrialDays int    // each new subscription begins with so many free days
+type Plan = ledger.Plan
+
+// Request is one call of the API as it arrived; its method Identifier reads whom
+// the body is about. Its fields:
+//
+//	Time   time.Time // by the fake's clock
+//	Method string
+//	Path   string // "/api/nonce", without the base path of the mount; another one was a 404
+//	Header http.Header
+//	Body   []byte // at most the first MiB
+//	Status int    // of the response; 0: none yet, or none at all
+type Request = api.Request
+
+// Fault is something that goes wrong with calls of the API. The portal has
+// none. Its fields:
+//
+//	Path   string        // only calls of this API path ("/api/nonce"); empty: every call
+//	Times  int           // how many calls; 0 means until Reset or Recover
+//	Rate   float64       // the share of the calls that it hits, 0.3 for 30 %; 0: all. See Options.Seed
+//	Delay  time.Duration // wait first; ends early when the caller goes away
+//	Status int           // answer this status, 200 to 999; 0 with a Body: 200
+//	Header http.Header   // with these headers
+//	Body   string        // and this body; empty: Laravel's for that status
+//	Drop   bool          // close the connection without a response
+//
+// With Drop, Status or Body the fault takes the place of the response, whatever
+// was asked and by whom; without them the call is answered as ever after the
+// Delay, with Header added. A Content-Length in Header that promises more than
+// Body holds makes a response that breaks off.
+type Fault = api.Fault
+
+// Webhook is an alert of Paddle Classic to be signed. The zero value is a
+// subscription_created of nobody. Its fields:
+//
+//	AlertName    string            // such as "subscription_cancelled"; empty: "subscription_created"
+//	AlertID      string            // empty: one that this signer has not used before
+//	Time         time.Time         // when it happened; zero: now
+//	Identifier   string            // these two go to the passthrough, as Kanuu has it;
+//	Supplemental map[string]string // empty both: the passthrough is empty
+//	Fields       map[string]string // replace those above and the samples, or come in addition
+//
+// The six subscription alerts have all the fields that Paddle's reference lists,
+// with sample values; others have the common ones. A name in Fields may have
+// subscripts: "tags[]", "a[x]".
+type Webhook = paddle.Webhook
+
+// Signer signs webhooks as Paddle Classic does. It is safe for concurrent use.
+//
+//	signer := kanuutest.NewSigner()
+//	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), nil)
+//	…
+//	answer := signer.Post(hook, kanuutest.Webhook{AlertName: "subscription_cancelled", Identifier: "42"})
+//
+// Its methods:
+//
+//	PublicKey() string                            // what Paddle's dashboard would show: PEM
+//	Post(h http.Handler, webhook Webhook) Answer  // hands a webhook to a handler, at /webhooks/paddle
+//	Request(url string, webhook Webhook) *http.Request
+//	Body(webhook Webhook) string                  // the signed form
+//	Sign(form string) string                      // adds the p_signature to any form
+type Signer = paddle.Signer
+
+// NewSigner makes a signer. All that it makes have the same key, of 2048 bits,
+// which is new in each process.
+func NewSigner() *Signer { return paddle.NewSigner() }
+
+// NewSignerWithKey makes a signer with a key of its own.
+func NewSignerWithKey(key *rsa.PrivateKey) *Signer { return paddle.NewSignerWithKey(key) }
+
+// Answer of a handler to a webhook: its StatusCode, Header and Body.
+type Answer = paddle.Answer
+
+// WebhookOptions say where a fake's webhooks go. Its fields:
+//
+//	URL     string          // of the application's webhook handler; empty: none, until SetWebhookURL
+//	Signer  *Signer         // signs them; nil: NewSigner
+//	Client  *http.Client    // posts them; nil: one that waits 5 s, as Paddle does, and follows no redirect
+//	Backoff []time.Duration // the wait before each further try; nil: DefaultBackoff; empty: one try
+type WebhookOptions = paddle.Options
+
+// DefaultBackoff is when a webhook that was not answered with 200 is sent again:
+// seven tries within two minutes. Paddle goes on for 72 hours.
+func DefaultBackoff() []time.Duration { return paddle.DefaultBackoff() }
+
+// Delivery is one alert on its way to the application. Its fields:
+//
+//	AlertID, AlertName, Identifier string
+//	Time   time.Time         // event_time, by the fake's clock
+//	State  DeliveryState
+//	Tries  int
+//	Status int               // of the last response; 0: there was none
+//	Error  string            // why the last try was not taken
+//	Chaos  string            // what Chaos did: "duplicate", "reordered, delayed", "lost"
+//	Fields map[string]string // what is signed
+type Delivery = paddle.Delivery
+
+// DeliveryState is what became of a webhook.
+type DeliveryState = paddle.DeliveryState
+
+// The states of a [Delivery].
+const (
+	DeliveryWaiting   = paddle.Waiting   // to be sent, or sent again
+	DeliveryDelivered = paddle.Delivered // answered with 200
+	DeliveryFailed    = paddle.Failed    // given up
+	DeliveryLost      = paddle.Lost      // by Chaos
+	DeliveryUnsent    = paddle.Unsent    // there was no URL
+)
+
+// Chaos is what may happen to webhooks on their way. The rates are shares of
+// the alerts, 0 (none) to 1 (all). [Options.Seed] makes what they pick the same
+// each time. Its fields:
+//
+//	Duplicate float64       // an alert comes once more after it was taken, with the same alert_id
+//	Reorder   float64       // an alert is held back until the next one was sent, or for 5 s
+//	Lose      float64       // an alert never comes
+//	Delay     time.Duration // before an alert is sent; later ones about the same customer wait, too
+//
+//	ShuffleIDs   bool // alert ids do not grow, as nobody promises
+//	SplitUpdates bool // two subscription_updated in one second, in place of one
+type Chaos = paddle.Chaos
+
+// State is all that the control page shows, as GET /control/api/state answers
+// it: Now, Plans, Customers, Webhooks, Deliveries, Chaos, Faults and Calls, which
+// are the newest 1,000.
+type State = control.State
+
+// The parts of a [State].
+type (
+	PlanState     = control.PlanState     // a [Plan]
+	CustomerState = control.CustomerState // what there is about an identifier
+	WebhookState  = control.WebhookState  // where webhooks go, and what verifies them
+	CallState     = control.CallState     // a [Request], without what it was authorized by
+)
