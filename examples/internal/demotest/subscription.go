@@ -34,7 +34,7 @@ func testSubscription(t *testing.T) {
 		"canceled, paid for":    {ends(kanuutest.StatusCanceled, 1), nil, "Canceled", "", "Canceled|time that you paid for"},
 		"canceled, over":        {ends(kanuutest.StatusCanceled, -1), nil, "closed until", "", ""},
 		"paused, paid for":      {ends(kanuutest.StatusPaused, 1), nil, "Paused|that you paid for is over", "", "Paused"},
-		"past due":              {ends("past_due", -1), nil, "Payment overdue|closed until", "", ""},
+		"past due":              {ends("past_due", -1), nil, "Payment overdue|Pro stays open", "", "Payment overdue"},
 		"unknown status":        {ends("<dormant>", 1), nil, "&lt;dormant&gt;|Pro is open to you", "<dormant>", "Plan 67"},
 		"invalid response":      {none, invalid, "Not known right now", "what-kanuu-says|No subscription", ""},
 		"Kanuu does not answer": {none, silent, "Not known right now", "No subscription", ""},
