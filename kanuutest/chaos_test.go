@@ -134,3 +134,42 @@ func TestInvalidChaosPanics(t *testing.T) {
 		assert.PanicsWithValue(t, "kanuutest: "+name, func() { k.ChaosOnce(c) })
 	}
 }
+
+// Nothing shows that Paddle's alert ids grow.
+func TestShuffledIDs(t *testing.T) {
+	t.Parallel()
+	k := kanuutest.New(&kanuutest.Options{Seed: 1})
+	k.SetChaos(kanuutest.Chaos{ShuffleIDs: true})
+	seen, grows := map[string]bool{}, true
+	for i := range 100 {
+		trigger(t, k, created, "42")
+		id := k.Deliveries()[i].AlertID
+		assert.Regexp(t, `^[1-9][0-9]+$`, id)
+		seen[id] = true
+		grows = grows && (i == 0 || k.Deliveries()[i-1].AlertID < id)
+	}
+	assert.Len(t, seen, 100)
+	assert.False(t, grows)
+}
+
+// Two updates of one second are chained by what they say was before.
+func TestSplitUpdates(t *testing.T) {
+	t.Parallel()
+	k := kanuutest.New(&kanuutest.Options{Now: newClock(may4).now})
+	ann := k.Customer("ann")
+	require.NoError(t, ann.Subscribe(12345))
+	require.NoError(t, ann.Pause())
+	k.Advance(40 * 24 * time.Hour)
+	k.Reset()
+	k.SetChaos(kanuutest.Chaos{SplitUpdates: true})
+	require.NoError(t, ann.Resume())
+	var got []string
+	for _, d := range k.Deliveries() {
+		got = append(got, d.AlertName+": "+pick(d.Fields, "event_time old_status status old_next_bill_date next_bill_date"))
+	}
+	assert.Equal(t, []string{
+		"subscription_payment_succeeded: 2026-06-13 12:00:00 - active - 2026-07-13",
+		"subscription_updated: 2026-06-13 12:00:00 paused active 2026-06-04 2026-06-04",
+		"subscription_updated: 2026-06-13 12:00:00 active active 2026-06-04 2026-07-13",
+	}, got)
+}

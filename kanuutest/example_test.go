@@ -78,12 +78,13 @@ func Example_clock() {
 	// false <nil>
 }
 
-// Test what an application does while Kanuu is down, and afterwards.
+// Test what an application does while Kanuu is down, and afterwards. It takes no
+// time: the client does not wait for a Kanuu that asks for a minute.
 func Example_outage() {
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
 	client := newClient(fake.URL)
-	fake.Inject(kanuutest.Fault{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"60"}}})
+	fake.GoDown()
 	_, err := client.CreateNonce(context.Background(), kanuu.Identity{Identifier: "42"})
 	fmt.Println(err)
 	fake.Recover()
@@ -92,6 +93,63 @@ func Example_outage() {
 	// Output:
 	// kanuu: create nonce: Kanuu is unavailable (Kanuu responded 503)
 	// <nil>
+}
+
+// newShop is an application: a link to the portal, a gated page and a handler of
+// webhooks, all for the user 42.
+func newShop(fake *kanuutest.Server) *httptest.Server {
+	client := newClient(fake.URL)
+	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
+		return kanuu.Identity{Identifier: "42"}, nil
+	})
+	webhooks, err := kanuu.NewWebhookHandler(client, fake.PublicKey(), nil)
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, nil))
+	mux.Handle("/pro", kanuu.NewGate(client, nil).Handler(who, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "Welcome to Pro")
+	})))
+	mux.Handle("/webhooks/paddle", webhooks)
+	return httptest.NewServer(mux)
+}
+
+// get requests a page of the application, and follows no redirect.
+func get(url string) *http.Response {
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		panic(err)
+	}
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		panic(err)
+	}
+	response.Body.Close()
+	return response
+}
+
+// Test a customer's whole way: from the billing link to a paid page, and out
+// again.
+func Example_customer() {
+	fake := kanuutest.NewServer(nil)
+	defer fake.Close()
+	shop := newShop(fake) // the application
+	defer shop.Close()
+	fake.SetWebhookURL(shop.URL + "/webhooks/paddle")
+
+	customer, err := fake.Open(get(shop.URL + "/billing").Header.Get("Location")) // as a browser follows it
+	fmt.Println(customer.Identifier(), err)
+	fmt.Println(get(shop.URL + "/pro").Status)
+	fmt.Println(customer.Subscribe(67), get(shop.URL+"/pro").Status)
+	fmt.Println(customer.Cancel(), get(shop.URL+"/pro").Status) // until the end of the month
+	fmt.Println(customer.SkipToNextDate(), fake.State().Customers[0].IsSubscribed)
+	// Output:
+	// 42 <nil>
+	// 402 Payment Required
+	// <nil> 200 OK
+	// <nil> 200 OK
+	// <nil> false
 }
 
 // Test a handler of webhooks without a server.

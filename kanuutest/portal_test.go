@@ -134,31 +134,6 @@ func TestSessionsAreSeparate(t *testing.T) {
 	assert.Contains(t, visit(t, ann, http.MethodGet, asCarl).body, "<code>carl</code>", "a new link starts over")
 }
 
-func TestPortalRefusesOtherSites(t *testing.T) {
-	t.Parallel()
-	s := start(t, nil)
-	_, link := mint(t, s.URL, "42")
-	client := browser(t)
-	visit(t, client, http.MethodGet, link)
-	for name, tc := range map[string]struct {
-		header, value string
-		status        int
-	}{
-		"cross-site":    {"Sec-Fetch-Site", "cross-site", http.StatusForbidden},
-		"same-site":     {"Sec-Fetch-Site", "same-site", http.StatusForbidden},
-		"other origin":  {"Origin", "https://evil.test", http.StatusForbidden},
-		"same-origin":   {"Sec-Fetch-Site", "same-origin", http.StatusSeeOther},
-		"own origin":    {"Origin", s.URL, http.StatusSeeOther},
-		"no header set": {"X-None", "", http.StatusSeeOther},
-	} {
-		s.SetSubscription("42", kanuutest.Subscription{})
-		req := newForm(t, link, "action=subscribe&plan=67")
-		req.Header.Set(tc.header, tc.value)
-		assert.Equal(t, tc.status, send(t, client, req).StatusCode, name)
-		assert.Equal(t, tc.status == http.StatusForbidden, s.Subscription("42") == kanuutest.Subscription{}, name)
-	}
-}
-
 func TestPortalInvalidForms(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
