@@ -34,7 +34,7 @@ func (k *Kanuu) trusts(host string) bool {
 		host = name
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	named := slices.ContainsFunc(k.hosts, func(name string) bool { return strings.EqualFold(name, host) })
+	named := host != "" && slices.ContainsFunc(k.hosts, func(name string) bool { return strings.EqualFold(name, host) })
 	if named || host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
 	}

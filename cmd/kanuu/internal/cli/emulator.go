@@ -29,7 +29,7 @@ type emulatorFlags struct {
 	allowRemote, tls             bool
 	certFile, appURL, webhookURL string
 	key, signingKey              string
-	plans                        []string
+	plans, hosts                 []string
 	freeCustomers                int
 }
 
@@ -48,7 +48,8 @@ evaluated. stderr gets a line for each call and each try of a webhook. Stop it
 with Ctrl-C.
 
 Whoever reaches it can subscribe to anything for nothing. So it listens on this
-machine only, unless --allow-remote is given.`,
+machine only, unless --allow-remote is given, and refuses requests from pages of
+other sites and for host names that are not local, unless --host names them.`,
 		Example: `  kanuu emulator
   kanuu emulator --app-url http://localhost:8080/ --webhook-url http://localhost:8080/webhooks/paddle
   kanuu emulator --plan "` + emulator.PlanForm + `" --plan "67:Pro:290.00 EUR/year, 14 days trial"
@@ -61,6 +62,8 @@ machine only, unless --allow-remote is given.`,
 	f := cmd.Flags()
 	f.StringVar(&flags.addr, "addr", defaultAddr, "`HOST:PORT` to listen on; port 0 takes any that is free")
 	f.BoolVar(&flags.allowRemote, "allow-remote", false, "let --addr be one that other machines reach")
+	f.StringArrayVar(&flags.hosts, "host", nil,
+		"host `NAME` to answer for besides localhost and IP addresses, such as a container's; repeatable")
 	f.BoolVar(&flags.tls, "tls", false, "speak https, with a new certificate")
 	f.StringVar(&flags.certFile, "tls-cert", "", "`FILE` to write that certificate to (default: one in your cache folder)")
 	f.StringVar(&flags.appURL, "app-url", "", "`URL` that \"Back to your application\" leads to")
@@ -134,7 +137,7 @@ func (f emulatorFlags) read() (emulator.Config, error) {
 	}
 
 	config := emulator.Config{
-		Addr: f.addr, AllowRemote: f.allowRemote, APIKey: f.key,
+		Addr: f.addr, AllowRemote: f.allowRemote, Hosts: f.hosts, APIKey: f.key,
 		AppURL: f.appURL, WebhookURL: f.webhookURL, FreeCustomers: f.freeCustomers,
 	}
 	if config.Plans, err = emulator.ParsePlans(f.plans); err != nil {
@@ -264,7 +267,7 @@ func (a *app) printEvent(e emulator.Event) {
 
 	at := a.paint(a.Stderr, styleFaint, e.Time.Format(time.TimeOnly))
 	if e.Kind == emulator.Notice {
-		fmt.Fprintf(a.Stderr, "%s  %s\n", at, printable(e.Name))
+		fmt.Fprintf(a.Stderr, "%s  %s\n", at, oneLine(e.Name))
 		return
 	}
 
@@ -281,8 +284,8 @@ func (a *app) printEvent(e emulator.Event) {
 		s = styleGood
 	}
 	columns := []string{
-		at, fmt.Sprintf("%-38s", printable(name)), a.paint(a.Stderr, s, status), fmt.Sprintf("%-12s", printable(e.Identifier)),
-		a.paint(a.Stderr, styleFaint, e.Took.Round(100*time.Microsecond).String()), a.paint(a.Stderr, s, printable(e.Error)),
+		at, fmt.Sprintf("%-38s", oneLine(name)), a.paint(a.Stderr, s, status), fmt.Sprintf("%-12s", oneLine(e.Identifier)),
+		a.paint(a.Stderr, styleFaint, e.Took.Round(100*time.Microsecond).String()), a.paint(a.Stderr, s, oneLine(e.Error)),
 	}
 	fmt.Fprintln(a.Stderr, strings.TrimRight(strings.Join(columns, "  "), " "))
 }

@@ -434,6 +434,44 @@ func TestEmulatorAllowRemote(t *testing.T) {
 	emu.stderr.await(t, "WARNING", "can subscribe to anything for nothing")
 }
 
+// A line of the log is of one event, whatever a customer is called.
+func TestEmulatorLogCannotBeForged(t *testing.T) {
+	t.Parallel()
+	emu := startEmulator(t)
+	run(t, emu.env, "subscription", "eve")
+	for _, identifier := range []string{"x\n12:00:00  POST /api/nonce  200  forged", "a\r\nb", strings.Repeat("long", 100)} {
+		body, err := json.Marshal(map[string]string{"identifier": identifier})
+		require.NoError(t, err)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, emu.env["KANUU_BASE_URL"]+"/api/subscription",
+			strings.NewReader(string(body)))
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer "+emu.env["KANUU_API_KEY"])
+		req.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+	}
+	emu.stderr.await(t, "longlong", "…")
+	for line := range strings.Lines(emu.stderr.String()) {
+		assert.False(t, strings.HasPrefix(line, "12:00:00  POST"), line)
+		assert.Less(t, len(line), 500)
+	}
+}
+
+func TestEmulatorHosts(t *testing.T) {
+	t.Parallel()
+	emu := startEmulator(t, "--host", "kanuu")
+	for host, want := range map[string]int{"kanuu:4242": 200, "localhost": 200, "127.0.0.1": 200, "evil.test": 403} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, emu.env["KANUU_BASE_URL"]+"/control", http.NoBody)
+		require.NoError(t, err)
+		req.Host = host
+		res, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		assert.Equal(t, want, res.StatusCode, host)
+	}
+}
+
 func TestEmulatorFlags(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

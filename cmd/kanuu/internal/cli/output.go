@@ -83,6 +83,16 @@ func printable(text string) string {
 	}, text)
 }
 
+// oneLine is printable, and no more than a part of one line: a customer's
+// identifier must not look like an event of its own.
+func oneLine(text string) string {
+	const limit = 200
+	if cut := strings.ToValidUTF8(text[:min(len(text), limit)], ""); len(cut) < len(text) {
+		text = cut + "…"
+	}
+	return strings.ReplaceAll(printable(text), "\n", string(unicode.ReplacementChar))
+}
+
 // withName begins a line as the library's errors do.
 func withName(message string) string {
 	if strings.HasPrefix(message, "kanuu: ") {

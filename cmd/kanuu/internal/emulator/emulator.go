@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,6 +31,10 @@ type Config struct {
 
 	// AllowRemote lets Addr be one that other machines reach.
 	AllowRemote bool
+
+	// Hosts are the names to answer for besides localhost, IP addresses and the
+	// host of Addr.
+	Hosts []string
 
 	// CertFile, where it is not empty, makes the emulator speak https: the
 	// certificate that clients have to trust is written to it.
@@ -100,7 +105,9 @@ func Listen(ctx context.Context, config Config) (*Emulator, error) {
 	}
 
 	e.URL = e.baseURL(bound)
+	host, _, _ := net.SplitHostPort(config.Addr)
 	e.fake = kanuutest.New(&kanuutest.Options{
+		ControlHosts:  append(slices.Clone(config.Hosts), host), // an empty one matches nothing
 		APIKey:        config.APIKey,
 		ReturnURL:     config.AppURL,
 		Plans:         config.Plans,
