@@ -78,7 +78,7 @@ func (c *Control) servePage(w http.ResponseWriter, r *http.Request, prefix, port
 	v := view{Page: prefix + "/control"}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		v.Flash = flash{done[r.URL.Query().Get("done")], "good"}
+		v.Flash = flash{forms[r.URL.Query().Get("done")].said, "good"}
 		c.render(w, http.StatusOK, v)
 	case http.MethodPost:
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
