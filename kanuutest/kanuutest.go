@@ -12,18 +12,14 @@
 // Any other base URL fails as it would at Kanuu: with a 404, which is recorded.
 //
 // A subscription belongs to an identifier and changes in three ways: a test
-// sets it with [Kanuu.SetSubscription], somebody clicks in the portal, or time
+// sets it with [Kanuu.SetSubscription], a customer does something, or time
 // passes, which [Kanuu.Advance] can hasten. All of it is seen at once by the
 // API. Kanuu itself caches its answer for up to an hour, unless the customer
 // changed something in the portal.
 //
 // The portal is one that a customer would see: it sells the plans, asks for a
-// card (any will do), switches, pauses and cancels. A part of its own is for
-// developers: there payments fail, are refunded, and the clock skips to what
-// happens next. A program may post its forms, too, and subscribe with no field of
-// the card at all: then the card on file pays, or one that ends in 4242. As soon
-// as there is one of the fields, empty or not, all have to be right: number,
-// expiry, code and holder.
+// card (any will do), switches, pauses and cancels. What a customer does there,
+// [Customer] does from a test; a program may post the forms of the pages, too:
 //
 //	action=subscribe&plan=67
 //

@@ -142,7 +142,7 @@ func TestPortalInvalidForms(t *testing.T) {
 	visit(t, client, http.MethodGet, link)
 	for _, form := range []string{
 		"", "action=", "action=explode", "action=subscribe", "action=subscribe&plan=1", "action=subscribe&plan=x",
-		"action=%zz", "action=skip&next=tomorrow", "action=refund&payment=x", "action=subscribe&plan=67&x=" +
+		"action=%zz", "action=subscribe&plan=67&x=" +
 			strings.Repeat("x", 64<<10),
 	} {
 		assert.Equal(t, http.StatusBadRequest, submit(t, client, link, form).StatusCode, form[:min(len(form), 40)])
@@ -162,9 +162,6 @@ func TestPortalOverview(t *testing.T) {
 		choose     = "Subscribe to Basic,Subscribe to Pro"
 		cancel     = "Cancel subscription"
 		card       = "Add a card"
-		fail       = "Let the next payment fail"
-		succeed    = "Let the next payment succeed"
-		skip14     = "Skip to 14 May 2026"
 		noDate     = 1000
 	)
 	for name, tc := range map[string]struct {
@@ -174,44 +171,27 @@ func TestPortalOverview(t *testing.T) {
 		shows  []string
 		offers []string
 	}{
-		"nothing": {
-			"", 0, 0,
-			[]string{"No plan yet", "No subscription", "Choose a plan below.", "There are no payments yet.",
-				"4 May 2026, 12:00 UTC"},
-			[]string{choose},
-		},
-		"active": {
-			"active", 10, 67,
-			[]string{"Pro", "Active", "Renews on 14 May 2026 for 29.00 EUR.", "29.00 EUR / month",
-				"Your plan", "No card on file", "&#34;is_subscribed&#34;: true"},
-			[]string{"Pause", cancel, switchPlan, card, fail, skip14},
-		},
+		"nothing": {"", 0, 0, []string{"No plan yet", "No subscription", "Choose a plan below.", "There are no payments yet."},
+			[]string{choose}},
+		"active": {"active", 10, 67,
+			[]string{"Pro", "Active", "Renews on 14 May 2026 for 29.00 EUR.", "29.00 EUR / month", "Your plan", "No card on file"},
+			[]string{"Pause", cancel, switchPlan, card}},
 		"active, and over": {"active", -10, 67, []string{"Active", "Paid until 24 April 2026."},
-			[]string{"Pause", cancel, switchPlan, card, fail}},
+			[]string{"Pause", cancel, switchPlan, card}},
 		"trial": {"trialing", 10, 67, []string{"Trial", "Free until 14 May 2026, then 29.00 EUR a month."},
-			[]string{"Pause", cancel, switchPlan, card, fail, skip14}},
-		"paused": {"paused", 10, 67,
-			[]string{"Paused", "Paused. You can use it until 14 May 2026, and nothing is charged."},
-			[]string{"Resume", cancel, switchPlan, card, skip14}},
-		"paused for long": {"paused", -10, 67, []string{"Paused", "Paused. You could use it until 24 April 2026."},
+			[]string{"Pause", cancel, switchPlan, card}},
+		"paused": {"paused", 10, 67, []string{"Paused", "Paid until 14 May 2026."},
 			[]string{"Resume", cancel, switchPlan, card}},
-		"overdue": {
-			"past-due", -10, 67,
-			[]string{"Payment overdue: 29.00 EUR since 24 April 2026.", "We try your card again on 7 May 2026.",
-				"&#34;is_subscribed&#34;: true"},
-			[]string{"Pay now", cancel, switchPlan, card, succeed, "Skip to 7 May 2026"},
-		},
-		"canceled": {"canceled", 10, 67, []string{"Canceled", "Ends on 14 May 2026.", "subscribe again"},
-			[]string{choose, skip14}},
+		"overdue": {"past-due", -10, 67,
+			[]string{"29.00 EUR are overdue since 24 April 2026.", "We try your card again on 7 May 2026."},
+			[]string{"Pay now", cancel, switchPlan, card}},
+		"canceled":           {"canceled", 10, 67, []string{"Canceled", "Ends on 14 May 2026.", "subscribe again"}, []string{choose}},
 		"over":               {"canceled", -10, 67, []string{"Ended", "Ended on 24 April 2026."}, []string{choose}},
 		"a plan not on sale": {"canceled", -10, 999, []string{"Plan 999"}, []string{choose}},
 		"no plan":            {"canceled", -10, 0, []string{"Unknown plan"}, []string{choose}},
 		"no date": {"active", noDate, 67, []string{"Active", `<p class="state"></p>`},
-			[]string{"Pause", cancel, switchPlan, card, fail}},
-		"overdue, no date": {"past-due", noDate, 67, []string{"Payment overdue: 29.00 EUR.<"},
-			[]string{"Pay now", cancel, switchPlan, card, succeed, "Skip to 7 May 2026"}},
-		"a status of its own": {"deleted", -10, 67, []string{"deleted", "Paid until 24 April 2026."},
-			[]string{choose}},
+			[]string{"Pause", cancel, switchPlan, card}},
+		"a status of its own": {"deleted", -10, 67, []string{"deleted", "Paid until 24 April 2026."}, []string{choose}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -310,45 +290,20 @@ func TestPortalMessages(t *testing.T) {
 	}{
 		"subscribe": {kanuutest.Subscription{}, []string{"action=subscribe&plan=2"}, "Your plan is now Pro."},
 		"switch":    {active, []string{"action=subscribe&plan=2"}, "Your plan is now Pro."},
-		"switch twice": {active, []string{"action=subscribe&plan=2", "action=subscribe&plan=2"},
-			"Your plan is now Pro."},
 		"switch, not paid": {active, []string{"action=fail", "action=subscribe&plan=2"},
 			"Your card was declined. Update it and try again."},
-		"pause": {active, []string{"action=pause"},
-			"Your subscription is paused. You can use Basic until 14 May 2026."},
-		"pause twice": {active, []string{"action=pause", "action=pause"},
-			"Your subscription is paused. You can use Basic until 14 May 2026."},
-		"cancel": {active, []string{"action=cancel"},
-			"Your subscription is canceled. You can use Basic until 14 May 2026."},
-		"cancel twice": {active, []string{"action=cancel", "action=cancel"},
-			"Your subscription is canceled. You can use Basic until 14 May 2026."},
+		"pause":                  {active, []string{"action=pause"}, "Your subscription is paused. You can use it until 14 May 2026."},
+		"cancel":                 {active, []string{"action=cancel"}, "Your subscription is canceled. You can use it until 14 May 2026."},
+		"cancel twice":           {active, []string{"action=cancel", "action=cancel"}, stale},
 		"cancel what is overdue": {overdue, []string{"action=cancel"}, "Your subscription is canceled."},
 		"resume":                 {active, []string{"action=pause", "action=resume"}, "Your subscription goes on."},
-		"resume twice": {active, []string{"action=pause", "action=resume", "action=resume"},
-			"Your subscription goes on."},
 		"resume, not paid": {active, []string{"action=fail", "action=pause", "action=skip", "action=resume"},
 			"Your card was declined. Update it and try again."},
-		"resume after the paid time":  {paused, []string{"action=resume"}, "Your subscription goes on."},
-		"pay":                         {overdue, []string{"action=pay"}, "Thank you. Your payment went through."},
-		"pay twice":                   {overdue, []string{"action=pay", "action=pay"}, "Thank you. Your payment went through."},
-		"card":                        {active, []string{card}, "Your card ending in 4444 is saved."},
-		"card twice":                  {active, []string{card, card}, "Your card ending in 4444 is saved."},
-		"card without a subscription": {kanuutest.Subscription{}, []string{card}, stale},
-		"fail":                        {active, []string{"action=fail"}, "The next payment will fail."},
-		"fail twice":                  {active, []string{"action=fail", "action=fail"}, "The next payment will fail."},
-		"succeed":                     {active, []string{"action=fail", "action=succeed"}, "The next payment will go through."},
-		"skip":                        {active, []string{"action=skip&next=2026-05-14T12:00:00Z"}, "It is now 14 May 2026."},
-		"skip twice": {active,
-			[]string{"action=skip&next=2026-05-14T12:00:00Z", "action=skip&next=2026-05-14T12:00:00Z"}, "It is now 14 May 2026."},
-		"skip from an older page": {active, []string{"action=skip&next=2026-05-15T12:00:00Z"}, stale},
-		"refund": {kanuutest.Subscription{},
-			[]string{"action=subscribe&plan=1", "action=refund&payment=500001"}, "The payment was refunded."},
-		"refund twice": {kanuutest.Subscription{},
-			[]string{"action=subscribe&plan=1", "action=refund&payment=500001", "action=refund&payment=500001"},
-			"The payment was refunded."},
-		"pause nothing":       {kanuutest.Subscription{}, []string{"action=pause"}, stale},
-		"cancel nothing":      {kanuutest.Subscription{}, []string{"action=cancel"}, stale},
-		"resume what is over": {kanuutest.Subscription{Status: "canceled", PlanID: 1}, []string{"action=resume"}, stale},
+		"resume after the paid time": {paused, []string{"action=resume"}, "Your subscription goes on."},
+		"pay":                        {overdue, []string{"action=pay"}, "Thank you. Your payment went through."},
+		"card":                       {active, []string{card}, "Your card is saved."},
+		"card, no subscription":      {kanuutest.Subscription{}, []string{card}, stale},
+		"resume what is over":        {kanuutest.Subscription{Status: "canceled", PlanID: 1}, []string{"action=resume"}, stale},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -364,19 +319,7 @@ func TestPortalMessages(t *testing.T) {
 	}
 }
 
-func TestFailureIsOfferedOnce(t *testing.T) {
-	t.Parallel()
-	p := open(t, &kanuutest.Options{Now: newClock(may4).now})
-	p.press("action=subscribe&plan=67")
-	p.press("action=fail")
-	assert.Contains(t, p.get("").body, "Let the next payment succeed")
-	assert.NotContains(t, p.get("").body, "Let the next payment fail")
-	p.press("action=cancel")
-	p.press("action=skip")
-	assert.Equal(t, "Subscribe to Basic,Subscribe to Pro,Refund 29.00 EUR", strings.Join(labels(p.get("").body), ","))
-}
-
-// Whoever presses twice has done it once: so much was paid, and that is the date.
+// A double click does it once, and the page says what the first click did.
 func TestDoubleClicks(t *testing.T) {
 	t.Parallel()
 	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
@@ -386,19 +329,18 @@ func TestDoubleClicks(t *testing.T) {
 	}{
 		{"action=subscribe&plan=1&number=4242424242424242", 2},
 		{"action=subscribe&plan=2", 2},
-		{"action=skip&next=2026-06-04T12:00:00Z", 1},
-		{"action=refund&payment=500003", 1},
 		{"action=pause", 1},
 		{"action=resume", 1},
 		{"action=cancel", 1},
 	} {
 		p.Reset()
-		p.press(tc.form)
+		p.post("", tc.form)
+		said := p.press(tc.form)
 		assert.Len(t, p.Deliveries(), tc.tells, tc.form)
-		p.press(tc.form)
-		assert.Len(t, p.Deliveries(), tc.tells, tc.form)
+		assert.NotContains(t, said, "Nothing has changed", tc.form)
 	}
-	assert.Equal(t, 3, strings.Count(p.get("").body, "<tr><td>"), "payments")
+	assert.Equal(t, 2, strings.Count(p.get("").body, "<tr><td>"), "payments")
+	assert.Contains(t, p.get("?show=plan&plan=1").body, "Your card")
 }
 
 func TestPortalPages(t *testing.T) {
@@ -417,7 +359,7 @@ func TestPortalPages(t *testing.T) {
 		"subscribe": {
 			kanuutest.Subscription{},
 			"?show=plan&plan=2", 200,
-			[]string{"<h1>Subscribe to Pro</h1>", "29.00 EUR / month", "Due today</dt><dd>29.00 EUR", "It renews on 4 June 2026.",
+			[]string{"<h1>Subscribe to Pro</h1>", "29.00 EUR / month", "Due today</dt><dd>29.00 EUR", "A new month begins today. It renews on 4 June 2026.",
 				`name="plan" value="2"`},
 			"Subscribe and pay 29.00 EUR,Not now",
 		},
@@ -464,7 +406,7 @@ func TestPortalPages(t *testing.T) {
 		"cancel twice":   {with("canceled", 1, 10), "?show=cancel", 303, nil, ""},
 		"card":           {active, "?show=card", 200, []string{"<h1>Update your card</h1>"}, "Save card,Back"},
 		"card, overdue": {with("past-due", 1, -1), "?show=card", 200,
-			[]string{"What is overdue, 9.00 EUR, is paid with the new card at once."}, "Save card,Back"},
+			[]string{"What is overdue is paid with the new card at once."}, "Save card,Back"},
 		"card, nothing": {kanuutest.Subscription{}, "?show=card", 303, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -504,13 +446,13 @@ func TestPaymentHistory(t *testing.T) {
 		}
 	}
 	read()
-	assert.Equal(t, []string{"4 Jun 2026 Basic 9.00 EUR Refunded", "4 Jun 2026 Basic 9.00 EUR Failed",
-		"4 May 2026 Basic 9.00 EUR Paid"}, rows)
+	assert.Equal(t, []string{"4 Jun 2026 Basic 9.00 EUR refunded", "4 Jun 2026 Basic 9.00 EUR failed",
+		"4 May 2026 Basic 9.00 EUR paid"}, rows)
 
 	p.Advance(5 * 365 * 24 * time.Hour)
 	read()
 	assert.Len(t, rows, 24, "the newest")
-	assert.Equal(t, "4 May 2031 Basic 9.00 EUR Paid", rows[0])
+	assert.Equal(t, "4 May 2031 Basic 9.00 EUR paid", rows[0])
 }
 
 func TestLinksAreBounded(t *testing.T) {

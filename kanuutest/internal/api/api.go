@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/jsonbody"
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
@@ -107,20 +108,29 @@ func (a *API) readSubscription(w http.ResponseWriter, in input) {
 	if bad.answer(w) || a.owes(w) {
 		return
 	}
-	jsonbody.Write(w, http.StatusOK, Describe(a.store.Customer(identifier).Subscription, a.store))
+	jsonbody.Write(w, http.StatusOK, describe(a.store.Customer(identifier).Subscription, a.store.Now()))
 }
 
 // owes answers the 402 for a seller who has to pay Kanuu.
 func (a *API) owes(w http.ResponseWriter) (answered bool) {
-	if a.free <= 0 || a.store.Subscribed() <= a.free {
+	if a.free <= 0 {
+		return false
+	}
+	subscribed, now := 0, a.store.Now()
+	for _, c := range a.store.Customers() {
+		if ledger.IsSubscribed(c.Subscription, now) {
+			subscribed++
+		}
+	}
+	if subscribed <= a.free {
 		return false
 	}
 	writeMessage(w, http.StatusPaymentRequired, message(http.StatusPaymentRequired))
 	return true
 }
 
-// Description is a subscription in the API's words.
-type Description struct {
+// description is a subscription in the API's words.
+type description struct {
 	IsTrialing     bool    `json:"is_trialing"`
 	IsSubscribed   bool    `json:"is_subscribed"`
 	Status         *string `json:"status"`
@@ -128,11 +138,10 @@ type Description struct {
 	SubscriptionID *int64  `json:"subscription_id"`
 }
 
-// Describe a subscription as it is now.
-func Describe(s ledger.Subscription, store *ledger.Store) Description {
-	return Description{
+func describe(s ledger.Subscription, now time.Time) description {
+	return description{
 		IsTrialing:     s.Status == ledger.StatusTrialing,
-		IsSubscribed:   ledger.IsSubscribed(s, store.Now()),
+		IsSubscribed:   ledger.IsSubscribed(s, now),
 		Status:         nullable(s.Status),
 		PlanID:         nullable(s.PlanID),
 		SubscriptionID: nullable(s.SubscriptionID),

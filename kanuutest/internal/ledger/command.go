@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -23,16 +24,14 @@ const (
 	Fail    Action = "fail"    // the next payments do not go through
 	Succeed Action = "succeed" // they do again
 	Skip    Action = "skip"    // to the customer's next date
-	Refund  Action = "refund"
+	Refund  Action = "refund"  // of the newest payment
 )
 
 // Command is an action with all that it needs.
 type Command struct {
-	Action  Action
-	Plan    int64     // Subscribe: to which
-	Card    string    // Subscribe, UpdateCard: last four digits; empty: the one on file
-	Next    time.Time // Skip: only to this date; zero: to whichever is next
-	Payment int64     // Refund: which; 0: the newest
+	Action Action
+	Plan   int64  // Subscribe: to which
+	Card   string // Subscribe, UpdateCard: last four digits; empty: the one on file
 }
 
 // Why [Ledger.Do] does nothing, or not all of it.
@@ -47,7 +46,7 @@ var (
 func (l *Ledger) check(c *Customer, do Command, now time.Time) error {
 	switch do.Action {
 	case Subscribe:
-		if !l.OnSale(do.Plan) {
+		if !slices.ContainsFunc(l.plans, func(p Plan) bool { return p.ID == do.Plan }) {
 			return ErrPlan
 		}
 	case Resume, Pay, Pause, Cancel, UpdateCard, Fail, Succeed, Skip, Refund:
@@ -86,7 +85,7 @@ func (t *turn) carryOut(do Command) error {
 		t.Declined = false
 	case Skip: // the clock does it, for everybody
 	case Refund:
-		p := &t.Payments[t.Refundable(do.Payment)]
+		p := &t.Payments[t.refundable()]
 		p.Status = PaymentRefunded
 		t.tell(PaymentRefundedAlert, *p)
 	}

@@ -83,8 +83,8 @@ func (c *Customer) Over() bool {
 // Running reports whether the subscription renews by itself.
 func (c *Customer) Running() bool { return running(c.Subscription) }
 
-// Next is the next date at which something happens without the customer.
-func (c *Customer) Next(now time.Time) time.Time {
+// next is the next date at which something happens without the customer.
+func (c *Customer) next(now time.Time) time.Time {
 	switch {
 	case !c.due.IsZero():
 		return c.due
@@ -102,11 +102,11 @@ func (c *Customer) Retry() time.Time {
 	return c.due
 }
 
-// Refundable is the index of that payment, or of the newest for 0, if money was
-// paid and not given back; else -1.
-func (c *Customer) Refundable(id int64) int {
+// refundable is the index of the newest payment that was not of nothing and not
+// given back; else -1.
+func (c *Customer) refundable() int {
 	for i, p := range slices.Backward(c.Payments) {
-		if p.Status == PaymentPaid && ParsePrice(p.Amount) > 0 && (id == 0 || p.ID == id) {
+		if p.Status == PaymentPaid && ParsePrice(p.Amount) > 0 {
 			return i
 		}
 	}
@@ -124,19 +124,16 @@ func (c *Customer) Can(do Command, now time.Time) bool {
 		return c.Status == StatusPastDue
 	case Pause:
 		return c.Running()
-	case Cancel:
-		return !c.Over()
-	case UpdateCard:
+	case Cancel, UpdateCard:
 		return !c.Over()
 	case Fail:
 		return !c.Declined && c.Running()
 	case Succeed:
 		return c.Declined && !c.Over()
 	case Skip:
-		next := c.Next(now)
-		return !next.IsZero() && (do.Next.IsZero() || do.Next.Equal(next))
+		return !c.next(now).IsZero()
 	case Refund:
-		return c.Refundable(do.Payment) >= 0
+		return c.refundable() >= 0
 	}
 	return false
 }

@@ -48,11 +48,6 @@ func (l *Ledger) Plan(id int64) Plan {
 	return Plan{ID: id, Name: "Plan " + strconv.FormatInt(id, 10)}
 }
 
-// OnSale reports whether a plan can be subscribed to.
-func (l *Ledger) OnSale(id int64) bool {
-	return slices.ContainsFunc(l.plans, func(p Plan) bool { return p.ID == id })
-}
-
 // Do carries a command out, and returns what happened: first what fell due until
 // now. Errors: [ErrAction], [ErrPlan] and [ErrState], which change nothing, and
 // [ErrDeclined], where the events say what became of it.
@@ -67,7 +62,7 @@ func (l *Ledger) Do(identifier string, do Command, wall time.Time) ([]Event, err
 		return events, err
 	}
 	if do.Action == Skip {
-		return append(events, l.Advance(c.Next(now).Sub(now), wall)...), nil
+		return append(events, l.Advance(c.next(now).Sub(now), wall)...), nil
 	}
 	l.customers[identifier] = c
 	happened, err := l.take(c, now, func(t *turn) error { return t.carryOut(do) })
@@ -139,17 +134,6 @@ func (l *Ledger) Customers(wall time.Time) ([]Customer, []Event) {
 	}
 	slices.SortFunc(list, func(x, y Customer) int { return cmp.Compare(x.Identifier, y.Identifier) })
 	return list, events
-}
-
-// Subscribed counts the customers who are.
-func (l *Ledger) Subscribed(wall time.Time) (n int, events []Event) {
-	events = l.Advance(0, wall)
-	for _, c := range l.customers {
-		if IsSubscribed(c.Subscription, l.Now(wall)) {
-			n++
-		}
-	}
-	return n, events
 }
 
 // Advance moves the time forward, and lets happen what falls due on the way, in

@@ -20,20 +20,16 @@ func NewStore(plans []Plan, clock func() time.Time, publish func(Event)) *Store 
 	return &Store{clock: clock, publish: publish, ledger: New(plans)}
 }
 
-// with lets one caller at a time use the ledger, and publishes the events that f
+// use lets one caller at a time use the ledger, and publishes the events that f
 // returns before the next one does.
-func (s *Store) with(f func(l *Ledger, wall time.Time) []Event) {
+func use[T any](s *Store, f func(l *Ledger, wall time.Time) (T, []Event)) T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range f(s.ledger, s.clock()) {
+	v, events := f(s.ledger, s.clock())
+	for _, e := range events {
 		s.publish(e)
 	}
-}
-
-// Now is the ledger's time.
-func (s *Store) Now() (now time.Time) {
-	s.with(func(l *Ledger, wall time.Time) []Event { now = l.Now(wall); return nil })
-	return now
+	return v
 }
 
 // Plans returns those on sale, not to be written to.
@@ -42,64 +38,56 @@ func (s *Store) Plans() []Plan { return s.ledger.plans }
 // Plan is [Ledger.Plan].
 func (s *Store) Plan(id int64) Plan { return s.ledger.Plan(id) }
 
-// OnSale is [Ledger.OnSale].
-func (s *Store) OnSale(id int64) bool { return s.ledger.OnSale(id) }
+// Now is the ledger's time.
+func (s *Store) Now() time.Time {
+	return use(s, func(l *Ledger, wall time.Time) (time.Time, []Event) { return l.Now(wall), nil })
+}
 
 // Do is [Ledger.Do], and returns the customer as it is afterwards.
 func (s *Store) Do(identifier string, do Command) (c Customer, err error) {
-	s.with(func(l *Ledger, wall time.Time) []Event {
-		var events, more []Event
+	c = use(s, func(l *Ledger, wall time.Time) (Customer, []Event) {
+		var events []Event
 		events, err = l.Do(identifier, do, wall)
-		c, more = l.Customer(identifier, wall)
-		return append(events, more...)
+		c, more := l.Customer(identifier, wall)
+		return c, append(events, more...)
 	})
 	return c, err
 }
 
+// Check says why [Store.Do] would change nothing.
+func (s *Store) Check(identifier string, do Command) error {
+	return use(s, func(l *Ledger, wall time.Time) (error, []Event) {
+		c, events := l.Customer(identifier, wall)
+		return l.check(&c, do, l.Now(wall)), events
+	})
+}
+
 // Set is [Ledger.Set].
 func (s *Store) Set(identifier string, is Subscription) {
-	s.with(func(l *Ledger, wall time.Time) []Event { l.Set(identifier, is, wall); return nil })
+	use(s, func(l *Ledger, wall time.Time) (none, []Event) { l.Set(identifier, is, wall); return none{}, nil })
 }
 
 // Meet is [Ledger.Meet].
 func (s *Store) Meet(identifier string, contact Contact) {
-	s.with(func(l *Ledger, _ time.Time) []Event { l.Meet(identifier, contact); return nil })
+	use(s, func(l *Ledger, _ time.Time) (none, []Event) { l.Meet(identifier, contact); return none{}, nil })
 }
 
 // Advance is [Ledger.Advance].
 func (s *Store) Advance(d time.Duration) {
-	s.with(func(l *Ledger, wall time.Time) []Event { return l.Advance(d, wall) })
+	use(s, func(l *Ledger, wall time.Time) (none, []Event) { return none{}, l.Advance(d, wall) })
 }
 
+type none struct{}
+
 // Customer is [Ledger.Customer].
-func (s *Store) Customer(identifier string) (c Customer) {
-	s.with(func(l *Ledger, wall time.Time) (events []Event) {
-		c, events = l.Customer(identifier, wall)
-		return events
-	})
-	return c
+func (s *Store) Customer(identifier string) Customer {
+	return use(s, func(l *Ledger, wall time.Time) (Customer, []Event) { return l.Customer(identifier, wall) })
 }
 
 // Customers is [Ledger.Customers].
-func (s *Store) Customers() (list []Customer) {
-	s.with(func(l *Ledger, wall time.Time) (events []Event) {
-		list, events = l.Customers(wall)
-		return events
-	})
-	return list
-}
-
-// Subscribed is [Ledger.Subscribed].
-func (s *Store) Subscribed() (n int) {
-	s.with(func(l *Ledger, wall time.Time) (events []Event) {
-		n, events = l.Subscribed(wall)
-		return events
-	})
-	return n
-}
+func (s *Store) Customers() []Customer { return use(s, (*Ledger).Customers) }
 
 // Invent is [Ledger.Invent].
-func (s *Store) Invent(alert, identifier string) (e Event) {
-	s.with(func(l *Ledger, wall time.Time) []Event { e = l.Invent(alert, identifier, wall); return nil })
-	return e
+func (s *Store) Invent(alert, identifier string) Event {
+	return use(s, func(l *Ledger, wall time.Time) (Event, []Event) { return l.Invent(alert, identifier, wall), nil })
 }

@@ -4,6 +4,7 @@ package portal
 
 import (
 	"embed"
+	"errors"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -22,15 +23,13 @@ var files embed.FS
 var pages = page.New(files, "", template.FuncMap{
 	"initial": func(s string) string { return strings.ToUpper(string([]rune(s)[:1])) },
 	"period":  period,
+	"trial":   trial,
 	"date":    date,
 	"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
-	"moment":  func(t time.Time) string { return t.UTC().Format(dateFormat + ", 15:04 MST") },
 })
 
-// dateFormat is how the portal writes days, which are those of UTC.
-const dateFormat = "2 January 2006"
-
-func date(t time.Time) string { return t.UTC().Format(dateFormat) }
+// date is how the portal writes days, which are those of UTC.
+func date(t time.Time) string { return t.UTC().Format("2 January 2006") }
 
 const (
 	sessionCookie = "kanuutest_session"
@@ -127,37 +126,30 @@ func (v visit) get() {
 // show answers one of the pages. What they are about may be over: then the
 // first page says what is.
 func (v visit) show(who visitor, query url.Values) {
-	c, now := v.store.Customer(who.identifier), v.store.Now()
-	frame := v.frame(&c)
-	switch query.Get("show") {
+	c := v.store.Customer(who.identifier)
+	shown, do := v.view(&c), ledger.Command{}
+	file := map[string]string{"": "portal.html", "plan": "plan.html", "cancel": "cancel.html", "card": "card.html"}
+	switch show := query.Get("show"); show {
 	case "":
-		pages.Render(v.w, http.StatusOK, "portal.html", v.overview(frame, &c, now, v.sessions.flash(who, badge{})))
+		shown.Flash = v.sessions.flash(who, func(badge) badge { return badge{} })
+		pages.Render(v.w, http.StatusOK, file[show], shown)
+		return
 	case "plan":
-		id, err := strconv.ParseInt(query.Get("plan"), 10, 64)
-		switch {
-		case err != nil || !v.store.OnSale(id):
-			v.nonsense(http.StatusNotFound)
-		case !c.Can(ledger.Command{Action: ledger.Subscribe, Plan: id}, now):
-			page.SeeOther(v.w, frame.Home)
-		default:
-			pages.Render(v.w, http.StatusOK, "plan.html", v.planPage(frame, &c, v.store.Plan(id), now))
-		}
+		do = readCommand(url.Values{"action": {string(ledger.Subscribe)}, "plan": query["plan"]})
+		shown.take(v.store.Plan(do.Plan))
 	case "cancel":
-		v.showIf(&c, now, ledger.Cancel, "cancel.html", v.cancelPage(frame, &c, now))
+		do.Action, shown.Title = ledger.Cancel, "Cancel your subscription?"
 	case "card":
-		v.showIf(&c, now, ledger.UpdateCard, "card.html", v.cardPage(frame, &c))
+		do.Action, shown.Title = ledger.UpdateCard, "Update your card"
+	}
+	switch err := v.store.Check(who.identifier, do); {
+	case err == nil:
+		pages.Render(v.w, http.StatusOK, file[query.Get("show")], shown)
+	case errors.Is(err, ledger.ErrState):
+		page.SeeOther(v.w, v.home())
 	default:
 		v.nonsense(http.StatusNotFound)
 	}
-}
-
-// showIf answers a page for an action that the customer can take.
-func (v visit) showIf(c *ledger.Customer, now time.Time, action ledger.Action, file string, data any) {
-	if !c.Can(ledger.Command{Action: action}, now) {
-		page.SeeOther(v.w, v.home())
-		return
-	}
-	pages.Render(v.w, http.StatusOK, file, data)
 }
 
 func (v visit) post() {
@@ -171,34 +163,20 @@ func (v visit) post() {
 		v.nonsense(http.StatusBadRequest)
 		return
 	}
-	do, ok := readCommand(v.r.PostForm)
-	if !ok {
-		v.nonsense(http.StatusBadRequest)
-		return
-	}
+	do := readCommand(v.r.PostForm)
 	c, err := v.store.Do(who.identifier, do)
-	if err == ledger.ErrAction || err == ledger.ErrPlan {
+	if errors.Is(err, ledger.ErrAction) || errors.Is(err, ledger.ErrPlan) {
 		v.nonsense(http.StatusBadRequest)
 		return
 	}
-	v.sessions.flash(who, v.message(do, &c, err))
+	v.sessions.flash(who, func(last badge) badge { return v.message(do, &c, err, last) })
 	page.SeeOther(v.w, v.home())
 }
 
 // readCommand reads what a form asks for.
-func readCommand(form url.Values) (do ledger.Command, ok bool) {
-	do.Action, do.Card = ledger.Action(form.Get("action")), lastDigits(form.Get("number"))
-	var errs [3]error
-	if text := form.Get("plan"); text != "" {
-		do.Plan, errs[0] = strconv.ParseInt(text, 10, 64)
-	}
-	if text := form.Get("payment"); text != "" {
-		do.Payment, errs[1] = strconv.ParseInt(text, 10, 64)
-	}
-	if text := form.Get("next"); text != "" {
-		do.Next, errs[2] = time.Parse(time.RFC3339Nano, text)
-	}
-	return do, errs == [3]error{}
+func readCommand(form url.Values) ledger.Command {
+	plan, _ := strconv.ParseInt(form.Get("plan"), 10, 64) // 0 is on sale nowhere
+	return ledger.Command{Action: ledger.Action(form.Get("action")), Plan: plan, Card: lastDigits(form.Get("number"))}
 }
 
 // lastDigits are the four that are kept of any card; empty without them.

@@ -75,13 +75,14 @@ func (s *sessions) visit(id, nonce string) (v visitor, ok bool) {
 	return visitor{id, found.identifier}, ok
 }
 
-// flash puts a message down for the next page of the session, and returns the
+// flash replaces the message for the next page of the session, and returns the
 // one that was there.
-func (s *sessions) flash(v visitor, next badge) (last badge) {
+func (s *sessions) flash(v visitor, replace func(last badge) badge) (last badge) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if found, ok := s.sessions.byKey[v.session]; ok {
-		last, found.flash = found.flash, next
+		last = found.flash
+		found.flash = replace(last)
 		s.sessions.put(v.session, found)
 	}
 	return last
