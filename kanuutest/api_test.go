@@ -70,6 +70,11 @@ func TestValidation(t *testing.T) {
 			`{"identifier":42}`,
 			`{"message":"The identifier must be a string.","errors":{"identifier":["The identifier must be a string."]}}`,
 		},
+		"256 characters": {
+			`{"identifier":"` + strings.Repeat("é", 256) + `"}`,
+			`{"message":"The identifier must not be greater than 255 characters."` +
+				`,"errors":{"identifier":["The identifier must not be greater than 255 characters."]}}`,
+		},
 		"email": {
 			`{"identifier":"42","email":"nobody"}`,
 			`{"message":"The email must be a valid email address."` +

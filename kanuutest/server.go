@@ -7,12 +7,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"fmt"
 	"io"
 	"log"
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"time"
 )
 
@@ -24,62 +24,47 @@ type Server struct {
 	// with https where [NewTLSServer] made it.
 	URL string
 
+	http        *httptest.Server
 	certificate *x509.Certificate
-	http        *http.Server
-	done        chan struct{}
 }
 
 // NewServer starts a fake on a free loopback port. Nil options are the
 // defaults. It panics when there is no port to be had. Close the server when
 // done.
-func NewServer(opts *Options) *Server { return newServer(opts, nil) }
+func NewServer(opts *Options) *Server {
+	s := newServer(opts)
+	s.http.Start()
+	s.URL = s.http.URL
+	return s
+}
 
-func newServer(opts *Options, certificate *tls.Certificate) *Server {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		var err6 error
-		if l, err6 = net.Listen("tcp", "[::1]:0"); err6 != nil {
-			panic(fmt.Sprintf("kanuutest: cannot listen on a loopback port: %v", err))
-		}
-	}
+func newServer(opts *Options) *Server {
 	k := New(opts)
-	s := &Server{
-		Kanuu: k,
-		URL:   "http://" + l.Addr().String(),
-		http: &http.Server{
-			Handler:           k,
-			ReadHeaderTimeout: 10 * time.Second,
-		},
-		done: make(chan struct{}),
-	}
-	serve := s.http.Serve
-	if certificate != nil {
-		s.URL, s.certificate = "https://"+l.Addr().String(), certificate.Leaf
-		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12}
-		s.http.ErrorLog = log.New(io.Discard, "", 0) // of clients that do not trust it
-		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
-	}
-	go func() {
-		defer close(s.done)
-		_ = serve(l) // always ErrServerClosed: Close is the only way out
-	}()
+	s := &Server{Kanuu: k, http: httptest.NewUnstartedServer(k)}
+	s.http.Config.ReadHeaderTimeout = 10 * time.Second
 	return s
 }
 
 // Close stops listening and ends every open connection, also those that wait
-// for an answer, and stops sending webhooks. What was recorded can still be
+// for a response, and stops sending webhooks. What was recorded can still be
 // read. Closing twice is fine.
 func (s *Server) Close() {
 	s.Kanuu.Close()
-	_ = s.http.Close() // a listener that is gone already is what was asked for
-	<-s.done
+	s.http.CloseClientConnections()
+	s.http.Close()
 }
 
 // NewTLSServer is [NewServer] with HTTPS, and HTTP/2, with a certificate that
 // [NewCertificate] makes. Clients have to trust it: [Server.Client] does.
 func NewTLSServer(opts *Options) *Server {
 	certificate := NewCertificate()
-	return newServer(opts, &certificate)
+	s := newServer(opts)
+	s.certificate, s.http.EnableHTTP2 = certificate.Leaf, true
+	s.http.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	s.http.Config.ErrorLog = log.New(io.Discard, "", 0) // of clients that do not trust it
+	s.http.StartTLS()
+	s.URL = s.http.URL
+	return s
 }
 
 // Certificate is the server's own; nil unless [NewTLSServer] made it.

@@ -168,7 +168,7 @@ type State = control.State
 
 // The parts of a [State].
 type (
-	PlanState     = control.PlanState     // a [Plan]
+	PlanState     = Plan
 	CustomerState = control.CustomerState // what there is about an identifier
 	WebhookState  = control.WebhookState  // where webhooks go, and what verifies them
 	CallState     = control.CallState     // a [Request], without what it was authorized by

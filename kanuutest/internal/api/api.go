@@ -90,8 +90,7 @@ func Bearer(r *http.Request) (token string, ok bool) {
 
 func (a *API) createNonce(w http.ResponseWriter, in input, portalURL string) {
 	var bad problems
-	identifier := in.identifier(&bad)
-	c := ledger.Contact{Email: in.email(&bad), Supplemental: in.supplemental(&bad)}
+	identifier, c := in.identifier(&bad), in.contact(&bad)
 	if bad.answer(w) || a.owes(w) {
 		return
 	}

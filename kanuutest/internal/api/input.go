@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -14,136 +13,108 @@ import (
 	"unicode/utf8"
 
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/jsonbody"
-)
-
-// What the API page allows for the supplemental data.
-const (
-	maxSupplemental      = 16
-	maxSupplementalRunes = 64
+	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
 )
 
 // input is the body as Laravel sees it: what is no JSON object, or is not
 // declared as JSON, has no fields.
-type input map[string]json.RawMessage
+type input map[string]any
 
-func decodeInput(contentType string, body []byte) input {
+func decodeInput(contentType string, body []byte) (in input) {
 	media, _, _ := mime.ParseMediaType(contentType)
-	if !strings.HasSuffix(media, "/json") && !strings.HasSuffix(media, "+json") || !utf8.Valid(body) {
-		return nil
-	}
-	var in input
-	if json.Unmarshal(body, &in) != nil {
+	isJSON := strings.HasSuffix(media, "/json") || strings.HasSuffix(media, "+json")
+	if !isJSON || !utf8.Valid(body) || json.Unmarshal(body, &in) != nil {
 		return nil
 	}
 	return in
 }
 
-// absent is what Laravel's "required" takes for nothing.
-func absent(raw json.RawMessage) bool {
-	switch s, isString := text(raw); {
-	case isString:
-		return strings.TrimSpace(s) == ""
-	case len(raw) == 0, string(raw) == "null":
-		return true
-	default:
-		fields, isMap := entries(raw)
-		return isMap && len(fields) == 0
+// has reports what Laravel's "required" takes for something.
+func (in input) has(field string) bool {
+	switch v := in[field].(type) {
+	case nil:
+		return false
+	case string:
+		return strings.TrimSpace(v) != ""
+	case map[string]any:
+		return len(v) > 0
+	case []any:
+		return len(v) > 0
 	}
-}
-
-func text(raw json.RawMessage) (s string, ok bool) {
-	ok = bytes.HasPrefix(raw, []byte(`"`)) && json.Unmarshal(raw, &s) == nil
-	return s, ok
-}
-
-// entries reads what is an array in PHP: an object, or a list, whose keys are
-// then its indexes.
-func entries(raw json.RawMessage) (map[string]json.RawMessage, bool) {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(raw, &fields) == nil && fields != nil {
-		return fields, true
-	}
-	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) != nil || list == nil {
-		return nil, false
-	}
-	fields = make(map[string]json.RawMessage, len(list))
-	for i, v := range list {
-		fields[strconv.Itoa(i)] = v
-	}
-	return fields, true
+	return true
 }
 
 func (in input) identifier(bad *problems) string {
-	s, ok := text(in["identifier"])
+	s, ok := in["identifier"].(string)
 	switch {
-	case absent(in["identifier"]):
+	case !in.has("identifier"):
 		bad.add("identifier", "The identifier field is required.")
 	case !ok:
 		bad.add("identifier", "The identifier must be a string.")
+	case utf8.RuneCountInString(s) > 255: // as in any column of Laravel's
+		bad.add("identifier", "The identifier must not be greater than 255 characters.")
 	}
 	return s
 }
 
-func (in input) email(bad *problems) string {
-	if absent(in["email"]) {
-		return ""
+func (in input) contact(bad *problems) (c ledger.Contact) {
+	if in.has("email") {
+		c.Email, _ = in["email"].(string)
+		if a, err := mail.ParseAddress(c.Email); err != nil || a.Address != c.Email {
+			bad.add("email", "The email must be a valid email address.")
+		}
 	}
-	s, _ := text(in["email"])
-	if a, err := mail.ParseAddress(s); err != nil || a.Address != s {
-		bad.add("email", "The email must be a valid email address.")
+	if !in.has("supplemental") {
+		return c
 	}
-	return s
-}
-
-func (in input) supplemental(bad *problems) map[string]string {
-	if absent(in["supplemental"]) {
-		return nil
+	fields, ok := in["supplemental"].(map[string]any)
+	if list, isList := in["supplemental"].([]any); isList { // in PHP, one with indexes for keys
+		fields, ok = make(map[string]any), true
+		for i, v := range list {
+			fields[strconv.Itoa(i)] = v
+		}
 	}
-	fields, ok := entries(in["supplemental"])
 	switch {
 	case !ok:
 		bad.add("supplemental", "The supplemental must be an array.")
-	case len(fields) > maxSupplemental:
-		bad.add("supplemental", fmt.Sprintf("The supplemental must not have more than %d items.", maxSupplemental))
+	case len(fields) > 16:
+		bad.add("supplemental", "The supplemental must not have more than 16 items.")
 	}
-	values := make(map[string]string, len(fields))
+	c.Supplemental = make(map[string]string)
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		field := "supplemental." + key
-		s, ok := text(fields[key])
-		values[key] = s
+		c.Supplemental[key], ok = fields[key].(string)
 		switch {
 		case !ok:
-			bad.add(field, fmt.Sprintf("The %s must be a string.", field))
-		case utf8.RuneCountInString(s) > maxSupplementalRunes:
-			bad.add(field, fmt.Sprintf("The %s must not be greater than %d characters.", field, maxSupplementalRunes))
+			bad.add(field, "The "+field+" must be a string.")
+		case utf8.RuneCountInString(c.Supplemental[key]) > 64:
+			bad.add(field, "The "+field+" must not be greater than 64 characters.")
 		}
 	}
-	return values
+	return c
 }
 
 // problems collects what is wrong with an input, in the order of the rules.
 type problems struct {
-	first  string
-	count  int
-	fields map[string][]string
+	messages []string
+	fields   map[string][]string
 }
 
 func (p *problems) add(field, message string) {
-	if p.count == 0 {
-		p.first, p.fields = message, make(map[string][]string)
+	if p.fields == nil {
+		p.fields = make(map[string][]string)
 	}
-	p.count++
+	p.messages = append(p.messages, message)
 	p.fields[field] = append(p.fields[field], message)
 }
 
 // answer writes Laravel's validation error, if there is anything to say.
 func (p *problems) answer(w http.ResponseWriter) (answered bool) {
-	if p.count == 0 {
+	if len(p.messages) == 0 {
 		return false
 	}
-	summary := p.first
-	switch more := p.count - 1; more {
+	summary := p.messages[0]
+	switch more := len(p.messages) - 1; more {
 	case 0:
 	case 1:
 		summary += " (and 1 more error)"

@@ -28,13 +28,11 @@ var calls = map[string]func(c *Control, body []byte) (response any, err error){
 	"webhooks":     with((*Control).setWebhooks),
 	"chaos":        with((*Control).setChaos),
 	"faults":       with((*Control).inject),
-	"recover":      with(func(c *Control, _ nothing) (any, error) { c.API.Recover(); return nothing{}, nil }),
+	"recover":      with(func(c *Control, none struct{}) (any, error) { c.API.Recover(); return none, nil }),
 	"subscription": with((*Control).setSubscription),
 	"act":          with((*Control).act),
-	"reset":        with(func(c *Control, _ nothing) (any, error) { c.Reset(); return nothing{}, nil }),
+	"reset":        with(func(c *Control, none struct{}) (any, error) { c.Reset(); return none, nil }),
 }
-
-type nothing struct{}
 
 // with reads the JSON body that a call has; an empty one is an empty object.
 func with[T any](do func(*Control, T) (any, error)) func(*Control, []byte) (any, error) {
@@ -153,27 +151,26 @@ func (c *Control) advance(by step) (any, error) {
 	}{c.Store.Now().UTC()}, nil
 }
 
-type triggered struct {
+func (c *Control) trigger(in struct {
 	Alert      string            `json:"alert"`
 	Identifier string            `json:"identifier"`
 	Fields     map[string]string `json:"fields"`
-}
-
-func (c *Control) trigger(in triggered) (any, error) {
+},
+) (any, error) {
 	return c.Trigger(in.Alert, in.Identifier, in.Fields)
 }
 
-type resent struct {
+func (c *Control) resend(in struct {
 	AlertID string `json:"alert_id"`
+},
+) (any, error) {
+	return c.Outbox.Resend(in.AlertID)
 }
 
-func (c *Control) resend(in resent) (any, error) { return c.Outbox.Resend(in.AlertID) }
-
-type target struct {
+func (c *Control) setWebhooks(to struct {
 	URL *string `json:"url"`
-}
-
-func (c *Control) setWebhooks(to target) (any, error) {
+},
+) (any, error) {
 	if to.URL == nil {
 		return nil, errors.New("url is missing: leave it empty to send nothing")
 	}
@@ -185,63 +182,41 @@ func (c *Control) setWebhooks(to target) (any, error) {
 	return c.webhooks(), nil
 }
 
-// chaosOnce is a chaos with one more name in its JSON.
-type chaosOnce struct {
-	paddle.Chaos
-	once bool
-}
-
-// UnmarshalJSON takes "once" out, and leaves the rest to the chaos.
-func (o *chaosOnce) UnmarshalJSON(data []byte) error {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return err
-	}
-	if once, ok := fields["once"]; ok {
-		if err := json.Unmarshal(once, &o.once); err != nil {
-			return err
-		}
-		delete(fields, "once")
-	}
-	rest, err := json.Marshal(fields)
-	if err != nil {
-		return err
-	}
-	return o.Chaos.UnmarshalJSON(rest)
-}
-
-func (c *Control) setChaos(in chaosOnce) (any, error) {
-	err := paddle.CheckChaos(in.Chaos)
+func (c *Control) setChaos(in struct {
+	paddle.ChaosJSON
+	Once bool `json:"once"`
+},
+) (any, error) {
+	chaos := in.Chaos()
+	err := paddle.CheckChaos(chaos)
 	switch {
 	case err != nil:
-		return nil, err
-	case in.once:
-		c.Outbox.ChaosOnce(in.Chaos)
+	case in.Once:
+		c.Outbox.ChaosOnce(chaos)
 	default:
-		c.Outbox.SetChaos(in.Chaos)
+		c.Outbox.SetChaos(chaos)
 	}
-	return in.Chaos, nil
+	return chaos, err
 }
 
 func (c *Control) inject(f api.Fault) (any, error) {
-	if err := cmp.Or(api.CheckFault(f), api.CheckPath(f)); err != nil {
-		return nil, err
+	err := cmp.Or(api.CheckFault(f), api.CheckPath(f))
+	if err == nil {
+		c.API.Inject(f)
 	}
-	c.API.Inject(f)
-	return f, nil
+	return f, err
 }
 
-type subscribed struct {
+var errNoIdentifier = errors.New("identifier is empty")
+
+func (c *Control) setSubscription(is struct {
 	Identifier     string    `json:"identifier"`
 	Status         string    `json:"status"`
 	PlanID         int64     `json:"plan_id"`
 	SubscriptionID int64     `json:"subscription_id"`
 	PaidUntil      time.Time `json:"paid_until"`
-}
-
-var errNoIdentifier = errors.New("identifier is empty")
-
-func (c *Control) setSubscription(is subscribed) (any, error) {
+},
+) (any, error) {
 	if is.Identifier == "" {
 		return nil, errNoIdentifier
 	}
@@ -251,19 +226,18 @@ func (c *Control) setSubscription(is subscribed) (any, error) {
 	return c.customer(c.Store.Customer(is.Identifier)), nil
 }
 
-type acted struct {
+func (c *Control) act(in struct {
 	Identifier string        `json:"identifier"`
 	Action     ledger.Action `json:"action"`
 	PlanID     int64         `json:"plan_id"`
-}
-
-func (c *Control) act(in acted) (any, error) {
+},
+) (any, error) {
 	if in.Identifier == "" {
 		return nil, errNoIdentifier
 	}
 	is, err := c.Store.Do(in.Identifier, ledger.Command{Action: in.Action, Plan: in.PlanID})
-	if err != nil && !errors.Is(err, ledger.ErrDeclined) { // that is a change, too
-		return nil, err
+	if errors.Is(err, ledger.ErrDeclined) { // that is a change, too
+		err = nil
 	}
-	return c.customer(is), nil
+	return c.customer(is), err
 }

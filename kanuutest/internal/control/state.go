@@ -1,6 +1,7 @@
 package control
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -13,23 +14,13 @@ import (
 // it.
 type State struct {
 	Now        time.Time         `json:"now"`
-	Plans      []PlanState       `json:"plans"`
+	Plans      []ledger.Plan     `json:"plans"`
 	Customers  []CustomerState   `json:"customers"`
 	Webhooks   WebhookState      `json:"webhooks"`
 	Deliveries []paddle.Delivery `json:"deliveries"`
 	Chaos      paddle.Chaos      `json:"chaos"`
 	Faults     []api.Fault       `json:"faults"`
 	Calls      []CallState       `json:"calls"`
-}
-
-// PlanState is a plan.
-type PlanState struct {
-	ID        int64  `json:"id"`
-	Name      string `json:"name"`
-	Price     string `json:"price"`
-	Currency  string `json:"currency"`
-	Yearly    bool   `json:"yearly"`
-	TrialDays int    `json:"trial_days"`
 }
 
 // CustomerState is what there is about an identifier.
@@ -68,6 +59,7 @@ func (c *Control) State() State {
 	s := State{
 		Customers:  []CustomerState{},
 		Now:        c.Store.Now().UTC(),
+		Plans:      slices.Clone(c.Store.Plans()),
 		Webhooks:   c.webhooks(),
 		Deliveries: c.Outbox.Deliveries(),
 		Chaos:      c.Outbox.Chaos(),
@@ -76,9 +68,6 @@ func (c *Control) State() State {
 	}
 	for _, customer := range c.Store.Customers() {
 		s.Customers = append(s.Customers, c.customer(customer))
-	}
-	for _, p := range c.Store.Plans() {
-		s.Plans = append(s.Plans, PlanState(p))
 	}
 	calls := c.API.Requests()
 	for _, r := range calls[max(0, len(calls)-maxCalls):] {

@@ -9,12 +9,12 @@ import (
 
 // Plan is something that the portal sells.
 type Plan struct {
-	ID        int64  // Paddle's plan_id
-	Name      string // as the customer sees it
-	Price     string // "9.00"
-	Currency  string // "EUR"
-	Yearly    bool   // paid for a year at a time; else for a month
-	TrialDays int    // each new subscription begins with so many free days
+	ID        int64  `json:"id"`   // Paddle's plan_id
+	Name      string `json:"name"` // as the customer sees it
+	Price     string `json:"price"`
+	Currency  string `json:"currency"`
+	Yearly    bool   `json:"yearly"`     // paid for a year at a time; else for a month
+	TrialDays int    `json:"trial_days"` // each new subscription begins with so many free days
 }
 
 // DefaultPlans are on sale unless a fake has plans of its own.

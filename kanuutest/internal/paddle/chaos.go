@@ -29,25 +29,31 @@ func CheckChaos(c Chaos) error {
 	)
 }
 
-type chaosJSON struct {
+// ChaosJSON is a chaos as JSON has it.
+type ChaosJSON struct {
 	Duplicate    float64           `json:"duplicate"`
 	Reorder      float64           `json:"reorder"`
 	Lose         float64           `json:"lose"`
-	Delay        jsonbody.Duration `json:"delay"`
+	Delay        jsonbody.Duration `json:"delay"` // "1m30s"
 	ShuffleIDs   bool              `json:"shuffle_ids,omitzero"`
 	SplitUpdates bool              `json:"split_updates,omitzero"`
 }
 
+// Chaos is what was read.
+func (j ChaosJSON) Chaos() Chaos {
+	return Chaos{j.Duplicate, j.Reorder, j.Lose, time.Duration(j.Delay), j.ShuffleIDs, j.SplitUpdates}
+}
+
 // MarshalJSON writes the delay as text, "1m30s".
 func (c Chaos) MarshalJSON() ([]byte, error) {
-	return json.Marshal(chaosJSON{c.Duplicate, c.Reorder, c.Lose, jsonbody.Duration(c.Delay), c.ShuffleIDs, c.SplitUpdates})
+	return json.Marshal(ChaosJSON{c.Duplicate, c.Reorder, c.Lose, jsonbody.Duration(c.Delay), c.ShuffleIDs, c.SplitUpdates})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. Other names are an error.
 func (c *Chaos) UnmarshalJSON(data []byte) error {
-	var text chaosJSON
-	err := jsonbody.Strict(data, &text)
-	*c = Chaos{text.Duplicate, text.Reorder, text.Lose, time.Duration(text.Delay), text.ShuffleIDs, text.SplitUpdates}
+	var j ChaosJSON
+	err := jsonbody.Strict(data, &j)
+	*c = j.Chaos()
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -111,28 +112,7 @@ type Answer struct {
 // to a handler that looks at it, such as a router: for another path, hand it what
 // [Signer.Request] makes.
 func (s *Signer) Post(h http.Handler, webhook Webhook) Answer {
-	w := &responseWriter{header: make(http.Header)}
+	w := httptest.NewRecorder()
 	h.ServeHTTP(w, s.Request("http://example.com/webhooks/paddle", webhook))
-	w.WriteHeader(http.StatusOK) // unless it has
-	return Answer{StatusCode: w.status, Header: w.sent, Body: w.body.String()}
-}
-
-// responseWriter keeps a response.
-type responseWriter struct {
-	header, sent http.Header
-	status       int
-	body         strings.Builder
-}
-
-func (w *responseWriter) Header() http.Header { return w.header }
-
-func (w *responseWriter) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status, w.sent = status, w.header.Clone()
-	}
-}
-
-func (w *responseWriter) Write(b []byte) (int, error) {
-	w.WriteHeader(http.StatusOK)
-	return w.body.Write(b)
+	return Answer{StatusCode: w.Code, Header: w.Result().Header, Body: w.Body.String()} //nolint:bodyclose // it is in memory
 }
