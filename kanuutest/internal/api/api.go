@@ -3,6 +3,7 @@
 package api
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -63,11 +64,11 @@ func (a *API) Serve(w http.ResponseWriter, r *http.Request, path, portalURL stri
 		writeMessage(w, http.StatusMethodNotAllowed, fmt.Sprintf(
 			"The %s method is not supported for route %s. Supported methods: POST.", r.Method, path[1:]))
 	case !a.authorized(r):
-		writeMessage(w, http.StatusUnauthorized, message(http.StatusUnauthorized))
+		writeStatus(w, http.StatusUnauthorized)
 	case tooLarge:
-		writeMessage(w, http.StatusRequestEntityTooLarge, message(http.StatusRequestEntityTooLarge))
+		writeStatus(w, http.StatusRequestEntityTooLarge)
 	case err != nil:
-		writeMessage(w, http.StatusBadRequest, message(http.StatusBadRequest))
+		writeStatus(w, http.StatusBadRequest)
 	case path == NoncePath:
 		a.createNonce(w, decodeInput(r.Header.Get("Content-Type"), body), portalURL)
 	default:
@@ -124,7 +125,7 @@ func (a *API) owes(w http.ResponseWriter) (answered bool) {
 	if subscribed <= a.free {
 		return false
 	}
-	writeMessage(w, http.StatusPaymentRequired, message(http.StatusPaymentRequired))
+	writeStatus(w, http.StatusPaymentRequired)
 	return true
 }
 
@@ -161,22 +162,16 @@ func writeMessage(w http.ResponseWriter, status int, message string) {
 	}{message})
 }
 
-// message is what Laravel puts into the body for a status.
-func message(status int) string {
-	const pageExpired = 419 // Laravel's own
-	switch status {
-	case http.StatusUnauthorized:
-		return "Unauthenticated."
-	case http.StatusForbidden:
-		return "This action is unauthorized."
-	case pageExpired:
-		return "CSRF token mismatch."
-	case http.StatusUnprocessableEntity:
-		return "The given data was invalid."
-	case http.StatusTooManyRequests:
-		return "Too Many Attempts."
-	case http.StatusInternalServerError:
-		return "Server Error"
-	}
-	return http.StatusText(status)
+// messages are what Laravel puts into the body for a status.
+var messages = map[int]string{
+	http.StatusUnauthorized:        "Unauthenticated.",
+	http.StatusForbidden:           "This action is unauthorized.",
+	419:                            "CSRF token mismatch.", // Laravel's own status
+	http.StatusUnprocessableEntity: "The given data was invalid.",
+	http.StatusTooManyRequests:     "Too Many Attempts.",
+	http.StatusInternalServerError: "Server Error",
+}
+
+func writeStatus(w http.ResponseWriter, status int) {
+	writeMessage(w, status, cmp.Or(messages[status], http.StatusText(status)))
 }

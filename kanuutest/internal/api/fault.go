@@ -155,7 +155,7 @@ func (f Fault) strike(w http.ResponseWriter, r *http.Request) (done bool) {
 	case f.Status == 0 && f.Body == "":
 		return false
 	case f.Body == "":
-		writeMessage(w, f.Status, message(f.Status))
+		writeStatus(w, f.Status)
 	default:
 		if w.Header().Get("Content-Type") == "" && json.Valid([]byte(f.Body)) {
 			w.Header().Set("Content-Type", "application/json")

@@ -3,49 +3,65 @@ package paddle
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
 )
 
-// alert makes Paddle's alert of an event: the sample of the same name, with the
-// fields that the event knows.
+// alert makes Paddle's alert of an event.
 func alert(e ledger.Event) Webhook {
-	fields := map[string]string{
-		"checkout_id":          fmt.Sprintf("%d-chre%08x", ledger.Number(e.Identifier), e.After.SubscriptionID),
-		"currency":             e.Plan.Currency,
-		"email":                cmp.Or(e.Email, fmt.Sprintf("customer-%d@example.com", ledger.Number(e.Identifier))),
-		"marketing_consent":    "0",
-		"status":               status(e.After.Status),
-		"subscription_id":      id(e.After.SubscriptionID),
-		"subscription_plan_id": id(e.After.PlanID),
-		"unit_price":           e.Plan.Price,
-		"user_id":              id(ledger.Number(e.Identifier)),
+	all, fields := values(e), make(map[string]string)
+	for name := range strings.FieldsSeq(fieldsOf[e.Alert]) {
+		fields[name] = cmp.Or(all[name], fixed[name])
 	}
-	switch e.Alert {
-	case ledger.Created:
-		addURLs(fields, e)
-		add(fields, "linked_subscriptions", "", "next_bill_date", date(e.After.PaidUntil), "source", "")
-	case ledger.Updated:
-		addURLs(fields, e)
-		addUpdate(fields, e)
-	case ledger.Cancelled:
-		add(fields, "cancellation_effective_date", date(later(e.After.PaidUntil, e.At)))
-	case ledger.PaymentSucceededAlert:
-		addPayment(fields, e)
-		addReceipt(fields, e)
-	case ledger.PaymentFailedAlert:
-		addURLs(fields, e)
-		addPayment(fields, e)
-		add(fields, "amount", e.Payment.Amount, "attempt_number", strconv.Itoa(e.Payment.Attempt),
-			"next_retry_date", date(e.Payment.NextRetry))
-	case ledger.PaymentRefundedAlert:
-		addPayment(fields, e)
-		addRefund(fields, e)
+	if e.Alert == ledger.Updated && e.After.Status == ledger.StatusPaused {
+		fields["paused_at"], fields["paused_reason"] = e.At.UTC().Format(time.DateTime), "voluntary"
+		fields["paused_from"] = later(e.After.PaidUntil, e.At).UTC().Format(time.DateTime)
 	}
 	return Webhook{AlertName: e.Alert, Time: e.At, Identifier: e.Identifier, Supplemental: e.Supplemental, Fields: fields}
+}
+
+// fixed are the same for every event.
+var fixed = map[string]string{
+	"marketing_consent": "0", "quantity": "1", "new_quantity": "1", "old_quantity": "1", "country": "DE",
+	"customer_name": "Test Customer", "payment_method": "card", "refund_reason": "Refunded for a test", "refund_type": "full",
+}
+
+// values has what an event says, for the fields of all alerts.
+func values(e ledger.Event) map[string]string {
+	const url = "https://checkout.paddle.com/subscription/%s?user=%d&subscription=%d&hash=%08x"
+	user, subscription, p := ledger.Number(e.Identifier), e.After.SubscriptionID, e.Payment
+	checkout := fmt.Sprintf("%d-chre%08x", user, subscription)
+	currency, unit := e.Plan.Currency, e.Plan.Price
+	if p.ID != 0 {
+		currency, unit = p.Plan.Currency, p.Amount
+	}
+	gross, tax, fee, earnings := account(p.Amount)
+	return map[string]string{
+		"checkout_id": checkout, "currency": currency, "status": status(e.After.Status), "user_id": id(user),
+		"email":           cmp.Or(e.Email, fmt.Sprintf("customer-%d@example.com", user)),
+		"subscription_id": id(subscription), "subscription_plan_id": id(e.After.PlanID), "unit_price": unit,
+		"cancel_url": fmt.Sprintf(url, "cancel", user, subscription, subscription^0x3f1e42),
+		"update_url": fmt.Sprintf(url, "update", user, subscription, subscription^0xa1b2c3),
+
+		"next_bill_date": date(e.After.PaidUntil), "cancellation_effective_date": date(later(e.After.PaidUntil, e.At)),
+		"new_price": e.Plan.Price, "new_unit_price": e.Plan.Price, "old_next_bill_date": date(e.Before.PaidUntil),
+		"old_price": e.OldPlan.Price, "old_unit_price": e.OldPlan.Price, "old_status": status(e.Before.Status),
+		"old_subscription_plan_id": id(e.Before.PlanID),
+
+		"instalments": strconv.Itoa(e.Instalments), "initial_payment": flag(p.First), "order_id": p.OrderID,
+		"subscription_payment_id": id(p.ID), "amount": gross, "attempt_number": strconv.Itoa(p.Attempt),
+		"next_retry_date": date(p.NextRetry), "next_payment_amount": e.Plan.Price, "plan_name": p.Plan.Name,
+		"receipt_url": fmt.Sprintf("https://my.paddle.com/receipt/%s/%s", p.OrderID, checkout),
+
+		"balance_currency": currency, "balance_gross": gross, "balance_tax": tax, "balance_fee": fee,
+		"balance_earnings": earnings, "sale_gross": gross, "payment_tax": tax, "fee": fee, "earnings": earnings,
+		"gross_refund": gross, "tax_refund": tax, "fee_refund": fee, "earnings_decrease": earnings,
+		"balance_gross_refund": gross, "balance_tax_refund": tax, "balance_fee_refund": fee,
+		"balance_earnings_decrease": earnings,
+	}
 }
 
 // split makes two updates of one, as Paddle sends them for some changes: they
@@ -68,51 +84,6 @@ func status(kanuu string) string {
 	return kanuu
 }
 
-func addURLs(fields map[string]string, e ledger.Event) {
-	const url = "https://checkout.paddle.com/subscription/%s?user=%d&subscription=%d&hash=%08x"
-	user, subscription := ledger.Number(e.Identifier), e.After.SubscriptionID
-	add(fields, "cancel_url", fmt.Sprintf(url, "cancel", user, subscription, subscription^0x3f1e42),
-		"update_url", fmt.Sprintf(url, "update", user, subscription, subscription^0xa1b2c3))
-}
-
-func addUpdate(fields map[string]string, e ledger.Event) {
-	delete(fields, "unit_price")
-	add(fields, "new_price", e.Plan.Price, "new_quantity", "1", "new_unit_price", e.Plan.Price,
-		"next_bill_date", date(e.After.PaidUntil), "old_next_bill_date", date(e.Before.PaidUntil),
-		"old_price", e.OldPlan.Price, "old_quantity", "1", "old_status", status(e.Before.Status),
-		"old_subscription_plan_id", id(e.Before.PlanID), "old_unit_price", e.OldPlan.Price)
-	if e.After.Status == ledger.StatusPaused {
-		add(fields, "paused_at", e.At.UTC().Format(time.DateTime),
-			"paused_from", later(e.After.PaidUntil, e.At).UTC().Format(time.DateTime), "paused_reason", "voluntary")
-	}
-}
-
-func addPayment(fields map[string]string, e ledger.Event) {
-	add(fields, "currency", cmp.Or(e.Payment.Plan.Currency, e.Plan.Currency), "instalments", strconv.Itoa(e.Instalments),
-		"initial_payment", flag(e.Payment.First), "order_id", e.Payment.OrderID,
-		"subscription_payment_id", id(e.Payment.ID), "unit_price", e.Payment.Amount)
-	if e.Alert == ledger.PaymentFailedAlert {
-		delete(fields, "initial_payment")
-	}
-}
-
-func addReceipt(fields map[string]string, e ledger.Event) {
-	gross, tax, fee, earnings := account(e.Payment.Amount)
-	add(fields, "balance_currency", fields["currency"], "balance_earnings", earnings, "balance_fee", fee,
-		"balance_gross", gross, "balance_tax", tax, "customer_name", "Test Customer", "earnings", earnings, "fee", fee,
-		"next_bill_date", date(e.After.PaidUntil), "next_payment_amount", e.Plan.Price, "payment_tax", tax,
-		"plan_name", e.Payment.Plan.Name, "sale_gross", gross,
-		"receipt_url", fmt.Sprintf("https://my.paddle.com/receipt/%s/%s", e.Payment.OrderID, fields["checkout_id"]))
-}
-
-func addRefund(fields map[string]string, e ledger.Event) {
-	gross, tax, fee, earnings := account(e.Payment.Amount)
-	add(fields, "amount", gross, "balance_currency", fields["currency"], "balance_earnings_decrease", earnings,
-		"balance_fee_refund", fee, "balance_gross_refund", gross, "balance_tax_refund", tax,
-		"earnings_decrease", earnings, "fee_refund", fee, "gross_refund", gross, "tax_refund", tax,
-		"refund_reason", "Refunded for a test")
-}
-
 // account splits a price: 19 % tax as in Germany, and Paddle's fee of 5 % and
 // 50 cents.
 func account(price string) (gross, tax, fee, earnings string) {
@@ -120,13 +91,6 @@ func account(price string) (gross, tax, fee, earnings string) {
 	due := (all*19 + 59) / 119
 	kept := min((all*5+50)/100+50, all-due)
 	return all.String(), due.String(), kept.String(), (all - due - kept).String()
-}
-
-// add sets fields, given as names and values in turn.
-func add(fields map[string]string, pairs ...string) {
-	for pair := range slices.Chunk(pairs, 2) {
-		fields[pair[0]] = pair[1]
-	}
 }
 
 func later(a, b time.Time) time.Time {

@@ -1,6 +1,7 @@
 package paddle
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,9 +40,12 @@ func (s *Signer) fields(w Webhook) map[string]string {
 		"event_time":  w.Time.UTC().Format(time.DateTime),
 		"passthrough": passthrough(w),
 	}
-	for group := range strings.FieldsSeq(samples[w.AlertName]) {
-		field, value, _ := strings.Cut(group, "=")
-		fields[field] = strings.ReplaceAll(value, "+", " ")
+	for name := range strings.FieldsSeq(fieldsOf[w.AlertName]) {
+		fields[name] = cmp.Or(samples[name], fixed[name])
+	}
+	for pair := range strings.FieldsSeq(samplesOf[w.AlertName]) {
+		name, value, _ := strings.Cut(pair, "=")
+		fields[name] = strings.ReplaceAll(value, "+", " ")
 	}
 	maps.Copy(fields, w.Fields)
 	return fields
@@ -85,38 +89,52 @@ func (s *Signer) check(w Webhook, chosen map[string]string) error {
 }
 
 const (
-	sampleCommon = `checkout_id=5-96c6e4f06e31b16-42 currency=EUR email=ann@example.com marketing_consent= ` +
-		`status=active subscription_id=67890 subscription_plan_id=12345 user_id=9 `
-	sampleURLs = `cancel_url=https://checkout.paddle.com/subscription/cancel?user=9&subscription=67890&hash=3f1e42 ` +
-		`update_url=https://checkout.paddle.com/subscription/update?user=9&subscription=67890&hash=a1b2c3 `
-	samplePayment = `order_id=1-1 subscription_payment_id=400 instalments=1 quantity=1 unit_price=12.00 `
+	commonFields  = "checkout_id currency email marketing_consent status subscription_id subscription_plan_id user_id "
+	urlFields     = "cancel_url update_url "
+	paymentFields = "instalments order_id quantity subscription_payment_id unit_price "
 )
 
-// samples has the fields of Paddle's reference for the six subscription alerts,
-// + for a space.
-var samples = map[string]string{
-	ledger.Created: sampleCommon + sampleURLs +
-		`linked_subscriptions=4,+6,+3 next_bill_date=2026-12-20 quantity=1 source=Import unit_price=12.00`,
+// fieldsOf has the fields of Paddle's reference for the six subscription alerts.
+var fieldsOf = map[string]string{
+	ledger.Created: commonFields + urlFields + "linked_subscriptions next_bill_date quantity source unit_price",
+	ledger.Updated: commonFields + urlFields + "linked_subscriptions new_price new_quantity new_unit_price " +
+		"next_bill_date old_next_bill_date old_price old_quantity old_status old_subscription_plan_id old_unit_price",
+	ledger.Cancelled: commonFields + "cancellation_effective_date linked_subscriptions quantity unit_price",
+	ledger.PaymentSucceededAlert: commonFields + paymentFields + "balance_currency balance_earnings balance_fee " +
+		"balance_gross balance_tax country coupon customer_name earnings fee initial_payment next_bill_date " +
+		"next_payment_amount payment_method payment_tax plan_name receipt_url sale_gross",
+	ledger.PaymentFailedAlert: commonFields + urlFields + paymentFields + "amount attempt_number next_retry_date",
+	ledger.PaymentRefundedAlert: commonFields + paymentFields + "amount balance_currency balance_earnings_decrease " +
+		"balance_fee_refund balance_gross_refund balance_tax_refund earnings_decrease fee_refund gross_refund " +
+		"initial_payment refund_reason refund_type tax_refund",
+}
 
-	ledger.Updated: sampleCommon + sampleURLs +
-		`linked_subscriptions= next_bill_date=2027-01-01 new_price=24.00 new_quantity=2 new_unit_price=12.00 ` +
-		`old_next_bill_date=2026-12-01 old_price=9.00 old_quantity=1 old_status=trialing ` +
-		`old_subscription_plan_id=67 old_unit_price=9.00`,
+// samples are values for a webhook of which only the name is given.
+var samples = values(ledger.Event{
+	Identifier: "9",
+	Contact:    ledger.Contact{Email: "ann@example.com"},
+	Before: ledger.Subscription{
+		Status: ledger.StatusTrialing, PlanID: 67, PaidUntil: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC),
+	},
+	After: ledger.Subscription{
+		Status: ledger.StatusActive, PlanID: 12345, SubscriptionID: 67890, PaidUntil: time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC),
+	},
+	OldPlan: ledger.Plan{Price: "9.00"},
+	Plan:    ledger.Plan{Price: "12.00", Currency: "EUR"},
+	Payment: ledger.Payment{
+		ID: 400, OrderID: "1-1", Amount: "12.00", Plan: ledger.Plan{Name: "Basic", Currency: "EUR"}, Attempt: 1, First: true,
+		NextRetry: time.Date(2026, 12, 23, 0, 0, 0, 0, time.UTC),
+	},
+	Instalments: 1,
+})
 
-	ledger.Cancelled: sampleCommon +
-		`cancellation_effective_date=2026-12-31 linked_subscriptions= quantity=1 status=deleted unit_price=12.00`,
-
-	ledger.PaymentSucceededAlert: sampleCommon + samplePayment +
-		`balance_currency=EUR balance_earnings=9.01 balance_fee=1.07 balance_gross=12.00 balance_tax=1.92 ` +
-		`country=DE coupon= customer_name=Ann+Example earnings=9.01 fee=1.07 initial_payment=1 ` +
-		`next_bill_date=2026-12-20 next_payment_amount=12.00 payment_method=card payment_tax=1.92 plan_name=Basic ` +
-		`receipt_url=https://my.paddle.com/receipt/1-1/5-96c6e4f06e31b16-42 sale_gross=12.00`,
-
-	ledger.PaymentFailedAlert: sampleCommon + sampleURLs + samplePayment +
-		`amount=12.00 attempt_number=1 next_retry_date=2026-12-23 status=past_due`,
-
-	ledger.PaymentRefundedAlert: sampleCommon + samplePayment +
-		`amount=12.00 balance_currency=EUR balance_earnings_decrease=9.01 balance_fee_refund=1.07 ` +
-		`balance_gross_refund=12.00 balance_tax_refund=1.92 earnings_decrease=9.01 fee_refund=1.07 ` +
-		`gross_refund=12.00 initial_payment=1 refund_reason=Not+what+I+wanted refund_type=full tax_refund=1.92`,
+// samplesOf are those of an alert that differ, + for a space.
+var samplesOf = map[string]string{
+	ledger.Created:   "linked_subscriptions=4,+6,+3 source=Import",
+	ledger.Updated:   "new_quantity=2 new_price=24.00",
+	ledger.Cancelled: "status=deleted cancellation_effective_date=2026-12-31",
+	ledger.PaymentSucceededAlert: "customer_name=Ann+Example " +
+		"receipt_url=https://my.paddle.com/receipt/1-1/5-96c6e4f06e31b16-42",
+	ledger.PaymentFailedAlert:   "status=past_due",
+	ledger.PaymentRefundedAlert: "refund_reason=Not+what+I+wanted",
 }
