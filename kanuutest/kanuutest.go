@@ -28,36 +28,15 @@
 // # Control page
 //
 // Below /control there is a page to do by hand what the methods of [Kanuu] do,
-// and the same for programs in any language, as JSON:
-//
-//	GET  /control/api/state         what there is: a [State]
-//	POST /control/api/advance       {"months": 1, "days": 1, "duration": "1h"}: what is left out is 0
-//	POST /control/api/trigger       {"alert": "subscription_cancelled", "identifier": "42",
-//	                                "fields": {"quantity": "2"}}: these replace the alert's own, or are added
-//	POST /control/api/resend        {"alert_id": "1795478400001"}
-//	POST /control/api/webhooks      {"url": "http://localhost:8080/webhooks/paddle"}
-//	POST /control/api/chaos         a [Chaos]; with "once": true for the next alert alone
-//	POST /control/api/faults        a [Fault], {"path": "/api/nonce", "status": 503, "rate": 0.3, "times": 2}
-//	POST /control/api/recover       {}
-//	POST /control/api/subscription  {"identifier": "42", "status": "paused", "plan_id": 67, "subscription_id": 9,
-//	                                "paid_until": "2026-12-01T00:00:00Z"}: told to nobody, as SetSubscription
-//	POST /control/api/act           {"identifier": "42", "action": "subscribe", "plan_id": 67}: as in the portal
-//	POST /control/api/reset         {}
-//	GET  /control/public-key.pem    what verifies the webhooks
-//
-// The actions are subscribe, pay, resume, pause, cancel, fail and succeed (the
-// payments to come), skip (to the customer's next date) and refund. A POST needs
-// the Content-Type application/json. It answers 200 with what there is now;
-// trigger and resend answer with the [Delivery] once it was tried, at most 6 s
-// later. An error is {"error": "…"}: 400 and 415 for what is not such JSON (a
-// name that is not known is an error, too), 422 for what cannot be done, 403 for
-// another site or a host name that is not local; see [Options.ControlHosts].
-// There is no key to the control page, and none is shown on it: what comes with a
-// bearer token was meant for Kanuu's API, and is a 404.
+// and below /control/api the same as JSON, for programs in any language: see
+// docs/testing.md. There is no key to it, and none is shown on it: what comes with
+// a bearer token was meant for Kanuu's API, and is a 404.
 //
 // Everything lives in memory and is safe for concurrent use. The newest 10,000
-// links, sessions and recorded requests are kept. This is no production
-// server: whoever reaches it can subscribe to anything for nothing.
+// links, sessions and recorded requests are kept. This is no production server:
+// any caller can subscribe to anything for nothing. So it answers only for host
+// names that are local, and never to a page of another site; see
+// [Options.ControlHosts].
 package kanuutest
 
 import (
@@ -116,10 +95,10 @@ type Options struct {
 	// nowhere, until [Kanuu.SetWebhookURL].
 	Webhooks *WebhookOptions
 
-	// ControlHosts are the host names, without a port, by which the control page
-	// may be reached besides localhost and its subdomains; every IP address may.
-	// Another name is refused, since a foreign site could have pointed its own
-	// at this machine.
+	// ControlHosts are the host names, without a port, by which the fake may be
+	// reached besides localhost and its subdomains; every IP address may. Another
+	// name is refused, since a foreign site could have pointed its own at this
+	// machine. A call of ServeHTTP without a network connection needs none.
 	ControlHosts []string
 
 	// Seed decides what [Fault.Rate] and [Chaos] pick. 0: something else each

@@ -191,7 +191,7 @@ func TestPortalOverview(t *testing.T) {
 		"no plan":            {"canceled", -10, 0, []string{"Unknown plan"}, []string{choose}},
 		"no date": {"active", noDate, 67, []string{"Active", `<p class="state"></p>`},
 			[]string{"Pause", cancel, switchPlan, card}},
-		"a status of its own": {"deleted", -10, 67, []string{"deleted", "Paid until 24 April 2026."}, []string{choose}},
+		"a status of its own": {"deleted", -10, 67, []string{"deleted", "Ended on 24 April 2026."}, []string{choose}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

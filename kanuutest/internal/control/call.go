@@ -121,34 +121,22 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// step is how far the clock is moved: all three together.
-type step struct {
+// advance moves the clock, all three together.
+func (c *Control) advance(by struct {
 	Months   int               `json:"months"`
 	Days     int               `json:"days"`
 	Duration jsonbody.Duration `json:"duration"`
-}
-
-func (c *Control) advance(by step) (any, error) {
+},
+) (any, error) {
 	const years = 10 // keeps a typing error from a thousand years of payments
-	tooFar := errors.New("that is too far: the clock moves at most ten years at a time")
-	if by.Months < 0 || by.Days < 0 || by.Duration < 0 {
-		return nil, errors.New("time does not go back: months, days and duration cannot be negative")
-	}
-	if by.Months > 12*years || by.Days > 366*years {
-		return nil, tooFar
-	}
 	now := c.Store.Now()
-	d := ledger.AddMonths(now, by.Months).AddDate(0, 0, by.Days).Sub(now) + time.Duration(by.Duration)
-	switch {
-	case d == 0:
-		return nil, errors.New("there is nothing to wait for: give months, days or a duration")
-	case d < 0, d > years*366*24*time.Hour:
-		return nil, tooFar
+	to := ledger.AddMonths(now, min(by.Months, 12*years+1)).AddDate(0, 0, min(by.Days, 366*years+1))
+	d := to.Sub(now) + time.Duration(by.Duration)
+	if by.Months < 0 || by.Days < 0 || by.Duration < 0 || d <= 0 || d > years*366*24*time.Hour {
+		return nil, errors.New("give months, days or a duration, together more than 0 and at most ten years")
 	}
 	c.Store.Advance(d)
-	return struct {
-		Now time.Time `json:"now"`
-	}{c.Store.Now().UTC()}, nil
+	return map[string]time.Time{"now": c.Store.Now().UTC()}, nil
 }
 
 func (c *Control) trigger(in struct {

@@ -23,7 +23,7 @@ var files embed.FS
 var pages = page.New(files, "", template.FuncMap{
 	"initial": func(s string) string { return strings.ToUpper(string([]rune(s)[:1])) },
 	"period":  period,
-	"trial":   trial,
+	"price":   price,
 	"date":    date,
 	"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
 })
@@ -138,7 +138,8 @@ func (v visit) show(who visitor, query url.Values) {
 		do = readCommand(url.Values{"action": {string(ledger.Subscribe)}, "plan": query["plan"]})
 		shown.take(v.store.Plan(do.Plan))
 	case "cancel":
-		do.Action, shown.Title = ledger.Cancel, "Cancel your subscription?"
+		do.Action = ledger.Cancel
+		shown.cancel()
 	case "card":
 		do.Action, shown.Title = ledger.UpdateCard, "Update your card"
 	}

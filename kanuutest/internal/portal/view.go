@@ -2,7 +2,6 @@ package portal
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -23,8 +22,7 @@ type view struct {
 	Plan      ledger.Plan // of the customer
 	Plans     []ledger.Plan
 	To        ledger.Plan // to take
-	Terms     terms       // for that
-	Until     time.Time   // when it ends if it is canceled; zero: at once
+	Until     time.Time   // when the paid time ends, or the one that is bought
 }
 
 // badge is a word about a state, or a message.
@@ -33,27 +31,43 @@ type badge struct {
 	Tone string // good, warn, bad, none
 }
 
-// terms of taking a plan.
-type terms struct {
-	Title, Due, Text, Then, Submit string
-	Until                          time.Time
-}
-
 // view shows a customer as the portal does now.
 func (v visit) view(c *ledger.Customer) *view {
-	now, plan := v.store.Now(), v.store.Plan(c.PlanID)
-	shown := &view{
+	return &view{
 		Customer: c, Title: "Your subscription", Team: v.team, ReturnURL: v.ReturnURL(), Home: v.home(),
-		Control: v.base[:strings.LastIndex(v.base, "/manage/")] + "/control", Now: now, Plan: plan, Plans: v.store.Plans(),
+		Control: v.base[:strings.LastIndex(v.base, "/manage/")] + "/control", Now: v.store.Now(),
+		Plan: v.store.Plan(c.PlanID), Plans: v.store.Plans(), Until: c.PaidUntil,
+	}
+}
+
+// cancel asks whether that is meant.
+func (v *view) cancel() {
+	v.Title = "Cancel your subscription?"
+	if v.Running() && v.Until.IsZero() { // set by a test that did not care
+		v.Until = ledger.Renewal(v.Plan, v.Now)
+	}
+}
+
+// take says what it means to take a plan.
+func (v *view) take(to ledger.Plan) {
+	v.To, v.Title = to, "Switch to "+to.Name
+	if v.Over() {
+		v.Title = "Subscribe to " + to.Name
 	}
 	switch {
-	case now.Before(c.PaidUntil):
-		shown.Until = c.PaidUntil
-	case c.Running() && c.PaidUntil.IsZero(): // set by a test that did not care
-		shown.Until = ledger.Renewal(plan, now)
+	case v.Status == ledger.StatusTrialing: // goes on
+	case v.Trial():
+		v.Until = v.Now.AddDate(0, 0, to.TrialDays)
+	default:
+		v.Until = ledger.Renewal(to, v.Now)
 	}
-	return shown
 }
+
+// Trial reports whether the plan to take begins with a trial.
+func (v *view) Trial() bool { return v.Over() && v.To.TrialDays > 0 }
+
+// Coming reports whether paid time is left.
+func (v *view) Coming() bool { return v.Until.After(v.Now) }
 
 // Offers reports whether the customer has a button for an action.
 func (v *view) Offers(do ledger.Action) bool { return Offers(v.Customer, do, v.Now) }
@@ -99,53 +113,6 @@ func (v *view) Newest() []ledger.Payment {
 	return newest
 }
 
-// State is a sentence about the subscription.
-func (v *view) State() string {
-	until, coming := date(v.PaidUntil), v.PaidUntil.After(v.Now)
-	switch {
-	case v.Status == "":
-		return "Choose a plan below. You can change or cancel it at any time."
-	case v.PaidUntil.IsZero():
-		return ""
-	case v.Status == ledger.StatusPastDue:
-		return price(v.Plan) + " are overdue since " + until + "."
-	case v.Status == ledger.StatusTrialing && coming:
-		return "Free until " + until + ", then " + price(v.Plan) + " a " + period(v.Plan) + "."
-	case v.Status == ledger.StatusActive && coming:
-		return "Renews on " + until + " for " + price(v.Plan) + "."
-	case v.Status == ledger.StatusCanceled && coming:
-		return "Ends on " + until + ". Nothing more will be charged. To stay, subscribe again."
-	case v.Status == ledger.StatusCanceled:
-		return "Ended on " + until + "."
-	}
-	return "Paid until " + until + "."
-}
-
-// take says what it means to take a plan.
-func (v *view) take(to ledger.Plan) *view {
-	t := terms{
-		Title: "Subscribe to " + to.Name, Due: price(to), Text: "A new " + period(to) + " begins today.",
-		Then: "It renews on", Until: ledger.Renewal(to, v.Now), Submit: "Subscribe",
-	}
-	if !v.Over() {
-		t.Title = "Switch to " + to.Name
-		t.Submit = t.Title
-	}
-	switch {
-	case v.Status == ledger.StatusTrialing:
-		t.Text, t.Until = "Your trial goes on.", v.PaidUntil
-	case v.Over() && to.TrialDays > 0:
-		t.Text, t.Until, t.Submit = trial(to)+".", v.Now.AddDate(0, 0, to.TrialDays), "Start the trial"
-	default:
-		t.Submit += " and pay " + t.Due
-		v.Title, v.To, v.Terms = t.Title, to, t
-		return v
-	}
-	t.Then, t.Due = "Then "+price(to)+" a "+period(to)+" from", "0.00 "+to.Currency
-	v.Title, v.To, v.Terms = t.Title, to, t
-	return v
-}
-
 func price(p ledger.Plan) string {
 	return strings.TrimSpace(ledger.ParsePrice(p.Price).String() + " " + p.Currency)
 }
@@ -156,13 +123,6 @@ func period(p ledger.Plan) string {
 		return "year"
 	}
 	return "month"
-}
-
-func trial(p ledger.Plan) string {
-	if p.TrialDays == 0 {
-		return ""
-	}
-	return fmt.Sprintf("The first %d days are free", p.TrialDays)
 }
 
 // said is what the customer is told after an action.
