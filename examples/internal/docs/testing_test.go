@@ -62,3 +62,42 @@ func TestPro(t *testing.T) {
 }
 
 // snippet: end
+
+// configure makes the application as its main function does.
+func configure(t *testing.T, baseURL, apiKey, publicKey string) http.Handler {
+	t.Helper()
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: apiKey, BaseURL: baseURL})
+	require.NoError(t, err)
+	hook, err := kanuu.NewWebhookHandler(client, publicKey, nil)
+	require.NoError(t, err)
+	return newApp(client, hook)
+}
+
+// get returns the status of a page, and follows no redirect.
+func get(t *testing.T, url string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	require.NoError(t, err)
+	response, err := http.DefaultTransport.RoundTrip(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	return response.StatusCode
+}
+
+// snippet: customer
+func TestSubscribe(t *testing.T) {
+	fake := kanuutest.NewServer(nil)
+	defer fake.Close()
+	app := httptest.NewServer(configure(t, fake.URL, kanuutest.DefaultAPIKey, fake.PublicKey())) // your application
+	defer app.Close()
+	fake.SetWebhookURL(app.URL + "/webhooks/paddle")
+
+	customer := fake.Customer("42")
+	require.Equal(t, http.StatusSeeOther, get(t, app.URL+"/pro")) // to /billing
+	require.NoError(t, customer.Subscribe(67))                    // the Pro plan
+	require.Equal(t, http.StatusOK, get(t, app.URL+"/pro"))
+	require.NoError(t, customer.Cancel())
+	require.Equal(t, http.StatusOK, get(t, app.URL+"/pro")) // until the end of the month
+}
+
+// snippet: end
