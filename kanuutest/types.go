@@ -19,8 +19,7 @@ const (
 	StatusCanceled = ledger.StatusCanceled
 )
 
-// Subscription is what one identifier has. The zero value: never subscribed. Its
-// fields:
+// Subscription is what one identifier has. The zero value: never subscribed.
 //
 //	Status         string    // as it is answered, so that other spellings can be tried; empty: null
 //	PlanID         int64     // Paddle's; 0: null
@@ -32,29 +31,20 @@ const (
 // lasts to the end of what was paid for.
 type Subscription = ledger.Subscription
 
-// Plan is something that the portal sells. Its fields:
+// Plan is something that the portal sells. Those on sale by default are
 //
-//	ID        int64  // Paddle's plan_id
-//	Name      string // as the customer sees it
-//	Price     string // "9.00"
-//	Currency  string // "EUR"
-//	Yearly    bool   // paid for a year at a time; else for a month
-//	TrialDays int    // each new subscription begins with so many free days
+//	{ID: 12345, Name: "Basic", Price: "9.00", Currency: "EUR", Yearly: false, TrialDays: 0}
+//	{ID: 67, Name: "Pro", Price: "29.00", Currency: "EUR", Yearly: false, TrialDays: 0}
 type Plan = ledger.Plan
 
-// Request is one call of the API as it arrived; its method Identifier reads whom
-// the body is about. Its fields:
-//
-//	Time   time.Time // by the fake's clock
-//	Method string
-//	Path   string // "/api/nonce", without the base path of the mount; another one was a 404
-//	Header http.Header
-//	Body   []byte // at most the first MiB
-//	Status int    // of the response; 0: none yet, or none at all
+// Request is one call of the API as it arrived: its Time by the fake's clock, Method,
+// Path ("/api/nonce", without the base path of the mount; another one was a 404),
+// Header, Body (at most the first MiB), and the Status of the response (0: none yet,
+// or none at all). Its method Identifier reads whom the body is about.
 type Request = api.Request
 
 // Fault is something that goes wrong with calls of the API. The portal has
-// none. Its fields:
+// none.
 //
 //	Path   string        // only calls of this API path ("/api/nonce"); empty: every call
 //	Times  int           // how many calls; 0 means until Reset or Recover
@@ -72,7 +62,7 @@ type Request = api.Request
 type Fault = api.Fault
 
 // Webhook is an alert of Paddle Classic to be signed. The zero value is a
-// subscription_created of nobody. Its fields:
+// subscription_created of nobody.
 //
 //	AlertName    string            // such as "subscription_cancelled"; empty: "subscription_created"
 //	AlertID      string            // empty: one that this signer has not used before
@@ -112,7 +102,7 @@ func NewSignerWithKey(key *rsa.PrivateKey) *Signer { return paddle.NewSignerWith
 // Answer of a handler to a webhook: its StatusCode, Header and Body.
 type Answer = paddle.Answer
 
-// WebhookOptions say where a fake's webhooks go. Its fields:
+// WebhookOptions say where a fake's webhooks go.
 //
 //	URL     string          // of the application's webhook handler; empty: none, until SetWebhookURL
 //	Signer  *Signer         // signs them; nil: NewSigner
@@ -124,16 +114,11 @@ type WebhookOptions = paddle.Options
 // seven tries within two minutes. Paddle goes on for 72 hours.
 func DefaultBackoff() []time.Duration { return paddle.DefaultBackoff() }
 
-// Delivery is one alert on its way to the application. Its fields:
-//
-//	AlertID, AlertName, Identifier string
-//	Time   time.Time         // event_time, by the fake's clock
-//	State  DeliveryState
-//	Tries  int
-//	Status int               // of the last response; 0: there was none
-//	Error  string            // why the last try was not taken
-//	Chaos  string            // what Chaos did: "duplicate", "reordered, delayed", "lost"
-//	Fields map[string]string // what is signed
+// Delivery is one alert on its way to the application: its AlertID, AlertName,
+// Identifier, Time (event_time, by the fake's clock) and signed Fields, its State and
+// the number of Tries, the Status of the last response (0: there was none), the Error
+// for which the last try was not taken, and what [Chaos] did to it ("duplicate",
+// "reordered, delayed", "lost").
 type Delivery = paddle.Delivery
 
 // DeliveryState is what became of a webhook.
@@ -150,7 +135,7 @@ const (
 
 // Chaos is what may happen to webhooks on their way. The rates are shares of
 // the alerts, 0 (none) to 1 (all). [Options.Seed] makes what they pick the same
-// each time. Its fields:
+// each time.
 //
 //	Duplicate float64       // an alert comes once more after it was taken, with the same alert_id
 //	Reorder   float64       // an alert is held back until the next one was sent, or for 5 s

@@ -47,6 +47,8 @@ type Payment struct {
 	Attempt   int    // attempt_number of a failed one, from 1
 	NextRetry time.Time
 	First     bool // initial_payment
+
+	Instalments int // payments for the subscription up to this one
 }
 
 // The statuses of a [Payment].
@@ -72,6 +74,7 @@ type Customer struct {
 	trial    bool      // what lasts until PaidUntil is a trial
 	due      time.Time // when something happens by itself; zero: never
 	failures int       // of the payment that is due, in a row
+	paid     int       // payments for the subscription
 }
 
 // Over reports whether there is nothing left that could go on: Paddle cannot
@@ -163,21 +166,6 @@ func (c *Customer) enter(p Payment) {
 	if extra := len(c.Payments) - maxPayments; extra > 0 {
 		c.Payments = slices.Delete(c.Payments, 0, extra)
 	}
-}
-
-// instalments counts the payments for the subscription up to that one.
-func (c *Customer) instalments(paymentID int64) int {
-	count := 0
-	for _, p := range c.Payments {
-		switch {
-		case p.ID > paymentID:
-		case p.First:
-			count = 1
-		case p.Status != PaymentFailed:
-			count++
-		}
-	}
-	return max(count, 1)
 }
 
 // copy has a history of its own.

@@ -30,7 +30,6 @@ type Event struct {
 	Before, After Subscription
 	OldPlan, Plan Plan    // before and after; zero: none
 	Payment       Payment // of the three payment alerts
-	Instalments   int     // payments for the subscription up to this one
 }
 
 // Invent returns an event that did not happen, about what the identifier has.
@@ -73,7 +72,6 @@ func (l *Ledger) Invent(alert, identifier string, wall time.Time) Event {
 		e.After.Status, e.After.PaidUntil = StatusPastDue, now
 		e.Payment.Attempt, e.Payment.NextRetry = 1, now.Add(retries[0])
 	}
-	e.Instalments = c.instalments(e.Payment.ID)
 	return e
 }
 
@@ -84,7 +82,7 @@ func (c *Customer) newest(plan Plan, at time.Time) Payment {
 		p.At, p.Plan = at, plan
 		return p
 	}
-	return Payment{ID: 400_000 + Number(c.Identifier), OrderID: "1-400000", At: at, Plan: plan, Amount: plan.Price}
+	return Payment{ID: 400_000 + Number(c.Identifier), OrderID: "1-400000", At: at, Plan: plan, Amount: plan.Price, Instalments: 1}
 }
 
 // Number is Paddle's number of a customer, the same each time.

@@ -198,7 +198,6 @@ func (l *Ledger) take(c *Customer, at time.Time, step func(*turn) error) ([]Even
 		e.At, e.Identifier, e.Contact = at, c.Identifier, c.Contact
 		e.Before, e.After = before, c.Subscription
 		e.OldPlan, e.Plan = l.planOrNone(before.PlanID), l.planOrNone(c.PlanID)
-		e.Instalments = c.instalments(e.Payment.ID)
 	}
 	return t.events, err
 }
@@ -253,6 +252,13 @@ func (t *turn) decline(amount Cents) {
 
 func (t *turn) charge(alert string, p Payment) {
 	t.ledger.lastPaid++
+	switch {
+	case p.First:
+		t.paid = 1
+	case p.Status == PaymentPaid:
+		t.paid++
+	}
+	p.Instalments = max(t.paid, 1)
 	p.ID = 500_000 + t.ledger.lastPaid
 	p.OrderID = fmt.Sprintf("1-%d", p.ID)
 	p.At, p.Plan = t.at, t.plan()

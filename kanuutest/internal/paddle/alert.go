@@ -51,7 +51,7 @@ func values(e ledger.Event) map[string]string {
 		"old_price": e.OldPlan.Price, "old_unit_price": e.OldPlan.Price, "old_status": status(e.Before.Status),
 		"old_subscription_plan_id": id(e.Before.PlanID),
 
-		"instalments": strconv.Itoa(e.Instalments), "initial_payment": flag(p.First), "order_id": p.OrderID,
+		"instalments": strconv.Itoa(p.Instalments), "initial_payment": flag(p.First), "order_id": p.OrderID,
 		"subscription_payment_id": id(p.ID), "amount": gross, "attempt_number": strconv.Itoa(p.Attempt),
 		"next_retry_date": date(p.NextRetry), "next_payment_amount": e.Plan.Price, "plan_name": p.Plan.Name,
 		"receipt_url": fmt.Sprintf("https://my.paddle.com/receipt/%s/%s", p.OrderID, checkout),

@@ -123,9 +123,8 @@ var samples = values(ledger.Event{
 	Plan:    ledger.Plan{Price: "12.00", Currency: "EUR"},
 	Payment: ledger.Payment{
 		ID: 400, OrderID: "1-1", Amount: "12.00", Plan: ledger.Plan{Name: "Basic", Currency: "EUR"}, Attempt: 1, First: true,
-		NextRetry: time.Date(2026, 12, 23, 0, 0, 0, 0, time.UTC),
+		NextRetry: time.Date(2026, 12, 23, 0, 0, 0, 0, time.UTC), Instalments: 1,
 	},
-	Instalments: 1,
 })
 
 // samplesOf are those of an alert that differ, + for a space.
