@@ -23,7 +23,7 @@ func TestControlPage(t *testing.T) {
 	page := visit(t, http.DefaultClient, http.MethodGet, s.URL+"/control")
 	assertStaticPage(t, page)
 	for _, want := range []string{
-		"Fri 20 November 2026, 09:42 UTC", "Nobody yet", "No alerts yet", "No calls yet", "There are none",
+		"Fri 20 November 2026, 09:42 UTC", "No customers yet", "No alerts yet", "No calls yet", "There are none",
 		"BEGIN PUBLIC KEY", `href="/control/public-key.pem"`, `href="https://app.test/account"`, `<html lang="en">`,
 	} {
 		assert.Contains(t, page.body, want)

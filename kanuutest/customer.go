@@ -12,21 +12,19 @@ import (
 )
 
 // Customer acts as a customer does in the portal, without a browser. A method
-// returns once the webhooks that it causes were sent for the first time, so that
-// the application knows of the change. It returns an error, and changes nothing,
-// when the portal would not offer the action, and an error when the card is
-// declined.
+// returns after the application has answered the webhooks of the change, or after
+// their first try has failed. It returns an error if the portal does not offer the
+// action, which then changes nothing, or if the card is declined.
 type Customer struct {
 	fake       *Kanuu
 	identifier string
 }
 
-// Customer returns the customer with that identifier, who need not exist yet.
+// Customer returns the customer with that identifier, who may be new.
 func (k *Kanuu) Customer(identifier string) *Customer { return &Customer{k, identifier} }
 
 // Open follows a link to the portal, such as the Location of the application's
-// billing page, and returns the customer whom it logs in. As with a browser, a
-// link works once.
+// billing page, and returns the customer of the link. A link works once.
 func (k *Kanuu) Open(link string) (*Customer, error) {
 	u, err := url.Parse(link)
 	if err != nil {
@@ -74,10 +72,10 @@ func (c *Customer) Resume() error { return c.do(ledger.Command{Action: ledger.Re
 // Cancel ends the subscription when the paid time is over. It cannot be resumed.
 func (c *Customer) Cancel() error { return c.do(ledger.Command{Action: ledger.Cancel}) }
 
-// Pay pays what is overdue.
+// Pay pays an overdue payment.
 func (c *Customer) Pay() error { return c.do(ledger.Command{Action: ledger.Pay}) }
 
-// UpdateCard replaces the card by one that works. What is overdue is paid.
+// UpdateCard replaces the card by one that works, and pays an overdue payment.
 func (c *Customer) UpdateCard() error {
 	return c.do(ledger.Command{Action: ledger.UpdateCard, Card: "4444"})
 }

@@ -25,8 +25,8 @@ func (k *Kanuu) Reset() { k.control.Reset() }
 func (k *Kanuu) State() State { return k.control.State() }
 
 // SetSubscription replaces what the identifier has, and keeps its card and its
-// payment history. No webhook tells of it. The zero Subscription makes it one that
-// never subscribed. See [Customer] for changes that the application hears of.
+// payment history. It sends no webhook: see [Customer] for changes that do. The
+// zero Subscription makes the identifier one that never subscribed.
 //
 // Time goes on from there: a trialing or active one with a PaidUntil that is
 // yet to come renews then, and a past-due one has just failed to be paid. See
@@ -43,12 +43,12 @@ func (k *Kanuu) Subscription(identifier string) Subscription {
 // Now is the fake's clock: [Options.Now], and what [Kanuu.Advance] added.
 func (k *Kanuu) Now() time.Time { return k.store.Now() }
 
-// Advance moves the fake's clock forward, and lets happen what falls due
-// meanwhile, in its order and dated as it falls due:
+// Advance moves the fake's clock forward. Everything that falls due until then
+// happens in its order, and at its own time:
 //
 //   - A trialing or active subscription is paid for and goes on for a month or
 //     a year; of a month that is shorter, it is the last day.
-//   - When that payment fails (a button of the portal sees to it), the
+//   - If that payment fails, as after [Customer.FailPayments], the
 //     subscription is past-due. It is tried again 3, 5 and 7 days after the
 //     first attempt, and canceled when the last one fails.
 //   - The paid time of a paused or canceled one runs out.
@@ -74,15 +74,14 @@ func (k *Kanuu) Inject(f Fault) {
 }
 
 // GoDown makes Kanuu unavailable until [Kanuu.Recover], in place of other faults.
-// Each call fails at once and asks to be repeated after a minute, which is longer
-// than a client waits: so a test of an outage takes no time.
+// Each call fails immediately with a 503 that asks for a retry after a minute,
+// longer than a client waits. So a test of an outage takes no time.
 func (k *Kanuu) GoDown() {
 	k.Recover()
 	k.Inject(Fault{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"60"}}})
 }
 
-// Faults returns those that still wait for calls, in the order of the queue.
-// What it returns is a copy.
+// Faults returns copies of the faults that are left, in the order of the queue.
 func (k *Kanuu) Faults() []Fault { return k.api.Faults() }
 
 // Recover removes the faults. A call that is inside a Delay stays there.
@@ -93,26 +92,23 @@ func (k *Kanuu) Recover() { k.api.Recover() }
 func AlertNames() []string { return ledger.AlertNames() }
 
 // Trigger sends an alert about an identifier, as if it had just happened. The
-// subscription stays as it is: what the alert says is taken from it, or made up
-// where the identifier has none, as it would be right after such a change. It
-// returns an error when the identifier is empty, or the name is none of
-// [AlertNames].
+// subscription does not change: the fields of the alert are taken from it, or made
+// up if the identifier has none. It returns an error if the identifier is empty or
+// the name is none of [AlertNames].
 func (k *Kanuu) Trigger(alertName, identifier string) error {
 	_, err := k.control.Trigger(alertName, identifier, nil)
 	return err
 }
 
-// SetChaos lets it happen to all webhooks of changes from now on. The zero
-// Chaos ends it. It panics on a rate below 0 or above 1, and on a negative
-// Delay.
+// SetChaos applies a chaos to all webhooks from now on; the zero Chaos ends it. It
+// panics on a rate below 0 or above 1, and on a negative Delay.
 func (k *Kanuu) SetChaos(c Chaos) {
 	mustCheck("Chaos", paddle.CheckChaos(c))
 	k.outbox.SetChaos(c)
 }
 
-// ChaosOnce lets it happen to the next change's webhook alone, in place of what
-// [Kanuu.SetChaos] set. Called n times, it is for the next n. It panics as
-// SetChaos does.
+// ChaosOnce applies a chaos to the next webhook only, in place of that of
+// [Kanuu.SetChaos]. After n calls, it is for the next n. It panics as SetChaos does.
 func (k *Kanuu) ChaosOnce(c Chaos) {
 	mustCheck("Chaos", paddle.CheckChaos(c))
 	k.outbox.ChaosOnce(c)
@@ -128,13 +124,12 @@ func mustCheck(what string, err error) {
 }
 
 // Deliveries returns what was sent, or is to be, since the start or the last
-// [Kanuu.Reset], in the order of events. It keeps the newest 1,000, and what it
-// returns is a copy.
+// [Kanuu.Reset], in the order of events. It keeps the newest 1,000, and returns
+// copies.
 func (k *Kanuu) Deliveries() []Delivery { return k.outbox.Deliveries() }
 
-// SetWebhookURL changes where webhooks go, and tries those that wait at once.
-// Empty: they are not sent. A URL that cannot be posted to shows as the Error of
-// the deliveries.
+// SetWebhookURL changes where webhooks go, and sends the waiting ones there. Empty:
+// they are not sent. A URL that cannot be posted to is an Error of the deliveries.
 func (k *Kanuu) SetWebhookURL(to string) { k.outbox.SetURL(to) }
 
 // WebhookURL is where webhooks go; empty when they are not sent.
@@ -155,8 +150,7 @@ func (k *Kanuu) Resend(alertID string) error {
 // error of ctx if that ends first.
 func (k *Kanuu) Settle(ctx context.Context) error { return k.outbox.Settle(ctx) }
 
-// Close stops sending webhooks, and returns when none is under way. Those that
-// wait are given up. Everything else goes on. [Server.Close] does it, too;
-// a fake without a server needs it only to be rid of webhooks that the
-// application does not take, since nothing runs while none waits.
+// Close stops sending webhooks: it gives the waiting ones up, and returns when none
+// is under way. Everything else goes on. [Server.Close] calls it. A fake without a
+// server needs it only if webhooks are left that the application does not take.
 func (k *Kanuu) Close() { k.outbox.Close() }

@@ -10,10 +10,10 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/jsonbody"
 )
 
-// A fake listens on a developer's machine, where a browser may visit any site
-// meanwhile. What such a site sends is refused before anything is read.
+// A fake listens on a developer's machine, where a browser may visit any site. A
+// request of such a site is refused before anything is read or recorded.
 
-// refusal says why a request is not answered; empty: it is.
+// refusal is the reason why a request is refused; empty: it is not.
 func (k *Kanuu) refusal(r *http.Request, at location) string {
 	_, isNetwork := r.Context().Value(http.LocalAddrContextKey).(net.Addr) // else a test calls ServeHTTP
 	if isNetwork && !k.trusts(r.Host) {
@@ -25,10 +25,9 @@ func (k *Kanuu) refusal(r *http.Request, at location) string {
 	return ""
 }
 
-// trusts tells hosts that nobody else can have from those that a foreign site
-// may have pointed at this machine, to let a browser that visits it talk to the
-// fake as if it were a part of that site (DNS rebinding). An address is no name
-// to point anywhere.
+// trusts refuses host names of other sites. Such a site can point its own name at
+// this machine, and its pages can then send requests to the fake as to their own
+// origin (DNS rebinding). An address is no name to point anywhere.
 func (k *Kanuu) trusts(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -42,15 +41,15 @@ func (k *Kanuu) trusts(host string) bool {
 	return err == nil
 }
 
-// ofOtherSite reports whether a page of another origin sent the request. Links
-// to the pages are followed from anywhere, and programs send no such header.
+// ofOtherSite reports whether a page of another origin sent the request. Links to
+// the fake's pages work from any site, and programs send no such header.
 func ofOtherSite(r *http.Request, at location) bool {
 	isGet := r.Method == http.MethodGet || r.Method == http.MethodHead
 	if isGet && at.api == "" && r.Header.Get("Sec-Fetch-Mode") == "navigate" {
 		return false
 	}
 	asked := *r
-	asked.Method = http.MethodPost // those of a GET are not checked
+	asked.Method = http.MethodPost // Check passes every GET
 	return new(http.CrossOriginProtection).Check(&asked) != nil
 }
 

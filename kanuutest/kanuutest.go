@@ -13,8 +13,8 @@
 //
 // A subscription belongs to an identifier and changes in three ways: a test
 // sets it with [Kanuu.SetSubscription], a customer does something, or time
-// passes, which [Kanuu.Advance] can hasten. All of it is seen at once by the
-// API. Kanuu itself caches its answer for up to an hour, unless the customer
+// passes, which [Kanuu.Advance] can hasten. The API shows all of it
+// immediately. Kanuu itself caches its answer for up to an hour, unless the customer
 // changed something in the portal.
 //
 // The portal is one that a customer would see: it sells the plans, asks for a
@@ -177,8 +177,8 @@ func (k *Kanuu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// location says which part of Kanuu a request is for, and where the outside
-// world sees that part.
+// location is the part of Kanuu that a request is for, and its path as a browser
+// sees it.
 type location struct {
 	prefix  string // base path, escaped, without a slash at its end
 	control string // "/control", "/control/api/state"; empty for all else

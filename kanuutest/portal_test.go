@@ -394,7 +394,7 @@ func TestPortalPages(t *testing.T) {
 		"cancel": {active, "?show=cancel", 200,
 			[]string{"<h1>Cancel your subscription?</h1>", "You can use Basic until 14 May 2026."},
 			"Cancel subscription,Keep Basic"},
-		"cancel what is over": {with("past-due", 1, -1), "?show=cancel", 200, []string{"Basic ends at once"},
+		"cancel what is over": {with("past-due", 1, -1), "?show=cancel", 200, []string{"Basic ends now"},
 			"Cancel subscription,Keep Basic"},
 		"cancel without a date": {
 			kanuutest.Subscription{Status: "active", PlanID: 1},
@@ -406,7 +406,7 @@ func TestPortalPages(t *testing.T) {
 		"cancel twice":   {with("canceled", 1, 10), "?show=cancel", 303, nil, ""},
 		"card":           {active, "?show=card", 200, []string{"<h1>Update your card</h1>"}, "Save card,Back"},
 		"card, overdue": {with("past-due", 1, -1), "?show=card", 200,
-			[]string{"What is overdue is paid with the new card at once."}, "Save card,Back"},
+			[]string{"The overdue payment is made with the new card immediately."}, "Save card,Back"},
 		"card, nothing": {kanuutest.Subscription{}, "?show=card", 303, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -45,9 +45,8 @@ func newServer(opts *Options) *Server {
 	return s
 }
 
-// Close stops listening and ends every open connection, also those that wait
-// for a response, and stops sending webhooks. What was recorded can still be
-// read. Closing twice is fine.
+// Close stops listening, ends every open connection, and stops sending webhooks.
+// The recorded requests can still be read. Closing twice is fine.
 func (s *Server) Close() {
 	s.Kanuu.Close()
 	s.http.CloseClientConnections()
@@ -84,7 +83,7 @@ func (s *Server) Client() *http.Client {
 
 // NewCertificate makes a self-signed certificate, and a key of its own, for
 // localhost, 127.0.0.1, ::1 and the further host names and IP addresses. It is
-// valid for a year, and Leaf is set. To whom PEM files are given, such as
+// valid for a year, and Leaf is set. For a PEM file, such as that of
 // SSL_CERT_FILE, write Certificate[0] into a block of type CERTIFICATE.
 func NewCertificate(hosts ...string) tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -101,7 +100,7 @@ func NewCertificate(hosts ...string) tls.Certificate {
 		NotAfter:     now.AddDate(1, 0, 0),
 		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IsCA:         true, // so that it can be trusted as its own authority
+		IsCA:         true, // clients trust it as its own authority
 
 		BasicConstraintsValid: true,
 	}

@@ -21,7 +21,7 @@ const (
 
 // Subscription is what one identifier has. The zero value: never subscribed.
 //
-//	Status         string    // as it is answered, so that other spellings can be tried; empty: null
+//	Status         string    // answered as it is, also another spelling; empty: null
 //	PlanID         int64     // Paddle's; 0: null
 //	SubscriptionID int64     // Paddle's; 0: null
 //	PaidUntil      time.Time // when the paid time, or the trial, is over, and the next payment falls due
@@ -40,7 +40,7 @@ type Plan = ledger.Plan
 // Request is one call of the API as it arrived: its Time by the fake's clock, Method,
 // Path ("/api/nonce", without the base path of the mount; another one was a 404),
 // Header, Body (at most the first MiB), and the Status of the response (0: none yet,
-// or none at all). Its method Identifier reads whom the body is about.
+// or none at all). Its method Identifier returns the identifier in the body.
 type Request = api.Request
 
 // Fault is something that goes wrong with calls of the API. The portal has
@@ -55,21 +55,20 @@ type Request = api.Request
 //	Body   string        // and this body; empty: Laravel's for that status
 //	Drop   bool          // close the connection without a response
 //
-// With Drop, Status or Body the fault takes the place of the response, whatever
-// was asked and by whom; without them the call is answered as ever after the
-// Delay, with Header added. A Content-Length in Header that promises more than
-// Body holds makes a response that breaks off.
+// With Drop, Status or Body the fault replaces the response to any request; without
+// them it only delays the response and adds Header. A Content-Length in Header that
+// is larger than Body makes a response that breaks off.
 type Fault = api.Fault
 
 // Webhook is an alert of Paddle Classic to be signed. The zero value is a
-// subscription_created of nobody.
+// subscription_created without an identifier.
 //
 //	AlertName    string            // such as "subscription_cancelled"; empty: "subscription_created"
 //	AlertID      string            // empty: one that this signer has not used before
 //	Time         time.Time         // when it happened; zero: now
 //	Identifier   string            // these two go to the passthrough, as Kanuu has it;
 //	Supplemental map[string]string // empty both: the passthrough is empty
-//	Fields       map[string]string // replace those above and the samples, or come in addition
+//	Fields       map[string]string // replace those above and the samples, or are added
 //
 // The six subscription alerts have all the fields that Paddle's reference lists,
 // with sample values; others have the common ones. A name in Fields may have
@@ -142,7 +141,7 @@ const (
 //	Lose      float64       // an alert never comes
 //	Delay     time.Duration // before an alert is sent; later ones about the same customer wait, too
 //
-//	ShuffleIDs   bool // alert ids do not grow, as nobody promises
+//	ShuffleIDs   bool // alert ids do not grow: nothing shows that Paddle's do
 //	SplitUpdates bool // two subscription_updated in one second, in place of one
 type Chaos = paddle.Chaos
 

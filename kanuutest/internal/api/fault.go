@@ -26,7 +26,7 @@ type Fault struct {
 	Drop   bool
 }
 
-// CheckFault says what is wrong with a fault.
+// CheckFault returns an error for a fault that cannot happen.
 func CheckFault(f Fault) error {
 	if f.Status != 0 && (f.Status < 200 || f.Status > 999) {
 		return fmt.Errorf("status is %d, which cannot be answered: use 200 to 999", f.Status)
@@ -91,7 +91,7 @@ func (a *API) Inject(f Fault) {
 	a.faults.queue = append(a.faults.queue, f)
 }
 
-// Faults returns copies of those that still wait for calls.
+// Faults returns copies of the faults that are left.
 func (a *API) Faults() []Fault {
 	a.faults.mu.Lock()
 	defer a.faults.mu.Unlock()

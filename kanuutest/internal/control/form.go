@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// forms of the page by the call that they make: the section to go back to, and
-// what the page says there.
+// forms of the page by the call that they make: the section to go back to, and the
+// message there.
 var forms = map[string]struct{ section, said string }{
 	"act":      {"#customers", "Done. What it means for webhooks is below."},
 	"advance":  {"#clock", "The clock was moved, and what fell due has happened."},
@@ -27,8 +27,8 @@ var forms = map[string]struct{ section, said string }{
 	"reset":    {"", "Calls, deliveries, faults and chaos are gone."},
 }
 
-// flush waits a moment for the webhooks that a form causes, so that the next page
-// shows what became of them.
+// flush waits a moment for the webhooks that a form causes: the next page shows
+// their result.
 func (c *Control) flush(r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 300*time.Millisecond)
 	defer cancel()

@@ -42,7 +42,7 @@ var (
 	ErrDeclined = errors.New("the card was declined")
 )
 
-// check says why a customer cannot do something.
+// check returns an error if a customer cannot do something.
 func (l *Ledger) check(c *Customer, do Command, now time.Time) error {
 	switch do.Action {
 	case Subscribe:

@@ -32,8 +32,8 @@ type Event struct {
 	Payment       Payment // of the three payment alerts
 }
 
-// Invent returns an event that did not happen, about what the identifier has.
-// What it does not have is made up.
+// Invent returns an event that did not happen, with the identifier's data as far
+// as there is any.
 func (l *Ledger) Invent(alert, identifier string, wall time.Time) Event {
 	now := l.Now(wall)
 	c, ok := l.customers[identifier]

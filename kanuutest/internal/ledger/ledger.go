@@ -1,5 +1,5 @@
-// Package ledger keeps the books of a fake Kanuu: who has which subscription,
-// what was paid, and what falls due when. A [Ledger] has no clock, network or
+// Package ledger keeps the books of a fake Kanuu: subscriptions, payments, and the
+// dates when something falls due. A [Ledger] has no clock, network or
 // lock: it is told the time, and returns what happened as events. A [Store]
 // adds a clock and a lock.
 package ledger
@@ -69,8 +69,8 @@ func (l *Ledger) Do(identifier string, do Command, wall time.Time) ([]Event, err
 	return append(events, happened...), err
 }
 
-// Set replaces a customer's subscription, of which no event tells. It keeps the
-// card and the payments, unless s is the zero Subscription.
+// Set replaces a customer's subscription without an event. It keeps the card and
+// the payments, unless s is the zero Subscription.
 func (l *Ledger) Set(identifier string, s Subscription, wall time.Time) {
 	c := l.open(identifier)
 	if s == (Subscription{}) {
@@ -107,7 +107,7 @@ func (l *Ledger) open(identifier string) *Customer {
 	return c
 }
 
-// drop removes a customer of whom nothing is known.
+// drop removes a customer without any data.
 func (l *Ledger) drop(c *Customer) {
 	if !c.met && c.Status == "" {
 		delete(l.customers, c.Identifier)

@@ -54,7 +54,7 @@ func (s *Store) Do(identifier string, do Command) (c Customer, err error) {
 	return c, err
 }
 
-// Check says why [Store.Do] would change nothing.
+// Check returns the error with which [Store.Do] would change nothing.
 func (s *Store) Check(identifier string, do Command) error {
 	return use(s, func(l *Ledger, wall time.Time) (error, []Event) {
 		c, events := l.Customer(identifier, wall)

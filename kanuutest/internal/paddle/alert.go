@@ -29,7 +29,7 @@ var fixed = map[string]string{
 	"customer_name": "Test Customer", "payment_method": "card", "refund_reason": "Refunded for a test", "refund_type": "full",
 }
 
-// values has what an event says, for the fields of all alerts.
+// values are those of an event for the fields of all alerts.
 func values(e ledger.Event) map[string]string {
 	const url = "https://checkout.paddle.com/subscription/%s?user=%d&subscription=%d&hash=%08x"
 	user, subscription, p := ledger.Number(e.Identifier), e.After.SubscriptionID, e.Payment
@@ -65,7 +65,7 @@ func values(e ledger.Event) map[string]string {
 }
 
 // split makes two updates of one, as Paddle sends them for some changes: they
-// share a second, and the second one continues from what the first one says.
+// share a second, and the second one continues from the state of the first one.
 func split(e ledger.Event) []ledger.Event {
 	first, second := e, e
 	first.After.PaidUntil = e.Before.PaidUntil

@@ -21,7 +21,7 @@ type Chaos struct {
 	SplitUpdates bool // two subscription_updated in one second, in place of one
 }
 
-// CheckChaos says what is wrong with a chaos.
+// CheckChaos returns an error for a chaos that cannot happen.
 func CheckChaos(c Chaos) error {
 	return cmp.Or(
 		jsonbody.CheckRate("duplicate", c.Duplicate), jsonbody.CheckRate("reorder", c.Reorder),
@@ -63,8 +63,8 @@ type fate struct {
 	delay               time.Duration
 }
 
-// draw takes three numbers whatever the rates are, so that one rate does not
-// change what the others pick.
+// draw takes three numbers whatever the rates are: one rate does not change what
+// the others pick.
 func (c Chaos) draw(r *rand.Rand) fate {
 	twice, later, never := r.Float64(), r.Float64(), r.Float64()
 	return fate{twice < c.Duplicate, later < c.Reorder, never < c.Lose, c.Delay}

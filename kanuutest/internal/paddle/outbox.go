@@ -84,8 +84,8 @@ func NewOutbox(o Options, seed uint64) *Outbox {
 	return b
 }
 
-// change lets one caller at a time change the queue, wakes whoever waits for it,
-// and sees to it that a goroutine works on it.
+// change lets one caller at a time change the queue, wakes those who wait for it,
+// and starts the worker if there is something to send.
 func (b *Outbox) change(f func(q *queue, now time.Time)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -216,7 +216,7 @@ func (b *Outbox) send(w Webhook) (t Ticket) {
 }
 
 // Trigger queues the alert about an event with fields that replace its own, or
-// come in addition.
+// are added.
 func (b *Outbox) Trigger(e ledger.Event, fields map[string]string) (Ticket, error) {
 	w := alert(e)
 	maps.Copy(w.Fields, fields)
@@ -239,7 +239,7 @@ func (b *Outbox) Resend(alertID string) (t Ticket, err error) {
 // Wait waits until a delivery was tried, or does not wait to be tried, or ctx
 // ends, and returns how it stands then.
 func (b *Outbox) Wait(ctx context.Context, t Ticket) (d Delivery) {
-	_ = b.await(ctx, func(*queue) bool { // what is returned says how far it got
+	_ = b.await(ctx, func(*queue) bool { // the returned state shows how far it got
 		d = t.delivery.copy()
 		return d.State != Waiting || d.Tries > t.tries
 	})
@@ -283,7 +283,7 @@ func (b *Outbox) Close() {
 	b.worker.Wait()
 }
 
-// SetURL changes where webhooks go, and tries those that wait.
+// SetURL changes where webhooks go, and sends the waiting ones there.
 func (b *Outbox) SetURL(to string) {
 	b.change(func(q *queue, now time.Time) {
 		q.url = to

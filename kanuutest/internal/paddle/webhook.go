@@ -21,7 +21,7 @@ type Webhook struct {
 	Time         time.Time // zero: now
 	Identifier   string
 	Supplemental map[string]string
-	Fields       map[string]string // replace those above and the samples, or come in addition
+	Fields       map[string]string // replace those above and the samples, or are added
 }
 
 func (s *Signer) fields(w Webhook) map[string]string {
@@ -71,7 +71,7 @@ func passthrough(w Webhook) string {
 	return string(text)
 }
 
-// check says which of the fields that a caller chose cannot be sent.
+// check returns an error if a field that a caller chose cannot be sent.
 func (s *Signer) check(w Webhook, chosen map[string]string) error {
 	for name := range chosen {
 		switch name, _, _ := strings.Cut(name, "["); name { // PHP makes an array of alert_id[x]
@@ -127,7 +127,7 @@ var samples = values(ledger.Event{
 	},
 })
 
-// samplesOf are those of an alert that differ, + for a space.
+// samplesOf are the samples of single alerts, + for a space.
 var samplesOf = map[string]string{
 	ledger.Created:   "linked_subscriptions=4,+6,+3 source=Import",
 	ledger.Updated:   "new_quantity=2 new_price=24.00",

@@ -28,7 +28,7 @@ var pages = page.New(files, "", template.FuncMap{
 	"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
 })
 
-// date is how the portal writes days, which are those of UTC.
+// date writes a day as the portal does, in UTC.
 func date(t time.Time) string { return t.UTC().Format("2 January 2006") }
 
 const (
@@ -53,13 +53,13 @@ func (p *Portal) SetReturnURL(to string) { p.returnURL.Store(&to) }
 // ReturnURL is where it leads.
 func (p *Portal) ReturnURL() string { return *p.returnURL.Load() }
 
-// Mint makes a one-time link for a customer, of whom the contact is noted.
+// Mint makes a one-time link for a customer, and notes the contact.
 func (p *Portal) Mint(identifier string, c ledger.Contact) (nonce string) {
 	p.store.Meet(identifier, c)
 	return p.sessions.mint(identifier)
 }
 
-// Open uses a nonce up, and returns for whom it was.
+// Open uses a nonce up, and returns its identifier.
 func (p *Portal) Open(nonce string) (identifier string, ok bool) {
 	v, ok := p.sessions.open(nonce)
 	return v.identifier, ok
@@ -123,8 +123,8 @@ func (v visit) get() {
 	v.show(who, v.r.URL.Query())
 }
 
-// show answers one of the pages. What they are about may be over: then the
-// first page says what is.
+// show answers one of the pages, or leads to the first page if the customer
+// cannot do any more what the page is about.
 func (v visit) show(who visitor, query url.Values) {
 	c := v.store.Customer(who.identifier)
 	shown, do := v.view(&c), ledger.Command{}

@@ -48,7 +48,7 @@ func (v *view) cancel() {
 	}
 }
 
-// take says what it means to take a plan.
+// take shows the terms of a plan.
 func (v *view) take(to ledger.Plan) {
 	v.To, v.Title = to, "Switch to "+to.Name
 	if v.Over() {
@@ -78,8 +78,8 @@ func (v *view) Badge() badge {
 	return badge{text, tone}
 }
 
-// Offers reports whether a customer has a button for an action. What is overdue
-// is paid, which is another word for to resume.
+// Offers reports whether a customer has a button for an action. An overdue
+// subscription has only "Pay now", though Resume would do the same.
 func Offers(c *ledger.Customer, do ledger.Action, now time.Time) bool {
 	return c.Can(ledger.Command{Action: do}, now) && (do != ledger.Resume || c.Status != ledger.StatusPastDue)
 }
@@ -125,7 +125,7 @@ func period(p ledger.Plan) string {
 	return "month"
 }
 
-// said is what the customer is told after an action.
+// said has the messages after an action.
 var said = map[ledger.Action]string{
 	ledger.Pay:        "Thank you. Your payment went through.",
 	ledger.Resume:     "Your subscription goes on.",
@@ -134,8 +134,8 @@ var said = map[ledger.Action]string{
 	ledger.UpdateCard: "Your card is saved.",
 }
 
-// message is what the customer is told after a command. The second of a double
-// click keeps what the first one said, which was not shown yet.
+// message is the one after a command. The second of a double click keeps that of
+// the first one, which was not shown yet.
 func (v visit) message(do ledger.Command, c *ledger.Customer, err error, last badge) badge {
 	switch {
 	case errors.Is(err, ledger.ErrDeclined):
