@@ -142,8 +142,7 @@ func (k *Kanuu) PublicKey() string { return k.outbox.PublicKey() }
 // new one. It returns an error when no alert among [Kanuu.Deliveries] has the
 // alertID.
 func (k *Kanuu) Resend(alertID string) error {
-	_, err := k.outbox.Resend(alertID)
-	return err
+	return k.outbox.Resend(alertID)
 }
 
 // Settle waits until no webhook waits to be sent or sent again. It returns the

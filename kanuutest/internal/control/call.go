@@ -3,7 +3,6 @@ package control
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,6 +56,9 @@ func with[T any](do func(*Control, T) (any, error)) func(*Control, []byte) (any,
 	}
 }
 
+// alertID is answered with its delivery, once it was tried.
+type alertID string
+
 // refusal is an error of a call with a status other than 422.
 type refusal struct {
 	error
@@ -88,10 +90,9 @@ func (c *Control) serveCall(w http.ResponseWriter, r *http.Request, name string)
 			fail(w, err)
 			return
 		}
-		if ticket, ok := response.(paddle.Ticket); ok {
-			ctx, cancel := context.WithTimeout(r.Context(), paddle.Timeout+time.Second)
-			defer cancel()
-			response = c.Outbox.Wait(ctx, ticket)
+		if id, ok := response.(alertID); ok {
+			c.flush(r, paddle.Timeout+time.Second)
+			response = c.Outbox.Delivery(string(id))
 		}
 		jsonbody.Write(w, http.StatusOK, response)
 	}
@@ -145,14 +146,15 @@ func (c *Control) trigger(in struct {
 	Fields     map[string]string `json:"fields"`
 },
 ) (any, error) {
-	return c.Trigger(in.Alert, in.Identifier, in.Fields)
+	id, err := c.Trigger(in.Alert, in.Identifier, in.Fields)
+	return alertID(id), err
 }
 
 func (c *Control) resend(in struct {
 	AlertID string `json:"alert_id"`
 },
 ) (any, error) {
-	return c.Outbox.Resend(in.AlertID)
+	return alertID(in.AlertID), c.Outbox.Resend(in.AlertID)
 }
 
 func (c *Control) setWebhooks(to struct {

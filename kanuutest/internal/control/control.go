@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/api"
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
@@ -63,12 +64,12 @@ func (c *Control) Reset() {
 }
 
 // Trigger sends an alert about an identifier that reports no change.
-func (c *Control) Trigger(alert, identifier string, fields map[string]string) (paddle.Ticket, error) {
+func (c *Control) Trigger(alert, identifier string, fields map[string]string) (alertID string, err error) {
 	if identifier == "" {
-		return paddle.Ticket{}, errors.New("kanuutest: cannot trigger " + alert + ": the identifier is empty")
+		return "", errors.New("kanuutest: cannot trigger " + alert + ": the identifier is empty")
 	}
 	if !slices.Contains(ledger.AlertNames(), alert) {
-		return paddle.Ticket{}, errors.New("kanuutest: no alert is named \"" + alert + "\": use one of " +
+		return "", errors.New("kanuutest: no alert is named \"" + alert + "\": use one of " +
 			strings.Join(ledger.AlertNames(), ", "))
 	}
 	return c.Outbox.Trigger(c.Store.Invent(alert, identifier), fields)
@@ -91,7 +92,7 @@ func (c *Control) servePage(w http.ResponseWriter, r *http.Request, prefix, port
 			c.render(w, http.StatusUnprocessableEntity, v)
 			return
 		}
-		c.flush(r)
+		c.flush(r, 300*time.Millisecond) // the next page shows the result
 		page.SeeOther(w, to)
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")

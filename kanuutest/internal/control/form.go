@@ -27,10 +27,9 @@ var forms = map[string]struct{ section, said string }{
 	"reset":    {"", "Calls, deliveries, faults and chaos are gone."},
 }
 
-// flush waits a moment for the webhooks that a form causes: the next page shows
-// their result.
-func (c *Control) flush(r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 300*time.Millisecond)
+// flush waits for the first try of the webhooks that a request causes.
+func (c *Control) flush(r *http.Request, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	c.Outbox.Flush(ctx)
 }

@@ -74,7 +74,7 @@ type queue struct {
 }
 
 // send adds an alert, and with it hurries what waits about the same customer.
-func (q *queue) send(w Webhook, fields func(Webhook) map[string]string, now time.Time) *delivery {
+func (q *queue) send(w Webhook, fields func(Webhook) map[string]string, now time.Time) (alertID string) {
 	chaos := q.chaos
 	if len(q.once) > 0 {
 		chaos, q.once = q.once[0], q.once[1:]
@@ -109,7 +109,7 @@ func (q *queue) send(w Webhook, fields func(Webhook) map[string]string, now time
 			q.enqueue(again)
 		}
 	}
-	return j
+	return j.AlertID
 }
 
 func (q *queue) nextID(chaos Chaos) string {
@@ -192,23 +192,31 @@ func (q *queue) tried(j *delivery, to string, status int, err error, now time.Ti
 	q.waiting = slices.DeleteFunc(q.waiting, func(other *delivery) bool { return other == j })
 }
 
-func (q *queue) resend(alertID string, now time.Time) (*delivery, error) {
+// find is the newest delivery with that id, or nil.
+func (q *queue) find(alertID string) *delivery {
 	for _, j := range slices.Backward(q.log) {
-		switch {
-		case j.AlertID != alertID:
-			continue
-		case q.url == "":
-			return nil, errors.New("kanuutest: cannot resend: there is no URL to send webhooks to")
-		case q.closed:
-			return nil, errors.New("kanuutest: cannot resend: the fake is closed")
+		if j.AlertID == alertID {
+			return j
 		}
-		j.failures, j.held, j.due = 0, false, now
-		if !slices.Contains(q.waiting, j) {
-			q.enqueue(j)
-		}
-		return j, nil
 	}
-	return nil, fmt.Errorf("kanuutest: cannot resend: no alert has the id %q", alertID)
+	return nil
+}
+
+func (q *queue) resend(alertID string, now time.Time) error {
+	j := q.find(alertID)
+	switch {
+	case j == nil:
+		return fmt.Errorf("kanuutest: cannot resend: no alert has the id %q", alertID)
+	case q.url == "":
+		return errors.New("kanuutest: cannot resend: there is no URL to send webhooks to")
+	case q.closed:
+		return errors.New("kanuutest: cannot resend: the fake is closed")
+	}
+	j.failures, j.held, j.due = 0, false, now
+	if !slices.Contains(q.waiting, j) {
+		q.enqueue(j)
+	}
+	return nil
 }
 
 func (q *queue) close() {

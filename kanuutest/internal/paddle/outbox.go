@@ -204,46 +204,26 @@ func (b *Outbox) Publish(e ledger.Event) {
 	}
 }
 
-// Ticket is a delivery to wait for.
-type Ticket struct {
-	delivery *delivery
-	tries    int // before
-}
-
-func (b *Outbox) send(w Webhook) (t Ticket) {
-	b.change(func(q *queue, now time.Time) { t.delivery = q.send(w, b.signer.fields, now) })
-	return t
+func (b *Outbox) send(w Webhook) (alertID string) {
+	b.change(func(q *queue, now time.Time) { alertID = q.send(w, b.signer.fields, now) })
+	return alertID
 }
 
 // Trigger queues the alert about an event with fields that replace its own, or
 // are added.
-func (b *Outbox) Trigger(e ledger.Event, fields map[string]string) (Ticket, error) {
+func (b *Outbox) Trigger(e ledger.Event, fields map[string]string) (alertID string, err error) {
 	w := alert(e)
 	maps.Copy(w.Fields, fields)
 	if err := b.signer.check(w, fields); err != nil {
-		return Ticket{}, fmt.Errorf("kanuutest: cannot trigger %s: %w", e.Alert, err)
+		return "", fmt.Errorf("kanuutest: cannot trigger %s: %w", e.Alert, err)
 	}
 	return b.send(w), nil
 }
 
-// Resend queues an alert again, whatever became of it.
-func (b *Outbox) Resend(alertID string) (t Ticket, err error) {
-	b.change(func(q *queue, now time.Time) {
-		if t.delivery, err = q.resend(alertID, now); err == nil {
-			t.tries = t.delivery.Tries
-		}
-	})
-	return t, err
-}
-
-// Wait waits until a delivery was tried, or does not wait to be tried, or ctx
-// ends, and returns how it stands then.
-func (b *Outbox) Wait(ctx context.Context, t Ticket) (d Delivery) {
-	_ = b.await(ctx, func(*queue) bool { // the returned state shows how far it got
-		d = t.delivery.copy()
-		return d.State != Waiting || d.Tries > t.tries
-	})
-	return d
+// Resend queues an alert again, also one that was delivered.
+func (b *Outbox) Resend(alertID string) (err error) {
+	b.change(func(q *queue, now time.Time) { err = q.resend(alertID, now) })
+	return err
 }
 
 // Settle waits until nothing waits to be sent or sent again. It returns the error
@@ -269,6 +249,16 @@ func (b *Outbox) Deliveries() (list []Delivery) {
 		}
 	})
 	return list
+}
+
+// Delivery returns a copy of the newest with that id; the zero value without one.
+func (b *Outbox) Delivery(alertID string) (d Delivery) {
+	b.read(func(q *queue) {
+		if j := q.find(alertID); j != nil {
+			d = j.copy()
+		}
+	})
+	return d
 }
 
 // Reset removes everything but the URL. A webhook that is under way gets there.
