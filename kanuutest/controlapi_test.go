@@ -68,7 +68,7 @@ func TestControlState(t *testing.T) {
 	assert.NotContains(t, a.body, "Authorization")
 	assert.Contains(t, a.body, `"chaos":{"duplicate":0,"reorder":0,"lose":0.5,"delay":"1s"}`)
 	assert.Contains(t, a.body,
-		`"faults":[{"path":"/api/nonce","rate":0.25,"delay":"1m30s","status":429,"header":{"Retry-After":"7"}}]`)
+		`"faults":[{"path":"/api/nonce","rate":0.25,"status":429,"delay":"1m30s","header":{"Retry-After":"7"}}]`)
 
 	got := read[kanuutest.State](t, a)
 	until := time.Date(2026, 12, 4, 9, 42, 7, 0, time.UTC)

@@ -151,7 +151,7 @@ func TestControlForms(t *testing.T) {
 
 	said, page = press(t, s.URL, "do=faults&fault=%7B%22status%22:503%7D&path=/api/nonce&times=3&rate=30&delay=2")
 	assert.Equal(t, "The fault waits for calls of the API.", said)
-	assert.Contains(t, page, `{"path":"/api/nonce","times":3,"rate":0.3,"delay":"2s","status":503}`)
+	assert.Contains(t, page, `{"path":"/api/nonce","times":3,"rate":0.3,"status":503,"delay":"2s"}`)
 	assert.Equal(t, []kanuutest.Fault{{Path: noncePath, Times: 3, Rate: 0.3, Status: 503, Delay: 2 * time.Second}}, s.Faults())
 	said, _ = press(t, s.URL, "do=recover")
 	assert.Equal(t, "The API has no faults any more.", said)

@@ -16,14 +16,14 @@ import (
 
 // Fault is something that goes wrong with calls of the API.
 type Fault struct {
-	Path   string
-	Times  int
-	Rate   float64
-	Delay  time.Duration
-	Status int
-	Header http.Header
-	Body   string
-	Drop   bool
+	Path   string        `json:"path,omitempty"`
+	Times  int           `json:"times,omitempty"`
+	Rate   float64       `json:"rate,omitempty"`
+	Delay  time.Duration `json:"-"`
+	Status int           `json:"status,omitempty"`
+	Header http.Header   `json:"-"`
+	Body   string        `json:"body,omitempty"`
+	Drop   bool          `json:"drop,omitempty"`
 }
 
 // CheckFault returns an error for a fault that cannot happen.
@@ -45,36 +45,31 @@ func CheckPath(f Fault) error {
 	return errors.New("path is none of the API: use /api/nonce or /api/subscription, or leave it out for both")
 }
 
+type plain Fault // without the methods
+
+// faultJSON is a fault as JSON has it.
 type faultJSON struct {
-	Path   string            `json:"path,omitempty"`
-	Times  int               `json:"times,omitempty"`
-	Rate   float64           `json:"rate,omitempty"`
+	plain
 	Delay  jsonbody.Duration `json:"delay,omitzero"`
-	Status int               `json:"status,omitempty"`
 	Header map[string]string `json:"header,omitempty"`
-	Body   string            `json:"body,omitempty"`
-	Drop   bool              `json:"drop,omitempty"`
 }
 
-// MarshalJSON writes the delay as text, "1m30s", and the first value of each
-// header.
+// MarshalJSON writes a delay as text, "1m30s", and one value of each header.
 func (f Fault) MarshalJSON() ([]byte, error) {
-	text := faultJSON{f.Path, f.Times, f.Rate, jsonbody.Duration(f.Delay), f.Status, nil, f.Body, f.Drop}
+	j := faultJSON{plain(f), jsonbody.Duration(f.Delay), make(map[string]string)}
 	for name := range f.Header {
-		if text.Header == nil {
-			text.Header = make(map[string]string)
-		}
-		text.Header[name] = f.Header.Get(name)
+		j.Header[name] = f.Header.Get(name)
 	}
-	return json.Marshal(text)
+	return json.Marshal(j)
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. Other names are an error.
 func (f *Fault) UnmarshalJSON(data []byte) error {
-	var text faultJSON
-	err := jsonbody.Strict(data, &text)
-	*f = Fault{text.Path, text.Times, text.Rate, time.Duration(text.Delay), text.Status, nil, text.Body, text.Drop}
-	for name, value := range text.Header {
+	var j faultJSON
+	err := jsonbody.Strict(data, &j)
+	*f = Fault(j.plain)
+	f.Delay = time.Duration(j.Delay)
+	for name, value := range j.Header {
 		if f.Header == nil {
 			f.Header = make(http.Header)
 		}

@@ -56,13 +56,16 @@ func (p *Portal) ReturnURL() string { return *p.returnURL.Load() }
 // Mint makes a one-time link for a customer, and notes the contact.
 func (p *Portal) Mint(identifier string, c ledger.Contact) (nonce string) {
 	p.store.Meet(identifier, c)
-	return p.sessions.mint(identifier)
+	return p.sessions.add(identifier, true).secret
 }
 
 // Open uses a nonce up, and returns its identifier.
 func (p *Portal) Open(nonce string) (identifier string, ok bool) {
-	v, ok := p.sessions.open(nonce)
-	return v.identifier, ok
+	v := p.sessions.open(nonce)
+	if v == nil {
+		return "", false
+	}
+	return v.identifier, true
 }
 
 // Known reports whether there is such a nonce, used or not.
@@ -101,37 +104,34 @@ func (p *Portal) Serve(w http.ResponseWriter, r *http.Request, base, nonce strin
 // head answers the status of a GET and uses nothing up.
 func (v visit) head() {
 	used, known := v.sessions.look(v.link)
-	if _, ok := v.visitor(); !ok && (used || !known) {
+	if v.visitor() == nil && (used || !known) {
 		v.w.WriteHeader(http.StatusForbidden)
 	}
 }
 
 func (v visit) get() {
-	who, opened := v.sessions.open(v.link)
-	if opened {
+	who := v.sessions.open(v.link)
+	if who != nil {
 		http.SetCookie(v.w, &http.Cookie{
-			Name: sessionCookie, Value: who.session, Path: v.base,
+			Name: sessionCookie, Value: who.secret, Path: v.base,
 			HttpOnly: true, Secure: v.r.TLS != nil, SameSite: http.SameSiteLaxMode,
 		})
-	} else {
-		var ok bool
-		if who, ok = v.visitor(); !ok {
-			v.notIn()
-			return
-		}
+	} else if who = v.visitor(); who == nil {
+		v.notIn()
+		return
 	}
 	v.show(who, v.r.URL.Query())
 }
 
 // show answers one of the pages, or leads to the first page if the customer
 // cannot do any more what the page is about.
-func (v visit) show(who visitor, query url.Values) {
+func (v visit) show(who *session, query url.Values) {
 	c := v.store.Customer(who.identifier)
 	shown, do := v.view(&c), ledger.Command{}
 	file := map[string]string{"": "portal.html", "plan": "plan.html", "cancel": "cancel.html", "card": "card.html"}
 	switch show := query.Get("show"); show {
 	case "":
-		shown.Flash = v.sessions.flash(who, func(badge) badge { return badge{} })
+		shown.Flash = v.sessions.setFlash(who, func(badge) badge { return badge{} })
 		pages.Render(v.w, http.StatusOK, file[show], shown)
 		return
 	case "plan":
@@ -154,8 +154,8 @@ func (v visit) show(who visitor, query url.Values) {
 }
 
 func (v visit) post() {
-	who, ok := v.visitor()
-	if !ok {
+	who := v.visitor()
+	if who == nil {
 		v.notIn()
 		return
 	}
@@ -170,7 +170,7 @@ func (v visit) post() {
 		v.nonsense(http.StatusBadRequest)
 		return
 	}
-	v.sessions.flash(who, func(last badge) badge { return v.message(do, &c, err, last) })
+	v.sessions.setFlash(who, func(last badge) badge { return v.message(do, &c, err, last) })
 	page.SeeOther(v.w, v.home())
 }
 
@@ -199,15 +199,15 @@ func (v visit) home() string {
 	return v.base + "/" + v.link
 }
 
-// visitor is the one whose session the request carries. A browser may send
-// cookies of the same name from fakes below other paths.
-func (v visit) visitor() (who visitor, ok bool) {
+// visitor is the session of the request, or nil. A browser may send cookies of the
+// same name from fakes below other paths.
+func (v visit) visitor() *session {
 	for _, c := range v.r.CookiesNamed(sessionCookie) {
-		if who, ok = v.sessions.visit(c.Value, v.link); ok {
-			return who, true
+		if who := v.sessions.visit(c.Value, v.link); who != nil {
+			return who
 		}
 	}
-	return visitor{}, false
+	return nil
 }
 
 // notIn answers a visitor without a session for what was asked for.

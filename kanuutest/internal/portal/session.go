@@ -6,110 +6,86 @@ import (
 	"sync"
 )
 
-// maxLinks bounds the links and the sessions; beyond it the oldest end.
-const maxLinks = 10_000
+// maxSessions bounds the links and the sessions together; beyond it the oldest
+// end.
+const maxSessions = 10_000
 
-// sessions are the one-time links and the sessions that they opened.
+// sessions are the one-time links and the sessions that they opened, by their
+// secrets.
 type sessions struct {
-	mu       sync.Mutex
-	links    bounded[link]
-	sessions bounded[session]
-}
-
-type link struct {
-	identifier string
-	used       bool
+	mu    sync.Mutex
+	all   map[string]*session
+	order []string
 }
 
 type session struct {
+	secret     string
 	identifier string
+	isLink     bool
+	used       bool  // a link
 	flash      badge // for the next page
 }
 
-// visitor is a browser with a session.
-type visitor struct {
-	session    string
-	identifier string
-}
-
-func (s *sessions) mint(identifier string) (nonce string) {
+// add makes a link or a session.
+func (s *sessions) add(identifier string, isLink bool) *session {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails: it crashes the program instead
+	made := &session{secret: hex.EncodeToString(b), identifier: identifier, isLink: isLink}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	nonce = secret()
-	s.links.put(nonce, link{identifier: identifier})
-	return nonce
+	if s.all == nil {
+		s.all = make(map[string]*session)
+	}
+	s.all[made.secret] = made
+	s.order = append(s.order, made.secret)
+	if len(s.order) > maxSessions {
+		delete(s.all, s.order[0])
+		s.order = s.order[1:]
+	}
+	return made
 }
 
 // open uses an unused nonce up and starts a session for its identifier.
-func (s *sessions) open(nonce string) (v visitor, ok bool) {
+func (s *sessions) open(nonce string) *session {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	found, ok := s.links.byKey[nonce]
-	if !ok || found.used {
-		return visitor{}, false
+	found, ok := s.all[nonce]
+	ok = ok && found.isLink && !found.used
+	if ok {
+		found.used = true
 	}
-	s.links.put(nonce, link{identifier: found.identifier, used: true})
-	v = visitor{secret(), found.identifier}
-	s.sessions.put(v.session, session{identifier: v.identifier})
-	return v, true
+	s.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	return s.add(found.identifier, false)
 }
 
 // look reports whether there is such a nonce and whether it was used.
 func (s *sessions) look(nonce string) (used, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found, known := s.links.byKey[nonce]
-	return found.used, known
+	found, ok := s.all[nonce]
+	return ok && found.used, ok && found.isLink
 }
 
 // visit lets a session in again: to the bare portal (no nonce), or through a
-// link that was made for its identifier.
-func (s *sessions) visit(id, nonce string) (v visitor, ok bool) {
+// link that was made for its identifier; else it returns nil.
+func (s *sessions) visit(secret, nonce string) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found, ok := s.sessions.byKey[id]
-	if nonce != "" {
-		from, known := s.links.byKey[nonce]
-		ok = ok && known && from.identifier == found.identifier
+	found, from := s.all[secret], s.all[nonce]
+	if found == nil || found.isLink || nonce != "" && (from == nil || from.identifier != found.identifier) {
+		return nil
 	}
-	return visitor{id, found.identifier}, ok
+	return found
 }
 
-// flash replaces the message for the next page of the session, and returns the
+// setFlash replaces the message for the next page of a session, and returns the
 // one that was there.
-func (s *sessions) flash(v visitor, replace func(last badge) badge) (last badge) {
+func (s *sessions) setFlash(v *session, replace func(last badge) badge) (last badge) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if found, ok := s.sessions.byKey[v.session]; ok {
-		last = found.flash
-		found.flash = replace(last)
-		s.sessions.put(v.session, found)
-	}
+	last = v.flash
+	v.flash = replace(last)
 	return last
-}
-
-func secret() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // never fails: it crashes the program instead
-	return hex.EncodeToString(b)
-}
-
-// bounded is a map of at most maxLinks entries; the oldest makes room.
-type bounded[V any] struct {
-	byKey map[string]V
-	order []string
-}
-
-func (b *bounded[V]) put(key string, v V) {
-	if b.byKey == nil {
-		b.byKey = make(map[string]V)
-	}
-	if _, known := b.byKey[key]; !known {
-		if len(b.order) >= maxLinks {
-			delete(b.byKey, b.order[0])
-			b.order = b.order[1:]
-		}
-		b.order = append(b.order, key)
-	}
-	b.byKey[key] = v
 }
