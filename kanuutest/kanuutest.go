@@ -1,36 +1,27 @@
-// Package kanuutest is a Kanuu to test against: the two API calls, the portal
-// behind the one-time link as a page that can be clicked through, Paddle's
-// webhooks about what happens there, faults on demand and a record of what was
-// asked. Nothing leaves the machine, and no account is needed.
+// Package kanuutest is a fake Kanuu for tests: the API, the portal behind the
+// one-time link, and Paddle's signed webhooks. Nothing leaves the machine, and no
+// account is needed.
 //
-// [NewServer] starts one on a free loopback port; [New] gives the same as an
-// [http.Handler]. To mount it below a base path, take that off:
+//	fake := kanuutest.NewServer(nil)
+//	defer fake.Close()
+//	// Start the application with fake.URL, DefaultAPIKey and fake.PublicKey().
+//	fake.SetWebhookURL(app.URL + "/webhooks/paddle")
+//	err := fake.Customer("42").Subscribe(67) // and the application knows
 //
-//	fake := http.StripPrefix("/fake", kanuutest.New(nil))
-//	mux.Handle("/fake/", fake) // base URL: http://localhost:8080/fake
+// A subscription changes in three ways: a [Customer] does something, time passes
+// ([Kanuu.Advance]), or a test sets it ([Kanuu.SetSubscription]). The API shows it
+// immediately, where Kanuu itself caches for up to an hour. [Kanuu.GoDown] and
+// [Kanuu.Inject] make the API fail, [Kanuu.SetChaos] disturbs the webhooks, and
+// [Kanuu.Requests] and [Kanuu.Deliveries] are the record.
 //
-// Any other base URL fails as it would at Kanuu: with a 404, which is recorded.
+// [New] returns the fake as an [http.Handler]. To mount it below a base path, strip
+// the path; any other base URL fails as it would at Kanuu, with a recorded 404:
 //
-// A subscription belongs to an identifier and changes in three ways: a test
-// sets it with [Kanuu.SetSubscription], a customer does something, or time
-// passes, which [Kanuu.Advance] can hasten. The API shows all of it
-// immediately. Kanuu itself caches its answer for up to an hour, unless the customer
-// changed something in the portal.
+//	mux.Handle("/fake/", http.StripPrefix("/fake", fake)) // base URL: http://localhost:8080/fake
 //
-// The portal is one that a customer would see: it sells the plans, asks for a
-// card (any will do), switches, pauses and cancels. What a customer does there,
-// [Customer] does from a test; a program may post the forms of the pages, too:
-//
-//	action=subscribe&plan=67
-//
-// As Laravel does, the API reads a body only when it is declared as JSON.
-//
-// # Control page
-//
-// Below /control there is a page to do by hand what the methods of [Kanuu] do,
-// and below /control/api the same as JSON, for programs in any language: see
-// docs/testing.md. There is no key to it, and none is shown on it: what comes with
-// a bearer token was meant for Kanuu's API, and is a 404.
+// A browser can use the portal, and at /control a page with everything that the
+// methods do. Below /control/api it is JSON for programs in other languages: see
+// docs/testing.md.
 //
 // Everything lives in memory and is safe for concurrent use. The newest 10,000
 // links, sessions and recorded requests are kept. This is no production server:
@@ -64,35 +55,31 @@ const (
 
 // Options adjusts a fake. The zero value is ready to use.
 type Options struct {
-	// APIKey is the bearer token that the API asks for.
-	// Empty: [DefaultAPIKey].
+	// APIKey is the bearer token of the API. Empty: [DefaultAPIKey].
 	APIKey string
 
-	// Team is the path segment of the portal's URL that names the seller's
-	// team. Empty: [DefaultTeam].
+	// Team is the seller's, in the path of the portal. Empty: [DefaultTeam].
 	Team string
 
-	// ReturnURL is where "Back to your application" leads. Kanuu knows one
-	// such URL per team. Empty: [DefaultReturnURL], the root of the host that
-	// serves the portal. [Kanuu.SetReturnURL] changes it later.
+	// ReturnURL is where "Back to your application" leads; see also
+	// [Kanuu.SetReturnURL]. Empty: [DefaultReturnURL], on the portal's host.
 	ReturnURL string
 
 	// Plans are on sale in the portal. Empty: Basic (12345, 9.00 EUR a month)
 	// and Pro (67, 29.00 EUR a month).
 	Plans []Plan
 
-	// FreeCustomers is how many subscribed customers a seller may have who does
-	// not pay for Kanuu: while there are more, both calls of the API answer 402
-	// to everything that is valid, about whomever it is, as Kanuu's API page
-	// has it (there it is 20). The portal stays open. 0: no limit.
+	// FreeCustomers is how many subscribed customers Kanuu serves for free: while
+	// there are more, every valid call of the API is answered with 402. The portal
+	// stays open. At Kanuu it is 20. 0: no limit.
 	FreeCustomers int
 
-	// Now is the clock that payments fall due by; see [Kanuu.Advance]. It must
-	// be safe for concurrent use and must not call the fake. Nil: [time.Now].
+	// Now is the clock, to which [Kanuu.Advance] adds. It must be safe for
+	// concurrent use and must not call the fake. Nil: [time.Now].
 	Now func() time.Time
 
-	// Webhooks say where the alerts about subscriptions are posted to. Nil:
-	// nowhere, until [Kanuu.SetWebhookURL].
+	// Webhooks is where alerts are posted to. Nil: nowhere, until
+	// [Kanuu.SetWebhookURL].
 	Webhooks *WebhookOptions
 
 	// ControlHosts are the host names, without a port, by which the fake may be
