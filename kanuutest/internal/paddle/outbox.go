@@ -107,6 +107,11 @@ func (b *Outbox) read(f func(q *queue)) (changed <-chan struct{}) {
 	return b.changed
 }
 
+func look[T any](b *Outbox, f func(q *queue) T) (v T) {
+	b.read(func(q *queue) { v = f(q) })
+	return v
+}
+
 // await waits until the queue is as ready asks, or ctx ends.
 func (b *Outbox) await(ctx context.Context, ready func(q *queue) bool) error {
 	for {
@@ -282,10 +287,7 @@ func (b *Outbox) SetURL(to string) {
 }
 
 // URL is where webhooks go.
-func (b *Outbox) URL() (to string) {
-	b.read(func(q *queue) { to = q.url })
-	return to
-}
+func (b *Outbox) URL() string { return look(b, func(q *queue) string { return q.url }) }
 
 // PublicKey verifies the webhooks.
 func (b *Outbox) PublicKey() string { return b.signer.PublicKey() }
@@ -299,13 +301,7 @@ func (b *Outbox) ChaosOnce(c Chaos) {
 }
 
 // Chaos is what [Outbox.SetChaos] set.
-func (b *Outbox) Chaos() (c Chaos) {
-	b.read(func(q *queue) { c = q.chaos })
-	return c
-}
+func (b *Outbox) Chaos() Chaos { return look(b, func(q *queue) Chaos { return q.chaos }) }
 
 // ChaosToCome counts the alerts for which another chaos waits.
-func (b *Outbox) ChaosToCome() (n int) {
-	b.read(func(q *queue) { n = len(q.once) })
-	return n
-}
+func (b *Outbox) ChaosToCome() int { return look(b, func(q *queue) int { return len(q.once) }) }
