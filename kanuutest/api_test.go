@@ -217,9 +217,9 @@ func TestSubscription(t *testing.T) {
 			kanuutest.Subscription{Status: "active", PlanID: 67, SubscriptionID: 9},
 			`{"is_trialing":false,"is_subscribed":true,"status":"active","plan_id":67,"subscription_id":9}`,
 		},
-		"past due": {
+		"past due": { // as on Kanuu's page
 			kanuutest.Subscription{Status: "past-due", PlanID: 67, SubscriptionID: 9},
-			`{"is_trialing":false,"is_subscribed":true,"status":"past-due","plan_id":67,"subscription_id":9}`, // as on Kanuu's page,
+			`{"is_trialing":false,"is_subscribed":true,"status":"past-due","plan_id":67,"subscription_id":9}`,
 		},
 		"paused, still paid": {
 			kanuutest.Subscription{Status: "paused", PaidUntil: now.Add(1)},

@@ -174,7 +174,7 @@ func TestPortalOverview(t *testing.T) {
 		"nothing": {"", 0, 0, []string{"No plan yet", "No subscription", "Choose a plan below.", "There are no payments yet."},
 			[]string{choose}},
 		"active": {"active", 10, 67,
-			[]string{"Pro", "Active", "Renews on 14 May 2026 for 29.00 EUR.", "29.00 EUR / month", "Your plan", "No card on file"},
+			[]string{"Pro", "Active", "Renews on 14 May 2026 for 29.00 EUR.", "29.00 EUR / month", "No card on file"},
 			[]string{"Pause", cancel, switchPlan, card}},
 		"active, and over": {"active", -10, 67, []string{"Active", "Paid until 24 April 2026."},
 			[]string{"Pause", cancel, switchPlan, card}},
@@ -185,7 +185,7 @@ func TestPortalOverview(t *testing.T) {
 		"overdue": {"past-due", -10, 67,
 			[]string{"29.00 EUR are overdue since 24 April 2026.", "We try your card again on 7 May 2026."},
 			[]string{"Pay now", cancel, switchPlan, card}},
-		"canceled":           {"canceled", 10, 67, []string{"Canceled", "Ends on 14 May 2026.", "subscribe again"}, []string{choose}},
+		"canceled":           {"canceled", 10, 67, []string{"Canceled", "Ends on 14 May 2026."}, []string{choose}},
 		"over":               {"canceled", -10, 67, []string{"Ended", "Ended on 24 April 2026."}, []string{choose}},
 		"a plan not on sale": {"canceled", -10, 999, []string{"Plan 999"}, []string{choose}},
 		"no plan":            {"canceled", -10, 0, []string{"Unknown plan"}, []string{choose}},
@@ -278,7 +278,10 @@ func flash(page string) string {
 
 func TestPortalMessages(t *testing.T) {
 	t.Parallel()
-	const stale = "Nothing has changed: the page that you came from was out of date."
+	const (
+		stale = "Nothing has changed: the page that you came from was out of date."
+		until = " You can use it until 14 May 2026."
+	)
 	overdue := kanuutest.Subscription{Status: "past-due", PlanID: 1, SubscriptionID: 9, PaidUntil: may4}
 	active := kanuutest.Subscription{Status: "active", PlanID: 1, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, 10)}
 	paused := kanuutest.Subscription{Status: "paused", PlanID: 1, SubscriptionID: 9, PaidUntil: may4}
@@ -292,8 +295,8 @@ func TestPortalMessages(t *testing.T) {
 		"switch":    {active, []string{"action=subscribe&plan=2"}, "Your plan is now Pro."},
 		"switch, not paid": {active, []string{"action=fail", "action=subscribe&plan=2"},
 			"Your card was declined. Update it and try again."},
-		"pause":                  {active, []string{"action=pause"}, "Your subscription is paused. You can use it until 14 May 2026."},
-		"cancel":                 {active, []string{"action=cancel"}, "Your subscription is canceled. You can use it until 14 May 2026."},
+		"pause":                  {active, []string{"action=pause"}, "Your subscription is paused." + until},
+		"cancel":                 {active, []string{"action=cancel"}, "Your subscription is canceled." + until},
 		"cancel twice":           {active, []string{"action=cancel", "action=cancel"}, stale},
 		"cancel what is overdue": {overdue, []string{"action=cancel"}, "Your subscription is canceled."},
 		"resume":                 {active, []string{"action=pause", "action=resume"}, "Your subscription goes on."},
@@ -359,7 +362,8 @@ func TestPortalPages(t *testing.T) {
 		"subscribe": {
 			kanuutest.Subscription{},
 			"?show=plan&plan=2", 200,
-			[]string{"<h1>Subscribe to Pro</h1>", "29.00 EUR / month", "Due today</dt><dd>29.00 EUR", "A new month begins today. It renews on 4 June 2026.",
+			[]string{"<h1>Subscribe to Pro</h1>", "29.00 EUR / month", "Due today</dt><dd>29.00 EUR",
+				"A new month begins today. It renews on 4 June 2026.",
 				`name="plan" value="2"`},
 			"Subscribe and pay 29.00 EUR,Not now",
 		},

@@ -32,7 +32,8 @@ var pages = page.New(files, style, template.FuncMap{
 	"json":    func(v any) (string, error) { text, err := json.Marshal(v); return string(text), err },
 	"pretty":  pretty,
 	"stateTone": func(s paddle.DeliveryState) string {
-		return cmp.Or(map[paddle.DeliveryState]string{paddle.Delivered: "good", paddle.Waiting: "warn", paddle.Failed: "bad"}[s], "none")
+		tones := map[paddle.DeliveryState]string{paddle.Delivered: "good", paddle.Waiting: "warn", paddle.Failed: "bad"}
+		return cmp.Or(tones[s], "none")
 	},
 	"statusTone": func(status int) string {
 		switch {

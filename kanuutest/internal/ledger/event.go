@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"time"
@@ -82,7 +83,8 @@ func (c *Customer) newest(plan Plan, at time.Time) Payment {
 		p.At, p.Plan = at, plan
 		return p
 	}
-	return Payment{ID: 400_000 + Number(c.Identifier), OrderID: "1-400000", At: at, Plan: plan, Amount: plan.Price, Instalments: 1}
+	id := 400_000 + Number(c.Identifier)
+	return Payment{ID: id, OrderID: fmt.Sprintf("1-%d", id), At: at, Plan: plan, Amount: plan.Price, Instalments: 1}
 }
 
 // Number is Paddle's number of a customer, the same each time.

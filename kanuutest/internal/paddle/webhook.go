@@ -117,7 +117,8 @@ var samples = values(ledger.Event{
 		Status: ledger.StatusTrialing, PlanID: 67, PaidUntil: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC),
 	},
 	After: ledger.Subscription{
-		Status: ledger.StatusActive, PlanID: 12345, SubscriptionID: 67890, PaidUntil: time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC),
+		Status: ledger.StatusActive, PlanID: 12345, SubscriptionID: 67890,
+		PaidUntil: time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC),
 	},
 	OldPlan: ledger.Plan{Price: "9.00"},
 	Plan:    ledger.Plan{Price: "12.00", Currency: "EUR"},
