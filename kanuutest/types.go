@@ -150,10 +150,14 @@ type Chaos = paddle.Chaos
 // are the newest 1,000.
 type State = control.State
 
-// The parts of a [State].
-type (
-	PlanState     = Plan
-	CustomerState = control.CustomerState // what there is about an identifier
-	WebhookState  = control.WebhookState  // where webhooks go, and what verifies them
-	CallState     = control.CallState     // a [Request], without what it was authorized by
-)
+// PlanState is a [Plan].
+type PlanState = Plan
+
+// CustomerState is what there is about an identifier.
+type CustomerState = control.CustomerState
+
+// WebhookState is where webhooks go, and the key that verifies them.
+type WebhookState = control.WebhookState
+
+// CallState is a [Request], without what it was authorized by.
+type CallState = control.CallState

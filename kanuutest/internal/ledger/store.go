@@ -55,11 +55,13 @@ func (s *Store) Do(identifier string, do Command) (c Customer, err error) {
 }
 
 // Check returns the error with which [Store.Do] would change nothing.
-func (s *Store) Check(identifier string, do Command) error {
-	return use(s, func(l *Ledger, wall time.Time) (error, []Event) {
+func (s *Store) Check(identifier string, do Command) (err error) {
+	use(s, func(l *Ledger, wall time.Time) (none, []Event) {
 		c, events := l.Customer(identifier, wall)
-		return l.check(&c, do, l.Now(wall)), events
+		err = l.check(&c, do, l.Now(wall))
+		return none{}, events
 	})
+	return err
 }
 
 // Set is [Ledger.Set].
