@@ -86,6 +86,7 @@ func get(t *testing.T, url string) int {
 
 // snippet: customer
 func TestSubscribe(t *testing.T) {
+	t.Parallel()
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
 	app := httptest.NewServer(configure(t, fake.URL, kanuutest.DefaultAPIKey, fake.PublicKey())) // your application
