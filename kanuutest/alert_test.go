@@ -294,7 +294,7 @@ func TestLibraryVerifiesAllAlerts(t *testing.T) {
 	})
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: s.URL})
 	require.NoError(t, err)
-	hook, err := kanuu.NewWebhookHandler(client, s.PublicKey(), nil)
+	hook, err := kanuu.NewWebhookHandler(client, s.PublicKey(), &kanuu.WebhookOptions{MaxAge: -1})
 	require.NoError(t, err)
 	var (
 		mu   sync.Mutex
