@@ -52,12 +52,6 @@ func (e Event) SubscriptionID() int64 { return e.integer("subscription_id") }
 // PlanID is Paddle's id of the plan; in subscription_updated of the new one.
 func (e Event) PlanID() int64 { return e.integer("subscription_plan_id") }
 
-// UserID is Paddle's id of the customer.
-func (e Event) UserID() int64 { return e.integer("user_id") }
-
-// CheckoutID is Paddle's id of the checkout.
-func (e Event) CheckoutID() string { return e.Fields.Get("checkout_id") }
-
 // Email of the customer.
 func (e Event) Email() string { return e.Fields.Get("email") }
 

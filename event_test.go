@@ -50,9 +50,9 @@ func euro(value string) kanuu.Amount { return kanuu.Amount{Value: value, Currenc
 // reading is everything that an event's methods say.
 type reading struct {
 	Status                              kanuu.Status
-	SubscriptionID, PlanID, UserID      int64
+	SubscriptionID, PlanID              int64
 	Quantity                            int64
-	CheckoutID, Email                   string
+	Email                               string
 	CancelURL, UpdateURL                string
 	UnitPrice, Price, SaleGross         kanuu.Amount
 	Amount, GrossRefund                 kanuu.Amount
@@ -62,7 +62,7 @@ type reading struct {
 
 func read(e kanuu.Event) reading {
 	return reading{
-		e.Status(), e.SubscriptionID(), e.PlanID(), e.UserID(), e.Quantity(), e.CheckoutID(), e.Email(), e.CancelURL(),
+		e.Status(), e.SubscriptionID(), e.PlanID(), e.Quantity(), e.Email(), e.CancelURL(),
 		e.UpdateURL(),
 		e.UnitPrice(), e.Price(), e.SaleGross(), e.Amount(), e.GrossRefund(), e.NextBillDate(), e.CancellationEffectiveDate(),
 		e.Previous(),
@@ -107,7 +107,7 @@ func TestEventOfEachAlert(t *testing.T) {
 			assert.Equal(t, map[string]string{"campaign": "spring"}, e.Supplemental)
 
 			want := reading{
-				Status: kanuu.StatusActive, SubscriptionID: 67890, PlanID: 12345, UserID: 9, CheckoutID: "5-96c6e4f06e31b16-42",
+				Status: kanuu.StatusActive, SubscriptionID: 67890, PlanID: 12345,
 				Email: "ann+1@example.com",
 			}
 			change(&want)

@@ -19,8 +19,7 @@ const Version = "0.1.0-dev"
 
 const userAgent = "kanuu-go/" + Version + " (+https://github.com/kanuu-io/kanuu-go)"
 
-// DefaultBaseURL is where Kanuu's API is.
-const DefaultBaseURL = "https://kanuu.io"
+const defaultBaseURL = "https://kanuu.io"
 
 // Environment variables that [NewClientFromEnv] reads.
 const (
@@ -40,7 +39,7 @@ type Config struct {
 	// APIKey from the Kanuu dashboard.
 	APIKey string
 
-	// BaseURL of the API, default [DefaultBaseURL]. It may have a path. It must
+	// BaseURL of the API, default https://kanuu.io. It may have a path. It must
 	// be https, or http on a loopback address for tests and development.
 	BaseURL string
 
@@ -95,7 +94,7 @@ type Client struct {
 func NewClient(config Config) (*Client, error) {
 	var found problems
 	found.add(api.CheckKey(config.APIKey))
-	base, problem := urlcheck.Base(cmp.Or(config.BaseURL, DefaultBaseURL))
+	base, problem := urlcheck.Base(cmp.Or(config.BaseURL, defaultBaseURL))
 	found.add(problem)
 	timeout := found.timeout("Timeout", config.Timeout, defaultTimeout)
 	attempt := found.timeout("AttemptTimeout", config.AttemptTimeout, defaultAttemptTimeout)

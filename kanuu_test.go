@@ -442,8 +442,8 @@ func TestSecretsNeverPrint(t *testing.T) {
 	}
 
 	assert.Equal(t, `kanuu.Config{APIKey: "", BaseURL: "https://kanuu.io", Timeout: 0s, AttemptTimeout: 0s}`,
-		kanuu.Config{}.String())
-	assert.Equal(t, `kanuu.Nonce{Value: [redacted], URL: [redacted]}`, nonce.String())
+		fmt.Sprint(kanuu.Config{}))
+	assert.Equal(t, `kanuu.Nonce{Value: [redacted], URL: [redacted]}`, fmt.Sprint(nonce))
 }
 
 func or(s, fallback string) string {

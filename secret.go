@@ -11,28 +11,26 @@ import (
 // redacted replaces a secret.
 const redacted = "[redacted]"
 
-// String returns the config without its key.
-func (c Config) String() string {
+func (c Config) redacted() string {
 	return fmt.Sprintf("kanuu.Config{APIKey: %s, BaseURL: %s, Timeout: %v, AttemptTimeout: %v}",
 		redact(c.APIKey), strconv.Quote(redactedURL(c.BaseURL)), c.Timeout, c.AttemptTimeout)
 }
 
 // Format writes the config without its key, whatever the verb.
-func (c Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
+func (c Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.redacted()) }
 
 // MarshalText returns the config without its key.
-func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.redacted()), nil }
 
-// String returns a text without the nonce.
-func (n Nonce) String() string {
+func (n Nonce) redacted() string {
 	return fmt.Sprintf("kanuu.Nonce{Value: %s, URL: %s}", redact(n.Value), redact(n.URL))
 }
 
 // Format writes a text without the nonce, whatever the verb.
-func (n Nonce) Format(f fmt.State, _ rune) { fmt.Fprint(f, n.String()) }
+func (n Nonce) Format(f fmt.State, _ rune) { fmt.Fprint(f, n.redacted()) }
 
 // MarshalText returns a text without the nonce.
-func (n Nonce) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+func (n Nonce) MarshalText() ([]byte, error) { return []byte(n.redacted()), nil }
 
 func redact(s string) string {
 	if s == "" {
@@ -43,7 +41,7 @@ func redact(s string) string {
 
 // redactedURL returns raw if it is a valid base URL. Others may have a password.
 func redactedURL(raw string) string {
-	if base, problem := urlcheck.Base(cmp.Or(raw, DefaultBaseURL)); problem == "" {
+	if base, problem := urlcheck.Base(cmp.Or(raw, defaultBaseURL)); problem == "" {
 		return base.String()
 	}
 	return redacted

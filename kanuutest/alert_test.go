@@ -325,7 +325,7 @@ func TestLibraryVerifiesAllAlerts(t *testing.T) {
 		assert.Equal(t, int64(67), e.PlanID())
 		assert.Equal(t, "ann@example.com", e.Email())
 		assert.NotEmpty(t, e.Status())
-		assert.Positive(t, e.UserID())
+		assert.NotEmpty(t, e.Fields.Get("user_id"))
 		assert.Equal(t, int64(1), e.Quantity())
 		assert.NotEmpty(t, e.UnitPrice().Value)
 	}

@@ -22,7 +22,10 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// A refresh of rueidis' topology sleeps for up to a second and then ends.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).LazyDo.func1"))
+}
 
 // long is a time that no test lives to see the end of; within one of soon,
 // what is to happen has happened.

@@ -114,7 +114,7 @@ func (a *app) trigger(ctx context.Context, at string, send alert) error {
 	}
 
 	// The emulator is for one machine, and Kanuu itself has no such call.
-	if strings.TrimSuffix(base, "/") == kanuu.DefaultBaseURL {
+	if strings.TrimSuffix(base, "/") == "https://kanuu.io" {
 		return usage("start `kanuu emulator`, and paste what it prints or give --emulator",
 			"%s is Kanuu itself, which sends alerts only when something happened", base)
 	}

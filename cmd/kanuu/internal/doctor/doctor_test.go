@@ -102,8 +102,8 @@ func TestEmulatorKeyNotSentToKanuu(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ base, says string }{
 		"not set":    {"", "KANUU_BASE_URL is not set"},
-		"Kanuu":      {kanuu.DefaultBaseURL, "KANUU_BASE_URL is https://kanuu.io"},
-		"with slash": {kanuu.DefaultBaseURL + "/", "KANUU_BASE_URL is https://kanuu.io"},
+		"Kanuu":      {"https://kanuu.io", "KANUU_BASE_URL is https://kanuu.io"},
+		"with slash": {"https://kanuu.io/", "KANUU_BASE_URL is https://kanuu.io"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

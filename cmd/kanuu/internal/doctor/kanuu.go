@@ -61,8 +61,8 @@ func (d *doctor) checkBaseURL(ctx context.Context) (met meeting, reached bool) {
 		return meeting{}, false
 	}
 
-	base := cmp.Or(d.BaseURL, kanuu.DefaultBaseURL)
-	if strings.TrimRight(base, "/") == kanuu.DefaultBaseURL && d.APIKey == kanuutest.DefaultAPIKey {
+	base := cmp.Or(d.BaseURL, "https://kanuu.io")
+	if strings.TrimRight(base, "/") == "https://kanuu.io" && d.APIKey == kanuutest.DefaultAPIKey {
 		d.sayStrayKey()
 		return meeting{}, false
 	}
@@ -92,7 +92,7 @@ func (d *doctor) sayStrayKey() {
 	if d.BaseURL != "" {
 		means = kanuu.EnvBaseURL + " is "
 	}
-	d.say(checkBaseURL, Fail, means+kanuu.DefaultBaseURL+", and "+kanuu.EnvAPIKey+" is the emulator's own key: nobody was asked",
+	d.say(checkBaseURL, Fail, means+"https://kanuu.io, and "+kanuu.EnvAPIKey+" is the emulator's own key: nobody was asked",
 		"paste all lines that `kanuu emulator` printed, or set "+kanuu.EnvAPIKey+" to the key that the Kanuu dashboard shows")
 }
 
