@@ -117,7 +117,7 @@ func kanuuWebhook(b *testing.B, key *rsa.PrivateKey, bodies []string) func(int) 
 	)
 	return func(int) error {
 		if calls%len(bodies) == 0 {
-			webhook, err := kanuu.NewWebhookHandler(client, publicKey, nil)
+			webhook, err := kanuu.NewWebhookHandler(client, publicKey, &kanuu.WebhookOptions{MaxAge: -1})
 			if err != nil {
 				return err
 			}
