@@ -5,7 +5,6 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/kanuu-io/kanuu-go"
@@ -25,43 +24,6 @@ func newApp(client *kanuu.Client, hook *kanuu.WebhookHandler) http.Handler {
 	mux.Handle("/webhooks/paddle", hook)
 	return mux
 }
-
-// snippet: testing
-func TestPro(t *testing.T) {
-	t.Parallel()
-
-	box, paddle := kanuutest.NewServer(nil), kanuutest.NewSigner() // a fake Kanuu, and who signs as Paddle does
-	defer box.Close()
-
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
-	require.NoError(t, err)
-
-	hook, err := kanuu.NewWebhookHandler(client, paddle.PublicKey(), nil)
-	require.NoError(t, err)
-
-	app := newApp(client, hook) // your routes
-
-	status := func(path string) int {
-		answer := httptest.NewRecorder()
-		app.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil)) // logged in as user 42
-		return answer.Code
-	}
-
-	assert.Equal(t, http.StatusSeeOther, status("/pro")) // to /billing
-	assert.Equal(t, http.StatusFound, status("/billing"))
-
-	// They pay.
-	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 12345})
-	paddle.Post(app, kanuutest.Webhook{AlertName: "subscription_created", Identifier: "42"})
-	assert.Equal(t, http.StatusOK, status("/pro"))
-
-	// Kanuu is down.
-	box.Inject(kanuutest.Fault{Status: http.StatusServiceUnavailable})
-	assert.Equal(t, http.StatusServiceUnavailable, status("/billing"))
-	assert.Equal(t, http.StatusOK, status("/pro")) // still in
-}
-
-// snippet: end
 
 // configure makes the application as its main function does.
 func configure(t *testing.T, baseURL, apiKey, publicKey string) http.Handler {
