@@ -94,12 +94,12 @@ func TestRedirectAllocations(t *testing.T) {
 }
 
 func TestGateAllocations(t *testing.T) {
-	client, box := setup(t)
-	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
+	client, fake := setup(t)
+	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	serve := newVisit(kanuu.NewGate(client, nil).Handler(userAnn, page), http.StatusOK)
 	assert.LessOrEqual(t, allocations(serve), 2.0, "a context with the subscription, and a request with it")
-	assert.Len(t, box.Requests(), 1)
+	assert.Len(t, fake.Requests(), 1)
 }
 
 var userAnn = kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) { return user42, nil })

@@ -29,10 +29,10 @@ func TestProgram(t *testing.T) {
 	require.Error(t, wrong.Run())
 	assert.Equal(t, 2, wrong.ProcessState.ExitCode())
 
-	box := exec.CommandContext(ctx, program, "emulator", "--addr", "127.0.0.1:0") //nolint:gosec // the program under test
-	stdout, err := box.StdoutPipe()
+	running := exec.CommandContext(ctx, program, "emulator", "--addr", "127.0.0.1:0") //nolint:gosec // the program under test
+	stdout, err := running.StdoutPipe()
 	require.NoError(t, err)
-	require.NoError(t, box.Start())
+	require.NoError(t, running.Start())
 
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() && !strings.Contains(lines.Text(), "PADDLE_PUBLIC_KEY") {
@@ -40,6 +40,6 @@ func TestProgram(t *testing.T) {
 	}
 	require.Contains(t, lines.Text(), "PADDLE_PUBLIC_KEY")
 
-	require.NoError(t, box.Process.Signal(os.Interrupt))
-	require.NoError(t, box.Wait(), "exit code 0")
+	require.NoError(t, running.Process.Signal(os.Interrupt))
+	require.NoError(t, running.Wait(), "exit code 0")
 }

@@ -16,7 +16,7 @@ func login(p *page, app *example) {
 }
 
 func toPortal(p *page) {
-	p.click(toBilling)
+	p.click(subscribe)
 	p.expectPath("/manage/...")
 	p.expect(subscription)
 }
@@ -32,7 +32,7 @@ func TestDoubleClickAndHistory(t *testing.T) {
 			login(p, app)
 
 			// Two clicks are two requests; a browser aborts the first.
-			p.must(p.find(toBilling).Dblclick())
+			p.must(p.find(subscribe).Dblclick())
 			p.expectPath("/manage/...")
 			p.expect(subscription)
 			minted := app.minted(t)
@@ -84,7 +84,7 @@ func TestWebhookInvalidatesSubscription(t *testing.T) {
 	login(p, app)
 	app.act(t, "subscribe", aliceID, 67)
 	require.Eventually(t, func() bool { return app.delivered(t, "subscription_created") }, patience, glance)
-	p.click(openPro)
+	p.visit(app.URL + "/pro")
 	p.expect(proPage)
 	assert.Len(t, app.asked(t), 2, "before and after the webhook")
 }

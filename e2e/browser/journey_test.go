@@ -22,6 +22,7 @@ const (
 
 var (
 	openPro      = link("Open Pro")
+	subscribe    = link("Subscribe")
 	toBilling    = link("Manage your subscription")
 	toNotes      = link("To your notes")
 	backToApp    = link("Back to your application")
@@ -51,14 +52,14 @@ func journey(t *testing.T, app *example, p *page, inspect func(p *page, name str
 	look("home")
 
 	// Without a subscription, Pro leads to the portal.
-	p.click(openPro)
+	p.visit(app.URL + "/pro")
 	p.expectPath("/manage/...")
 	p.expect(subscription)
 	p.click(backToApp)
 	p.expectPath("/")
 
 	// Subscribe.
-	p.click(toBilling)
+	p.click(subscribe)
 	p.expectPath("/manage/...")
 	p.expect(heading("Choose a plan"))
 	look("portal, new")
@@ -114,7 +115,7 @@ func journey(t *testing.T, app *example, p *page, inspect func(p *page, name str
 	p.expectPath("/")
 	p.reloadUntil("Pro is closed until you are subscribed again.")
 	look("home, ended")
-	p.click(openPro)
+	p.click(subscribe)
 	p.expectPath("/manage/...")
 	p.expect(heading("Choose a plan"))
 	look("portal, ended")

@@ -22,13 +22,13 @@ func main() { os.Exit(demo.Run("chi", NewHandler)) }
 // what Paddle calls.
 func NewHandler(app *demo.App) (http.Handler, error) {
 	who := kanuu.IdentifierResolverFunc(demo.Who)
-	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/"})
+	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/", ReturnParam: "next"})
 
 	r := chi.NewRouter()
 	r.Use(middleware.Recoverer, app.Session)
 	r.Get("/", app.ServeHome)
 	r.NotFound(app.NotFound)
-	r.Handle("/billing", kanuu.NewRedirectHandler(app.Client, who, &kanuu.RedirectOptions{LoginURL: "/"}))
+	r.Handle("/billing", kanuu.NewRedirectHandler(app.Client, who, &kanuu.RedirectOptions{LoginURL: "/", ReturnParam: "next"}))
 	r.Group(func(r chi.Router) {
 		r.Use(func(next http.Handler) http.Handler { return gate.Handler(who, next) })
 		r.Get("/pro", app.ServePro)

@@ -31,9 +31,9 @@ func NewHandler(app *demo.App) (http.Handler, error) {
 	})
 	e.RouteNotFound("/*", echo.WrapHandler(http.HandlerFunc(app.NotFound)))
 
-	kanuuecho.Mount(e, "/billing", app.Client, who, &kanuu.RedirectOptions{LoginURL: "/"})
+	kanuuecho.Mount(e, "/billing", app.Client, who, &kanuu.RedirectOptions{LoginURL: "/", ReturnParam: "next"})
 
-	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/"})
+	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/", ReturnParam: "next"})
 	e.GET("/pro", func(c echo.Context) error {
 		subscription, _ := kanuu.SubscriptionFromContext(c.Request().Context())
 		app.Pro(c.Response(), loggedIn(c), subscription)

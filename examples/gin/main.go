@@ -30,9 +30,9 @@ func NewHandler(app *demo.App) (http.Handler, error) {
 	})
 	r.NoRoute(gin.WrapF(app.NotFound))
 
-	kanuugin.Mount(r, "/billing", app.Client, who, &kanuu.RedirectOptions{LoginURL: "/"})
+	kanuugin.Mount(r, "/billing", app.Client, who, &kanuu.RedirectOptions{LoginURL: "/", ReturnParam: "next"})
 
-	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/"})
+	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/", ReturnParam: "next"})
 	r.GET("/pro", kanuugin.Gate(gate, who), func(c *gin.Context) {
 		subscription, _ := kanuu.SubscriptionFromContext(c.Request.Context())
 		app.Pro(c.Writer, loggedIn(c), subscription)

@@ -20,13 +20,13 @@ func main() { os.Exit(demo.Run("gorilla/mux", NewHandler)) }
 // what Paddle calls.
 func NewHandler(app *demo.App) (http.Handler, error) {
 	who := kanuu.IdentifierResolverFunc(demo.Who)
-	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/"})
+	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/", ReturnParam: "next"})
 
 	r := mux.NewRouter()
 	r.Use(app.Session)
 	r.HandleFunc("/", app.ServeHome).Methods(http.MethodGet)
 	r.NotFoundHandler = http.HandlerFunc(app.NotFound)
-	r.Handle("/billing", kanuu.NewRedirectHandler(app.Client, who, &kanuu.RedirectOptions{LoginURL: "/"}))
+	r.Handle("/billing", kanuu.NewRedirectHandler(app.Client, who, &kanuu.RedirectOptions{LoginURL: "/", ReturnParam: "next"}))
 	r.Handle("/pro", gate.Handler(who, http.HandlerFunc(app.ServePro))).Methods(http.MethodGet)
 	if hook := app.Webhook; hook != nil { // PADDLE_PUBLIC_KEY is set
 		hook.On("subscription_*", app.KeepEvent)

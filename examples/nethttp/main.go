@@ -18,12 +18,12 @@ func main() { os.Exit(demo.Run("net/http", NewHandler)) }
 // what Paddle calls.
 func NewHandler(app *demo.App) (http.Handler, error) {
 	who := kanuu.IdentifierResolverFunc(demo.Who)
-	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/"})
+	gate := kanuu.NewGate(app.Client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/", ReturnParam: "next"})
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", app.ServeHome)
 	mux.HandleFunc("/", app.NotFound)
-	mux.Handle("/billing", kanuu.NewRedirectHandler(app.Client, who, &kanuu.RedirectOptions{LoginURL: "/"}))
+	mux.Handle("/billing", kanuu.NewRedirectHandler(app.Client, who, &kanuu.RedirectOptions{LoginURL: "/", ReturnParam: "next"}))
 	mux.Handle("GET /pro", gate.Handler(who, http.HandlerFunc(app.ServePro)))
 	if hook := app.Webhook; hook != nil { // PADDLE_PUBLIC_KEY is set
 		hook.On("subscription_*", app.KeepEvent)

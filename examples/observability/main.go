@@ -4,7 +4,7 @@
 //
 //	go run ./examples/observability
 //
-// Without KANUU_API_KEY a stand-in for Kanuu runs inside. docs/observability.md
+// Without KANUU_API_KEY an emulator of Kanuu runs inside. docs/observability.md
 // walks through it.
 package main
 
@@ -60,9 +60,9 @@ func run(ctx context.Context) error {
 		Logger:     slog.New(withTrace{slog.NewTextHandler(os.Stderr, nil)}),
 	}
 	if config.APIKey == "" {
-		standIn := kanuutest.NewServer(nil)
-		defer standIn.Close()
-		config.APIKey, config.BaseURL = kanuutest.DefaultAPIKey, standIn.URL
+		fake := kanuutest.NewServer(nil)
+		defer fake.Close()
+		config.APIKey, config.BaseURL = kanuutest.DefaultAPIKey, fake.URL
 	}
 
 	client, err := kanuu.NewClient(config)

@@ -19,7 +19,7 @@ type App struct {
 	Webhook *kanuu.WebhookHandler // nil: PADDLE_PUBLIC_KEY is not set
 
 	framework string
-	control   string // page of the stand-in; empty: there is none
+	control   string // page of the emulator; empty: there is none
 	sessions  sessions
 	events    events
 	logger    *slog.Logger
@@ -30,13 +30,13 @@ func (a *App) User(r *http.Request) (*User, bool) {
 	return a.sessions.user(r)
 }
 
-// Home is the page at /. The user is nil where nobody is logged in.
+// Home is the page at /. The user is nil if they are not logged in.
 func (a *App) Home(w http.ResponseWriter, r *http.Request, user *User) {
 	a.home(w, r, http.StatusOK, user, "")
 }
 
 func (a *App) home(w http.ResponseWriter, r *http.Request, status int, user *User, alert string) {
-	data := view{User: user, Alert: alert}
+	data := view{User: user, Alert: alert, Next: r.FormValue("next")}
 	if user != nil {
 		data.State, data.Events = a.stateOf(r, user), a.events.last(user.ID)
 	}
@@ -66,7 +66,7 @@ func (a *App) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.sessions.start(w, r, user)
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, kanuu.LocalPath(r.PostFormValue("next"), "/"), http.StatusSeeOther)
 }
 
 func (a *App) logout(w http.ResponseWriter, r *http.Request) {
@@ -163,6 +163,7 @@ type view struct {
 	State  state // of the user's subscription
 	Events []event
 	Alert  string
+	Next   string // page to open after the login
 
 	Title, Text string // of a message
 

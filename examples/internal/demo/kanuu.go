@@ -9,7 +9,7 @@ import (
 )
 
 // newClient returns a client of the real Kanuu where there is an API key, else
-// one of a stand-in that the caller has to close. The stand-in's "back to your
+// one of a emulator that the caller has to close. The emulator's "back to your
 // application" leads to home; of the real one, that is set in Kanuu.
 func newClient(getenv func(string) string, home string, cache kanuu.SharedCache, logger *slog.Logger) (*kanuu.Client,
 	*kanuutest.Server,
@@ -27,15 +27,15 @@ func newClient(getenv func(string) string, home string, cache kanuu.SharedCache,
 
 	if config.BaseURL != "" {
 		return nil, nil,
-			errors.New("KANUU_BASE_URL is set, but KANUU_API_KEY is not: set both, or neither to run on the built-in stand-in")
+			errors.New("KANUU_BASE_URL is set, but KANUU_API_KEY is not: set both, or neither to run on the built-in emulator")
 	}
-	standIn := kanuutest.NewServer(&kanuutest.Options{ReturnURL: home})
-	config.APIKey, config.BaseURL = kanuutest.DefaultAPIKey, standIn.URL
+	fake := kanuutest.NewServer(&kanuutest.Options{ReturnURL: home})
+	config.APIKey, config.BaseURL = kanuutest.DefaultAPIKey, fake.URL
 
 	client, err := kanuu.NewClient(config)
 	if err != nil {
-		standIn.Close()
+		fake.Close()
 		return nil, nil, err
 	}
-	return client, standIn, nil
+	return client, fake, nil
 }

@@ -43,9 +43,9 @@ func Run(framework string, build Build) int {
 // ctx is done. These are the variables that it reads:
 //
 //	ADDR               where to listen: 127.0.0.1:8080
-//	KANUU_API_KEY      without it, a stand-in for Kanuu runs inside the app
+//	KANUU_API_KEY      without it, an emulator of Kanuu runs inside the app
 //	KANUU_BASE_URL     https://kanuu.io
-//	PADDLE_PUBLIC_KEY  without it, the app listens to the stand-in's webhooks, or to none
+//	PADDLE_PUBLIC_KEY  without it, the app listens to the emulator's webhooks, or to none
 //	REDIS_URL          without it, each replica has a cache of its own
 //	SESSION_KEY        signs the session cookies: random, so a restart logs everybody out
 func Serve(ctx context.Context, getenv func(string) string, stderr io.Writer, framework string, build Build) int {
@@ -79,19 +79,19 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 	}
 	defer shared.close()
 
-	client, standIn, err := newClient(getenv, home, shared.cache, logger)
+	client, fake, err := newClient(getenv, home, shared.cache, logger)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	if standIn != nil {
-		defer standIn.Close()
+	if fake != nil {
+		defer fake.Close()
 	}
 
 	publicKey := getenv("PADDLE_PUBLIC_KEY")
-	if standIn != nil && publicKey == "" {
-		publicKey = standIn.PublicKey()
-		standIn.SetWebhookURL(home + "webhooks/paddle")
+	if fake != nil && publicKey == "" {
+		publicKey = fake.PublicKey()
+		fake.SetWebhookURL(home + "webhooks/paddle")
 	}
 
 	hook, err := newWebhook(client, publicKey, shared.dedup)
@@ -100,8 +100,8 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 	}
 
 	app := &App{Client: client, Webhook: hook, framework: framework, sessions: sessions, logger: logger}
-	if standIn != nil {
-		app.control = standIn.URL + "/control"
+	if fake != nil {
+		app.control = fake.URL + "/control"
 	}
 
 	handler, err := build(app)
@@ -118,9 +118,9 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
-	if standIn != nil {
-		logger.Info("no KANUU_API_KEY, so a stand-in for Kanuu runs inside: click around, nothing is charged; set "+
-			"KANUU_API_KEY to use the real one", "portal", standIn.URL, "control", app.control)
+	if fake != nil {
+		logger.Info("no KANUU_API_KEY, so an emulator of Kanuu runs inside: click around, nothing is charged; set "+
+			"KANUU_API_KEY to use the real one", "portal", fake.URL, "control", app.control)
 	}
 	if hook == nil {
 		logger.Info("no PADDLE_PUBLIC_KEY, so there is no /webhooks/paddle: set PADDLE_PUBLIC_KEY to the public key in " +

@@ -9,8 +9,8 @@ import (
 	"github.com/kanuu-io/kanuu-go"
 )
 
-// askTimeout is how long the home page waits for Kanuu. It is there for the
-// notes: it can do without.
+// askTimeout is how long the home page waits for Kanuu: it shows the notes without,
+// too.
 const askTimeout = 2 * time.Second
 
 // state is a subscription in words.
@@ -19,6 +19,8 @@ type state struct {
 	Tone   string // of the label: good, warn or none
 	Text   string
 	PlanID int64 // 0: none
+
+	Known, Subscribed bool
 }
 
 // stateOf asks for the user's subscription.
@@ -29,8 +31,8 @@ func (a *App) stateOf(r *http.Request, user *User) state {
 	if err == nil {
 		return describe(subscription)
 	}
-	if r.Context().Err() == nil { // else the visitor left
-		a.logger.Warn("the home page cannot tell what somebody has subscribed to", "error", err)
+	if r.Context().Err() == nil { // the user waits
+		a.logger.Warn("the home page has no subscription to show", "error", err)
 	}
 	return state{
 		Label: "Not known right now", Tone: "none",
@@ -39,8 +41,12 @@ func (a *App) stateOf(r *http.Request, user *User) state {
 }
 
 func describe(s kanuu.Subscription) state {
-	described := state{Label: label(s), Tone: "good", Text: "Pro is open to you.", PlanID: s.PlanID}
+	described := state{
+		Label: label(s), Tone: "good", Text: "Pro is open to you.", PlanID: s.PlanID, Known: true, Subscribed: s.IsSubscribed,
+	}
 	switch {
+	case s.IsSubscribed && s.Status == kanuu.StatusPastDue:
+		described.Tone, described.Text = "warn", "The last payment failed. Pro stays open while it is tried again."
 	case s.OnGracePeriod():
 		described.Tone, described.Text = "warn", "Pro stays open until the time that you paid for is over."
 	case s.IsSubscribed:

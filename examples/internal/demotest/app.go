@@ -41,9 +41,12 @@ func testRequests(t *testing.T) {
 	}{
 		{"home", "", "GET /", nil, noForm, 200, "", `as Alice|as Bob|href="/pro"|` + framework, "/billing|/logout"},
 		{"home, alice", "alice", "GET /", nil, noForm, 200, "", `Hello, Alice|1001|alice@example.com|href="/billing"|` +
-			`Manage your subscription|href="/pro"|No subscription|action="/logout"`, "Continue as|bob@example.com"},
+			`Subscribe|No subscription|action="/logout"`, `Continue as|bob@example.com|href="/pro"|Manage your`},
 		{"home, bob", "bob", "GET /", nil, noForm, 200, "", "Hello, Bob|1002", ""},
 		{"login", "", "POST /login", nil, user("alice"), 303, "/", "", ""},
+		{"home, on the way to pro", "", "GET /?next=%2Fpro", nil, noForm, 200, "", `name="next" value="/pro"`, ""},
+		{"login, back to pro", "", "POST /login", nil, url.Values{"user": {"alice"}, "next": {"/pro?a=b"}}, 303, "/pro?a=b", "", ""},
+		{"login, to another site", "", "POST /login", nil, url.Values{"user": {"alice"}, "next": {"//evil.example"}}, 303, "/", "", ""},
 		{"login, same origin", "", "POST /login", sameOrigin, user("alice"), 303, "/", "", ""},
 		{"login, unknown user", "", "POST /login", nil, user("mallory"), 422, "", "no user “mallory”|Continue as Alice", ""},
 		{"login, unknown again", "alice", "POST /login", nil, user("mallory"), 422, "", "no user “mallory”|Hello, Alice", ""},
@@ -63,11 +66,11 @@ func testRequests(t *testing.T) {
 		{"health", "", "GET /healthz", nil, noForm, 200, "", "ok", ""},
 		{"style sheet", "", "GET /style.css", nil, noForm, 200, "", "--accent", ""},
 		{"icon", "", "GET /icon.svg", nil, noForm, 200, "", "<svg", ""},
-		{"pro, not logged in", "", "GET /pro", nil, noForm, 302, "/", "", ""},
+		{"pro, not logged in", "", "GET /pro?a=b", nil, noForm, 302, "/?next=%2Fpro%3Fa%3Db", "", ""},
 		{"pro, not logged in, fetch", "", "GET /pro", fetch, noForm, 401, "", "", ""},
 		{"pro, not subscribed", "alice", "GET /pro", nil, noForm, 303, "/billing", "", ""},
 		{"pro, not subscribed, fetch", "alice", "GET /pro", fetch, noForm, 402, "", `"status":402`, ""},
-		{"billing, not logged in", "", "GET /billing", nil, noForm, 302, "/", "", ""},
+		{"billing, not logged in", "", "GET /billing", nil, noForm, 302, "/?next=%2Fbilling", "", ""},
 		{"billing, not logged in, fetch", "", "GET /billing", fetch, noForm, 401, "", "", ""},
 		{"billing, prefetch", "alice", "GET /billing", prefetch, noForm, 503, "", "", ""},
 		{"billing, HEAD", "alice", "HEAD /billing", nil, noForm, 204, "", "", ""},
@@ -100,7 +103,7 @@ func testLogin(t *testing.T) {
 	assert.Equal(t, http.StatusSeeOther, logout.Status)
 	assert.Equal(t, "/", logout.location())
 	assert.Contains(t, alice.get(t, "/").Body, "Continue as Alice")
-	assert.Equal(t, "/", alice.get(t, "/billing").location())
+	assert.Equal(t, "/?next=%2Fbilling", alice.get(t, "/billing").location())
 	assert.Contains(t, bob.get(t, "/").Body, "Hello, Bob", "alice logged out, bob did not")
 
 	assert.Equal(t, http.StatusSeeOther, bob.post(t, "/login", user("alice")).Status)
@@ -140,7 +143,7 @@ func testSessionCookie(t *testing.T) {
 			billing := app.browser(t, "").send(t, http.MethodGet, "/billing", nil, header)
 			assert.Equal(t, http.StatusOK, home.Status)
 			assert.Equal(t, tc.valid, strings.Contains(home.Body, "Hello, "))
-			assert.Equal(t, tc.valid, billing.location() != "/")
+			assert.Equal(t, tc.valid, !strings.HasPrefix(billing.location(), "/"))
 		})
 	}
 	for scheme, secure := range map[string]bool{"http": false, "https": true} {

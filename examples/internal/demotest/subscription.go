@@ -3,6 +3,7 @@ package demotest
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,7 +50,9 @@ func testSubscription(t *testing.T) {
 			alice := app.browser(t, "alice")
 			home := alice.get(t, "/")
 			assert.Equal(t, http.StatusOK, home.Status)
-			assertShows(t, home.Body, `Hello, Alice|href="/pro"|href="/billing"|Spring release|`+tc.home, tc.hides)
+			assertShows(t, home.Body, `Hello, Alice|href="/billing"|Spring release|`+tc.home, tc.hides)
+			assert.Equal(t, tc.pro != "", strings.Contains(home.Body, "Open Pro"), "no link to a closed page")
+			assert.Equal(t, tc.pro == "" && tc.fault == nil, strings.Contains(home.Body, ">Subscribe<"))
 			if tc.fault != nil {
 				return
 			}

@@ -20,7 +20,7 @@ import (
 // Program is what the command gets from outside. Getenv, Stdout and Stderr are
 // required.
 type Program struct {
-	// Getenv is [os.Getenv], or a stand-in for it.
+	// Getenv is [os.Getenv], or a fake of it.
 	Getenv func(name string) string
 
 	// Stdout gets the data, Stderr the talk. Colours are for terminals only.

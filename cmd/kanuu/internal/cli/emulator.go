@@ -91,16 +91,16 @@ func (a *app) emulator(ctx context.Context, flags emulatorFlags) error {
 		a.printEvent(e)
 	}
 
-	box, err := emulator.Listen(ctx, config)
+	running, err := emulator.Listen(ctx, config)
 	if err != nil {
 		return listenFailure(flags.addr, err)
 	}
 
-	if err := a.introduce(box, config); err != nil {
+	if err := a.introduce(running, config); err != nil {
 		return err
 	}
 
-	if err := box.Serve(ctx); err != nil {
+	if err := running.Serve(ctx); err != nil {
 		return err
 	}
 
@@ -206,8 +206,8 @@ func neighbour(addr string) string {
 }
 
 // introduce prints what an application has to know, and people.
-func (a *app) introduce(box *emulator.Emulator, config emulator.Config) error {
-	variables := box.Environment()
+func (a *app) introduce(running *emulator.Emulator, config emulator.Config) error {
+	variables := running.Environment()
 	if a.json {
 		env := make(map[string]string, len(variables))
 		for _, v := range variables {
@@ -218,7 +218,7 @@ func (a *app) introduce(box *emulator.Emulator, config emulator.Config) error {
 			ControlURL  string            `json:"control_url"`
 			WebhookURL  string            `json:"webhook_url"`
 			Environment map[string]string `json:"environment"`
-		}{box.URL, box.ControlURL(), config.WebhookURL, env})
+		}{running.URL, running.ControlURL(), config.WebhookURL, env})
 	}
 
 	for _, v := range variables {
@@ -229,7 +229,7 @@ func (a *app) introduce(box *emulator.Emulator, config emulator.Config) error {
 
 	a.say(stylePlain, "")
 	a.say(styleBold, "Kanuu runs on this machine: nothing is charged, and all is forgotten when it stops (Ctrl-C).")
-	if box.Remote {
+	if running.Remote {
 		a.say(styleError, "WARNING: other machines reach it at "+config.Addr+
 			". Whoever does can subscribe to anything for nothing.")
 	}
@@ -241,7 +241,7 @@ func (a *app) introduce(box *emulator.Emulator, config emulator.Config) error {
 
 	a.say(stylePlain, "  application  paste the lines above into its shell and start it")
 	a.say(stylePlain, "  portal       opens behind the application's link, or one of `kanuu nonce IDENTIFIER`")
-	a.say(stylePlain, "  control      "+box.ControlURL())
+	a.say(stylePlain, "  control      "+running.ControlURL())
 	a.say(stylePlain, "  webhooks     "+webhooks)
 	if config.SigningKey == nil {
 		a.say(styleFaint, "  The public key is another one at each start; --signing-key keeps it.")

@@ -17,10 +17,10 @@ import (
 )
 
 func main() {
-	box := kanuutest.NewServer(nil)
-	defer box.Close()
+	fake := kanuutest.NewServer(nil)
+	defer fake.Close()
 
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: fake.URL})
 	if err != nil {
 		log.Panic(err)
 	}
@@ -31,5 +31,5 @@ func main() {
 
 	answer := httptest.NewRecorder()
 	e.ServeHTTP(answer, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/billing", nil))
-	fmt.Fprintln(os.Stdout, answer.Code, box.Requests()[0].Header.Get("User-Agent"))
+	fmt.Fprintln(os.Stdout, answer.Code, fake.Requests()[0].Header.Get("User-Agent"))
 }

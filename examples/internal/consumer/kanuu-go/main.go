@@ -14,10 +14,10 @@ import (
 )
 
 func main() {
-	box := kanuutest.NewServer(nil)
-	defer box.Close()
+	fake := kanuutest.NewServer(nil)
+	defer fake.Close()
 
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL})
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: fake.URL})
 	if err != nil {
 		log.Panic(err)
 	}
@@ -30,5 +30,5 @@ func main() {
 
 	answer := httptest.NewRecorder()
 	mux.ServeHTTP(answer, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/billing", nil))
-	fmt.Fprintln(os.Stdout, answer.Code, box.Requests()[0].Header.Get("User-Agent"))
+	fmt.Fprintln(os.Stdout, answer.Code, fake.Requests()[0].Header.Get("User-Agent"))
 }

@@ -15,8 +15,8 @@ import (
 )
 
 func main() {
-	box := kanuutest.NewServer(nil)
-	defer box.Close()
+	fake := kanuutest.NewServer(nil)
+	defer fake.Close()
 
 	// Nothing listens on port 1: without Redis the client uses its own cache.
 	store, err := kanuuredis.New(rueidis.ClientOption{InitAddress: []string{"127.0.0.1:1"}}, nil)
@@ -25,17 +25,17 @@ func main() {
 	}
 	defer store.Close()
 
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: box.URL, SharedCache: store})
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: fake.URL, SharedCache: store})
 	if err != nil {
 		log.Panic(err)
 	}
 
-	box.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
+	fake.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
 
 	subscription, err := client.Subscription(context.Background(), "42")
 	if err != nil {
 		log.Panic(err)
 	}
 
-	fmt.Fprintln(os.Stdout, subscription.IsSubscribed, box.Requests()[0].Header.Get("User-Agent"))
+	fmt.Fprintln(os.Stdout, subscription.IsSubscribed, fake.Requests()[0].Header.Get("User-Agent"))
 }
