@@ -22,7 +22,7 @@ type cache struct {
 	fetch     func(ctx context.Context, identifier string) (fetched, error)
 	lastKnown func(ctx context.Context, identifier string) (Subscription, time.Time, error) // nil: nothing
 	shared    *sharing                                                                      // nil: not shared
-	clock     clock
+	made      time.Time
 	log       *slog.Logger
 	entries   *otter.Cache[string, entry]
 
@@ -57,7 +57,7 @@ type load struct {
 
 func newCache(options CacheOptions, log *slog.Logger) *cache {
 	c := &cache{
-		options: options, log: log, clock: newClock(),
+		options: options, log: log, made: time.Now(),
 		windows: recent.New[int64](), failed: recent.New[failure](), loads: make(map[string]*load),
 	}
 	c.generation.Store(1)
@@ -77,7 +77,7 @@ func newCache(options CacheOptions, log *slog.Logger) *cache {
 func (c *cache) lookup(ctx context.Context, identifier string) (Subscription, error) {
 	e, ok := c.entries.GetIfPresent(identifier)
 	if ok {
-		switch c.stateOf(&e, c.clock.NowNano()) {
+		switch c.stateOf(&e, c.now()) {
 		case fresh:
 			c.hits.Add(1)
 			return e.subscription(), nil
@@ -92,12 +92,12 @@ func (c *cache) lookup(ctx context.Context, identifier string) (Subscription, er
 	if err := (Identity{Identifier: identifier}).Validate(); err != nil {
 		return Subscription{}, err
 	}
-	subscription, err := c.revalidate(ctx, identifier, ok && c.maySubstitute(&e, c.clock.NowNano()))
+	subscription, err := c.revalidate(ctx, identifier, ok && c.maySubstitute(&e, c.now()))
 	if err == nil || ctx.Err() != nil || !mayHideBehindStale(err) {
 		return subscription, err
 	}
 	// Read again: another caller may have had a response, or LastKnown one.
-	if e, ok := c.entries.GetIfPresent(identifier); ok && c.maySubstitute(&e, c.clock.NowNano()) {
+	if e, ok := c.entries.GetIfPresent(identifier); ok && c.maySubstitute(&e, c.now()) {
 		return e.subscription(), nil
 	}
 	return Subscription{}, err
@@ -137,10 +137,10 @@ func (c *cache) revalidate(ctx context.Context, identifier string, hasSubstitute
 func (c *cache) refresh(ctx context.Context, identifier string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.loads[identifier]; ok || c.pausedUntil(identifier) > c.clock.NowNano() {
+	if _, ok := c.loads[identifier]; ok || c.pausedUntil(identifier) > c.now() {
 		return
 	}
-	if e, ok := c.entries.GetIfPresent(identifier); ok && c.stateOf(&e, c.clock.NowNano()) == fresh {
+	if e, ok := c.entries.GetIfPresent(identifier); ok && c.stateOf(&e, c.now()) == fresh {
 		return
 	}
 	c.refreshes.Add(1)
@@ -155,7 +155,7 @@ func (c *cache) join(ctx context.Context, identifier string) (*load, error) {
 	if l, ok := c.loads[identifier]; ok {
 		return l, nil
 	}
-	now := c.clock.NowNano()
+	now := c.now()
 	if e, ok := c.entries.GetIfPresent(identifier); ok && c.stateOf(&e, now) == fresh {
 		l := &load{done: make(chan struct{}), result: e.subscription()} // a load has just ended
 		close(l.done)
@@ -220,7 +220,7 @@ func (c *cache) end(identifier string, l *load, got fetched, err error) {
 	default:
 		last, _ := c.failed.Get(identifier)
 		pause := min(max(2*last.pause, minPause), maxPause)
-		c.failed.Put(identifier, failure{err: err, until: c.clock.NowNano() + int64(pause), pause: pause})
+		c.failed.Put(identifier, failure{err: err, until: c.now() + int64(pause), pause: pause})
 	}
 }
 
@@ -252,7 +252,7 @@ func (c *cache) recall(ctx context.Context, identifier string, l *load, err erro
 	}
 	subscription, asOf, err := c.lastKnown(ctx, identifier)
 	if err == nil {
-		got := fetched{subscription: subscription, at: c.clock.NowNano() - int64(time.Since(asOf))}
+		got := fetched{subscription: subscription, at: c.now() - int64(time.Since(asOf))}
 		c.substitute(identifier, l, got)
 	}
 }
@@ -260,14 +260,14 @@ func (c *cache) recall(ctx context.Context, identifier string, l *load, err erro
 // knows reports whether there is an entry that is not too old for any use.
 func (c *cache) knows(identifier string) bool {
 	e, ok := c.entries.GetIfPresent(identifier)
-	return ok && time.Duration(c.clock.NowNano()-e.fetchedAt) < max(c.options.StaleIfError, 2*c.options.MaxAge)
+	return ok && time.Duration(c.now()-e.fetchedAt) < max(c.options.StaleIfError, 2*c.options.MaxAge)
 }
 
 // invalidate makes the next lookup ask Kanuu and opens the window.
 func (c *cache) invalidate(identifier string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.clock.NowNano()
+	now := c.now()
 	c.windows.Put(identifier, now)
 	c.failed.Remove(identifier)
 	c.distrust(identifier, now)
@@ -299,13 +299,6 @@ func (c *cache) distrustAll() {
 	}
 }
 
-// clock is monotonic.
-type clock struct {
-	start time.Time
-}
-
-func newClock() clock { return clock{time.Now()} }
-
-// NowNano counts from a year before the clock was made: an entry that is older than
-// the process must not have a negative time.
-func (c clock) NowNano() int64 { return int64(time.Since(c.start) + 365*24*time.Hour) }
+// now returns a monotonic time. It counts from a year before the cache was made: an
+// entry that is older than the process must not have a negative time.
+func (c *cache) now() int64 { return int64(time.Since(c.made) + 365*24*time.Hour) }

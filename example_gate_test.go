@@ -29,11 +29,11 @@ func Example_gatedPage() {
 	fmt.Println(visit(gated, "/pro", "Test-User", "42").Body)
 	fmt.Println(visit(gated, "/pro", "Test-User", "43").Header().Get("Location"))
 	script := visit(gated, "/pro", "Test-User", "43", "Sec-Fetch-Mode", "cors")
-	fmt.Println(script.Code, script.Body)
+	fmt.Println(script.Code, script.Header().Get("Content-Type"))
 	// Output:
 	// Welcome on plan 67.
 	// /billing
-	// 402 {"type":"https://pkg.go.dev/github.com/kanuu-io/kanuu-go#ErrNotSubscribed","title":"A subscription is needed","status":402,"detail":"This page is for subscribers.","billing_url":"/billing"}
+	// 402 application/problem+json
 }
 
 // A page for two of the plans, and not for trials.

@@ -114,7 +114,7 @@ func (s *sharing) read(entry SharedEntry) (fetched, bool) {
 	if entry.Value == nil || json.Unmarshal(entry.Value, &value) != nil || entry.Age < 0 {
 		return fetched{}, false
 	}
-	now := s.cache.clock.NowNano()
+	now := s.cache.now()
 	got := fetched{subscription: value.Subscription, at: now - int64(entry.Age)}
 	got.subscription.Status = ParseStatus(got.subscription.StatusText)
 	got.changedAt = got.at - int64(value.Unchanged)
@@ -179,14 +179,14 @@ func (s *sharing) claim(ctx context.Context, key string) (entry SharedEntry, got
 func (s *sharing) isUsable(entry SharedEntry, got fetched) bool {
 	e := newEntry(got)
 	e.generation = s.cache.generation.Load()
-	return !entry.Outdated && s.cache.stateOf(&e, s.cache.clock.NowNano()) == fresh
+	return !entry.Outdated && s.cache.stateOf(&e, s.cache.now()) == fresh
 }
 
 func (s *sharing) loadForAll(
 	ctx context.Context, key, identifier string, entry SharedEntry, l *load, end func(fetched, error),
 ) {
 	old, readable := s.read(entry)
-	now := s.cache.clock.NowNano()
+	now := s.cache.now()
 	got, err := s.cache.fetch(ctx, identifier)
 	if err == nil && readable && old.subscription == got.subscription {
 		got.changedAt = old.changedAt
@@ -201,7 +201,7 @@ func (s *sharing) loadForAll(
 	ctx, cancel := context.WithTimeout(ctx, lockLife)
 	defer cancel()
 	if err == nil {
-		age := time.Duration(s.cache.clock.NowNano() - got.at)
+		age := time.Duration(s.cache.now() - got.at)
 		e := newEntry(got)
 		value, err := json.Marshal(sharedValue{got.subscription, time.Duration(e.fetchedAt - e.changedAt)})
 		if err == nil {

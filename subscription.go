@@ -141,7 +141,7 @@ func (c *Client) isDown(err error) bool {
 // fetchForCache is fetch with a time of the cache's clock.
 func (c *Client) fetchForCache(ctx context.Context, identifier string) (fetched, error) {
 	subscription, began, err := c.fetch(ctx, identifier)
-	return fetched{subscription: subscription, at: c.cache.clock.NowNano() - int64(time.Since(began))}, err
+	return fetched{subscription: subscription, at: c.cache.now() - int64(time.Since(began))}, err
 }
 
 // InvalidateSubscription makes the next lookup of identifier call Kanuu, and opens

@@ -887,8 +887,8 @@ func TestDeduplicator(t *testing.T) {
 		logged string
 	}{
 		"fresh": {fakeDeduplicator{fresh: true}, nil, 200, []string{"begin shop:7 1m4s", "call", "end shop:7 true"}, ""},
-		"failed": {fakeDeduplicator{fresh: true}, io.ErrUnexpectedEOF, 500, []string{"begin shop:7 1m4s", "call", "end shop:7 false"},
-			"unexpected EOF"},
+		"failed": {fakeDeduplicator{fresh: true}, io.ErrUnexpectedEOF, 500,
+			[]string{"begin shop:7 1m4s", "call", "end shop:7 false"}, "unexpected EOF"},
 		"known": {fakeDeduplicator{}, nil, 200, []string{"begin shop:7 1m4s"},
 			`level=DEBUG msg="kanuu: webhook was handled before" alert_name=subscription_created alert_id=7`},
 		"cannot begin": {fakeDeduplicator{fresh: true, beginErr: io.ErrClosedPipe}, nil, 503, []string{"begin shop:7 1m4s"},
@@ -992,8 +992,8 @@ func TestMisspelledAlerts(t *testing.T) {
 		"payment_refund":                "payment_refunded",
 	} {
 		s := newWebhookServer(t, signer.PublicKey(), nil)
-		assert.PanicsWithValue(t, fmt.Sprintf("kanuu: WebhookHandler.On: Paddle has no alert %q: did you mean %q?", pattern, want),
-			func() { s.On(pattern, nothing) })
+		message := fmt.Sprintf("kanuu: WebhookHandler.On: Paddle has no alert %q: did you mean %q?", pattern, want)
+		assert.PanicsWithValue(t, message, func() { s.On(pattern, nothing) })
 	}
 	for pattern, logs := range map[string]bool{
 		"*": false, "subscription_*": false, kanuu.AlertInvoiceOverdue: false, "*_refunded": false,

@@ -145,7 +145,9 @@ func TestRejectionsAreExplained(t *testing.T) {
 	t.Parallel()
 
 	var source strings.Builder
-	for _, path := range []string{"verify.go", "internal/paddle/read.go", "internal/paddle/form.go", "internal/paddle/signature.go"} {
+	for _, path := range []string{
+		"verify.go", "internal/paddle/read.go", "internal/paddle/form.go", "internal/paddle/signature.go",
+	} {
 		text, err := os.ReadFile(filepath.Join(root, path))
 		require.NoError(t, err)
 		source.Write(text)

@@ -34,7 +34,8 @@ func (app *instance) receive(t *testing.T, body string) int {
 	return res.StatusCode
 }
 
-var eventItem = regexp.MustCompile(`<li><code>subscription_(\w+)</code> <time [^>]*>\d{1,2} \w{3} \d{4}, \d\d:\d\d:\d\d UTC</time></li>`)
+var eventItem = regexp.MustCompile(
+	`<li><code>subscription_(\w+)</code> <time [^>]*>\d{1,2} \w{3} \d{4}, \d\d:\d\d:\d\d UTC</time></li>`)
 
 // events are the alerts about subscriptions on the home page, the latest first.
 func (b *browser) events(t *testing.T) string {
