@@ -41,9 +41,9 @@ type cache struct {
 
 // failure of the last load of an identifier: the next one is not before until.
 type failure struct {
-	err   error
-	until int64
-	pause time.Duration
+	err     error
+	until   int64
+	backoff time.Duration
 }
 
 // load is one call for an identifier, which its callers share.
@@ -92,32 +92,32 @@ func (c *cache) lookup(ctx context.Context, identifier string) (Subscription, er
 	if err := (Identity{Identifier: identifier}).Validate(); err != nil {
 		return Subscription{}, err
 	}
-	subscription, err := c.revalidate(ctx, identifier, ok && c.maySubstitute(&e, c.now()))
-	if err == nil || ctx.Err() != nil || !mayHideBehindStale(err) {
+	subscription, err := c.revalidate(ctx, identifier, ok && c.usableOnError(&e, c.now()))
+	if err == nil || ctx.Err() != nil || !staleMayReplace(err) {
 		return subscription, err
 	}
 	// Read again: another caller may have had a response, or LastKnown one.
-	if e, ok := c.entries.GetIfPresent(identifier); ok && c.maySubstitute(&e, c.now()) {
+	if e, ok := c.entries.GetIfPresent(identifier); ok && c.usableOnError(&e, c.now()) {
 		return e.subscription(), nil
 	}
 	return Subscription{}, err
 }
 
 // errSlow is why a stale entry is served although the load still runs.
-var errSlow = fmt.Errorf("kanuu: fetch subscription: %w: no response within %v", ErrUnavailable, patience)
+var errSlow = fmt.Errorf("kanuu: fetch subscription: %w: no response within %v", ErrUnavailable, maxWait)
 
 // revalidate loads the entry, or joins the load that runs. It waits for it until
 // ctx ends, and less long where a stale entry could be served instead.
-func (c *cache) revalidate(ctx context.Context, identifier string, hasSubstitute bool) (Subscription, error) {
+func (c *cache) revalidate(ctx context.Context, identifier string, hasStale bool) (Subscription, error) {
 	l, err := c.join(ctx, identifier)
 	if err != nil {
 		return Subscription{}, err
 	}
 	var enough <-chan time.Time
-	if hasSubstitute {
-		wait := patience
+	if hasStale {
+		wait := maxWait
 		if deadline, ok := ctx.Deadline(); ok {
-			wait = min(wait, time.Duration(float64(time.Until(deadline))*patienceShare))
+			wait = min(wait, time.Duration(float64(time.Until(deadline))*maxWaitShare))
 		}
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
@@ -137,7 +137,7 @@ func (c *cache) revalidate(ctx context.Context, identifier string, hasSubstitute
 func (c *cache) refresh(ctx context.Context, identifier string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.loads[identifier]; ok || c.pausedUntil(identifier) > c.now() {
+	if _, ok := c.loads[identifier]; ok || c.retryAt(identifier) > c.now() {
 		return
 	}
 	if e, ok := c.entries.GetIfPresent(identifier); ok && c.stateOf(&e, c.now()) == fresh {
@@ -161,19 +161,19 @@ func (c *cache) join(ctx context.Context, identifier string) (*load, error) {
 		close(l.done)
 		return l, nil
 	}
-	if c.pausedUntil(identifier) > now {
+	if c.retryAt(identifier) > now {
 		last, _ := c.failed.Get(identifier)
 		return nil, last.err
 	}
 	return c.start(ctx, identifier), nil
 }
 
-func (c *cache) pausedUntil(identifier string) int64 {
+func (c *cache) retryAt(identifier string) int64 {
 	last, _ := c.failed.Get(identifier)
 	return last.until
 }
 
-// start a load. It ends with the client's timeout, not with its callers.
+// start starts a load. It ends with the client's timeout, not with its callers.
 func (c *cache) start(ctx context.Context, identifier string) *load {
 	l := &load{done: make(chan struct{})}
 	c.loads[identifier] = l
@@ -185,7 +185,7 @@ func (c *cache) run(ctx context.Context, identifier string, l *load) {
 	end := func(got fetched, err error) {
 		if err != nil {
 			c.failures.Add(1)
-			c.recall(ctx, identifier, l, err)
+			c.useLastKnown(ctx, identifier, l, err)
 		}
 		c.end(identifier, l, got, err)
 	}
@@ -219,8 +219,8 @@ func (c *cache) end(identifier string, l *load, got fetched, err error) {
 	case isNotAdmitted(err): // Kanuu was not called: the limits of the client are pause enough
 	default:
 		last, _ := c.failed.Get(identifier)
-		pause := min(max(2*last.pause, minPause), maxPause)
-		c.failed.Put(identifier, failure{err: err, until: c.now() + int64(pause), pause: pause})
+		backoff := min(max(2*last.backoff, minBackoff), maxBackoff)
+		c.failed.Put(identifier, failure{err: err, until: c.now() + int64(backoff), backoff: backoff})
 	}
 }
 
@@ -235,9 +235,9 @@ func (c *cache) store(identifier string, e entry) {
 	c.entries.Set(strings.Clone(identifier), e) // which may be part of a longer string
 }
 
-// substitute makes an entry for stale-if-error where there is none, after l has
+// storeStale makes an entry for stale-if-error where there is none, after l has
 // failed. If l was overtaken, "not subscribed" may be what has just changed.
-func (c *cache) substitute(identifier string, l *load, got fetched) {
+func (c *cache) storeStale(identifier string, l *load, got fetched) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.knows(identifier) && (got.subscription.IsSubscribed || !l.overtaken) {
@@ -245,15 +245,16 @@ func (c *cache) substitute(identifier string, l *load, got fetched) {
 	}
 }
 
-// recall asks LastKnown for what nothing is known of while Kanuu is unavailable.
-func (c *cache) recall(ctx context.Context, identifier string, l *load, err error) {
+// useLastKnown makes an entry of what LastKnown returns, if Kanuu is unavailable and
+// there is none.
+func (c *cache) useLastKnown(ctx context.Context, identifier string, l *load, err error) {
 	if c.lastKnown == nil || !errors.Is(err, ErrUnavailable) || c.knows(identifier) {
 		return
 	}
 	subscription, asOf, err := c.lastKnown(ctx, identifier)
 	if err == nil {
 		got := fetched{subscription: subscription, at: c.now() - int64(time.Since(asOf))}
-		c.substitute(identifier, l, got)
+		c.storeStale(identifier, l, got)
 	}
 }
 
@@ -263,19 +264,19 @@ func (c *cache) knows(identifier string) bool {
 	return ok && time.Duration(c.now()-e.fetchedAt) < max(c.options.StaleIfError, 2*c.options.MaxAge)
 }
 
-// invalidate makes the next lookup ask Kanuu and opens the window.
+// invalidate makes the next lookup call Kanuu and opens the window.
 func (c *cache) invalidate(identifier string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
 	c.windows.Put(identifier, now)
 	c.failed.Remove(identifier)
-	c.distrust(identifier, now)
+	c.expire(identifier, now)
 }
 
-// distrust makes the next lookup revalidate the entry. A load that runs is
+// expire makes the next lookup revalidate the entry. A load that runs is
 // overtaken. It is called with mu locked; at is when a window opens, 0: none.
-func (c *cache) distrust(identifier string, at int64) {
+func (c *cache) expire(identifier string, at int64) {
 	if l, ok := c.loads[identifier]; ok {
 		l.overtaken = true
 		delete(c.loads, identifier)
@@ -289,13 +290,13 @@ func (c *cache) distrust(identifier string, at int64) {
 	})
 }
 
-// distrustAll makes each next lookup revalidate its entry.
-func (c *cache) distrustAll() {
+// expireAll makes each next lookup revalidate its entry.
+func (c *cache) expireAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.generation.Add(1)
 	for identifier := range c.loads {
-		c.distrust(identifier, 0)
+		c.expire(identifier, 0)
 	}
 }
 

@@ -50,15 +50,15 @@ const (
 	windowMinAge = 5 * time.Second
 	windowShare  = 10
 
-	// minPause and maxPause are how long an identifier is not loaded again after
+	// minBackoff and maxBackoff are how long an identifier is not loaded again after
 	// a load that failed.
-	minPause = 5 * time.Second
-	maxPause = time.Minute
+	minBackoff = 5 * time.Second
+	maxBackoff = time.Minute
 
-	// patience is how long a caller waits for Kanuu where a stale entry may be
-	// served, and patienceShare the part of its own deadline.
-	patience      = 3 * time.Second
-	patienceShare = 0.8
+	// maxWait is how long a caller waits for Kanuu where a stale entry may be
+	// served, and maxWaitShare the part of its own deadline.
+	maxWait      = 3 * time.Second
+	maxWaitShare = 0.8
 )
 
 // withDefaults returns o with each 0 replaced.
@@ -154,15 +154,15 @@ func (c *cache) stateOf(e *entry, now int64) state {
 	}
 }
 
-// maySubstitute reports whether the entry may be served when Kanuu fails. Within
+// usableOnError reports whether the entry may be served when Kanuu fails. Within
 // the window, "not subscribed" may be what has just changed.
-func (c *cache) maySubstitute(e *entry, now int64) bool {
+func (c *cache) usableOnError(e *entry, now int64) bool {
 	return time.Duration(now-e.fetchedAt) < c.options.StaleIfError &&
 		(e.isSubscribed || !e.invalid && !c.inWindow(e, now))
 }
 
-// mayHideBehindStale reports whether a stale entry is better than err: unless err is
+// staleMayReplace reports whether a stale entry is better than err: unless err is
 // about this customer.
-func mayHideBehindStale(err error) bool {
+func staleMayReplace(err error) bool {
 	return !errors.Is(err, ErrInvalidIdentity) && !errors.Is(err, ErrValidation)
 }

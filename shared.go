@@ -195,7 +195,7 @@ func (s *sharing) loadForAll(
 		got.invalidatedAt = now - int64(entry.InvalidatedAge)
 	}
 	if err != nil && readable && (old.subscription.IsSubscribed || !entry.Outdated) {
-		s.cache.substitute(identifier, l, old)
+		s.cache.storeStale(identifier, l, old)
 	}
 	end(got, err)
 	ctx, cancel := context.WithTimeout(ctx, lockLife)
@@ -227,14 +227,14 @@ func (s *sharing) invalidate(ctx context.Context, identifier string) error {
 // changed makes the next lookup of a key look into the store.
 func (s *sharing) changed(key string) {
 	if key == "" {
-		s.cache.distrustAll()
+		s.cache.expireAll()
 		go s.catchUp()
 		return
 	}
 	if identifier, ok := strings.CutPrefix(key, s.prefix); ok {
 		s.cache.mu.Lock()
 		defer s.cache.mu.Unlock()
-		s.cache.distrust(identifier, 0)
+		s.cache.expire(identifier, 0)
 	}
 }
 
