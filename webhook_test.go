@@ -988,7 +988,7 @@ func TestMisspelledAlerts(t *testing.T) {
 		"subscription_canceled":         "subscription_cancelled",
 		"subscription.created":          "subscription_created",
 		"Subscription_Updated":          "subscription_updated",
-		"subscription_payment_succeded": "subscription_payment_succeeded",
+		"subscription_payment_succeedet": "subscription_payment_succeeded",
 		"payment_refund":                "payment_refunded",
 	} {
 		s := newWebhookServer(t, signer.PublicKey(), nil)
@@ -1047,7 +1047,7 @@ func TestVerify(t *testing.T) {
 	} {
 		e, err := s.Verify(r)
 		assert.Equal(t, want, kanuu.HTTPStatus(err))
-		assert.ErrorContains(t, err, "kanuu: webhook rejected: ")
+		require.ErrorContains(t, err, "kanuu: webhook rejected: ")
 		assert.Empty(t, e.AlertName)
 	}
 	assert.Zero(t, *handled)

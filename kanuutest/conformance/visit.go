@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,14 +49,14 @@ const (
 	anything = "the framework's"
 )
 
-// nothing is what a framework must hear of a page that is no error.
-var nothing = errors.New("nothing")
+// errNothing is what a framework must hear of a page that is no error.
+var errNothing = errors.New("nothing")
 
 // with returns the headers and more of them, as pairs.
 func with(headers map[string]string, more ...string) map[string]string {
 	headers = maps.Clone(headers)
-	for i := 0; i < len(more); i += 2 {
-		headers[more[i]] = more[i+1]
+	for pair := range slices.Chunk(more, 2) {
+		headers[pair[0]] = pair[1]
 	}
 	return headers
 }
@@ -230,7 +231,7 @@ func (v visit) checkBody(t *testing.T, res *http.Response, body []byte, kanuuURL
 func (v visit) checkReports(t *testing.T, s *site, status int) {
 	t.Helper()
 	want := 0
-	if s.reports && !errors.Is(v.hears, nothing) && (v.hears != nil || v.body == page || v.body == problem) {
+	if s.reports && !errors.Is(v.hears, errNothing) && (v.hears != nil || v.body == page || v.body == problem) {
 		want = 1
 	}
 	heard := s.heard()
