@@ -985,11 +985,11 @@ func TestMisspelledAlerts(t *testing.T) {
 	t.Parallel()
 	nothing := func(context.Context, kanuu.Event) error { return nil }
 	for pattern, want := range map[string]string{
-		"subscription_canceled":         "subscription_cancelled",
-		"subscription.created":          "subscription_created",
-		"Subscription_Updated":          "subscription_updated",
+		"subscription_canceled":          "subscription_cancelled",
+		"subscription.created":           "subscription_created",
+		"Subscription_Updated":           "subscription_updated",
 		"subscription_payment_succeedet": "subscription_payment_succeeded",
-		"payment_refund":                "payment_refunded",
+		"payment_refund":                 "payment_refunded",
 	} {
 		s := newWebhookServer(t, signer.PublicKey(), nil)
 		message := fmt.Sprintf("kanuu: WebhookHandler.On: Paddle has no alert %q: did you mean %q?", pattern, want)
