@@ -74,7 +74,7 @@ type site struct {
 	kanuu *kanuutest.Server
 
 	mu       sync.Mutex
-	requests []http.Header // of /billing, once it has responded
+	requests []*http.Request // of /billing and /pro, once they have responded
 }
 
 func newSite(t *testing.T, framework, body string) *site {
@@ -96,10 +96,10 @@ func newSite(t *testing.T, framework, body string) *site {
 func (s *site) record(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)
-		if r.URL.Path == "/billing" {
+		if r.URL.Path == "/billing" || r.URL.Path == "/pro" {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.requests = append(s.requests, r.Header.Clone())
+			s.requests = append(s.requests, r)
 		}
 	})
 }
@@ -108,7 +108,30 @@ func (s *site) record(next http.Handler) http.Handler {
 func (s *site) answered(name, value string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.requests, func(h http.Header) bool { return strings.Contains(h.Get(name), value) })
+	return slices.ContainsFunc(s.requests, func(r *http.Request) bool { return strings.Contains(r.Header.Get(name), value) })
+}
+
+// count returns how many requests for the path have got a response.
+func (s *site) count(path string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.requests {
+		if r.URL.Path == path {
+			n++
+		}
+	}
+	return n
+}
+
+// log describes the requests, for a failed test.
+func (s *site) log() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for _, r := range s.requests {
+		fmt.Fprintf(&b, "%s %s %v\n", r.Method, r.URL, r.Header)
+	}
+	return b.String()
 }
 
 // minted returns the identifiers for which Kanuu created a nonce, in that order.

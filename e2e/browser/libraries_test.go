@@ -1,0 +1,232 @@
+//go:build browser
+
+package browser_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/mxschmitt/playwright-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kanuu-io/kanuu-go"
+	"github.com/kanuu-io/kanuu-go/kanuutest"
+)
+
+// library is a way in which a page opens a path: {path} stands for it in body.
+type library struct {
+	name  string
+	head  string // of each page of the application
+	body  string
+	on    element
+	frame string // selector of the frame with the element
+
+	ready string // JavaScript that is true once the page may be used
+
+	// speculates: the page requests the path before the click.
+	speculates bool
+}
+
+const (
+	turbo      = `<script src="/npm/@hotwired/turbo/dist/turbo.es2017-umd.js"></script>`
+	preloading = htmx2 + `<script src="/npm/htmx-ext-preload/preload.js"></script>`
+	unpoly     = `<script src="/npm/unpoly/unpoly.js"></script>`
+	swup       = `<script src="/npm/swup/dist/Swup.umd.js"></script>
+		<script src="/npm/@swup/preload-plugin/dist/index.umd.js"></script>
+		<script>addEventListener("DOMContentLoaded", () => {
+			new Swup({ animationSelector: false, plugins: [new SwupPreloadPlugin()] })
+		})</script>`
+	quicklink = `<script src="/npm/quicklink/dist/quicklink.umd.js"></script>
+		<script>addEventListener("load", () => quicklink.listen(%s))</script>`
+
+	plainLink = `<a href="{path}">Open</a>`
+	plainForm = `<form action="{path}" method="post"><button>Open</button></form>`
+)
+
+// libraries are pinned in testdata/package.json.
+var libraries = []library{
+	{name: "Turbo, link", head: turbo, body: plainLink, on: link("Open"), speculates: true},
+	{name: "Turbo, form POST", head: turbo, body: plainForm, on: button("Open")},
+}
+
+// element is what the person points at.
+func (l library) element(p *page) playwright.Locator {
+	if l.frame != "" {
+		return p.FrameLocator(l.frame).GetByText("Open")
+	}
+	return p.find(l.on)
+}
+
+// newLibraryApp is an application with /billing, the gated page /pro and a login that leads back.
+func newLibraryApp(t *testing.T, l library, path string) *site {
+	t.Helper()
+	s := &site{kanuu: kanuutest.NewServer(nil)}
+	t.Cleanup(s.kanuu.Close)
+	client, err := kanuu.NewClient(kanuu.Config{
+		APIKey:  kanuutest.DefaultAPIKey,
+		BaseURL: strings.Replace(s.kanuu.URL, "127.0.0.1", "localhost", 1), // another site than 127.0.0.1
+	})
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
+	who := kanuu.IdentifierResolverFunc(identity)
+	gate := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/login", ReturnParam: "next"})
+	document := func(body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			fmt.Fprintf(w, `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>App</title>
+				<link rel="icon" href="data:,">%s</head><body><main id="swup">%s</main></body></html>`, l.head, body)
+		}
+	}
+	home := document(strings.ReplaceAll(l.body, "{path}", path))
+	mux := http.NewServeMux()
+	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, &kanuu.RedirectOptions{LoginURL: "/login", ReturnParam: "next"}))
+	mux.Handle("/pro", gate.Handler(who, document("<h1>Welcome to Pro</h1>")))
+	mux.HandleFunc("GET /logged-in", func(w http.ResponseWriter, r *http.Request) {
+		setUser(w)
+		home(w, r)
+	})
+	mux.HandleFunc("GET /{$}", home)
+	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
+		document(`<h1>Log in</h1><form action="/login?next=`+url.QueryEscape(r.FormValue("next"))+
+			`" method="post"><button>Log in</button></form>`)(w, r)
+	})
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		setUser(w)
+		http.Redirect(w, r, kanuu.LocalPath(r.FormValue("next"), "/"), http.StatusSeeOther)
+	})
+	mux.HandleFunc("GET /sw.js", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript")
+		fmt.Fprintf(w, `addEventListener("install", () => skipWaiting())
+			addEventListener("activate", (event) => event.waitUntil(clients.claim()))
+			addEventListener("fetch", (event) => {
+				if (event.request.mode === "navigate") event.respondWith(fetch(%s))
+			})`, r.FormValue("fetch")) //nolint:gosec // the test's own
+	})
+	mux.Handle("GET /npm/", http.StripPrefix("/npm/", http.FileServer(http.Dir(nodeModules))))
+	mux.Handle("GET /scripts/", pages(""))
+	server := httptest.NewServer(s.record(mux))
+	t.Cleanup(server.Close)
+	s.URL = server.URL
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(s.log())
+		}
+	})
+	return s
+}
+
+func setUser(w http.ResponseWriter) {
+	http.SetCookie(w, &http.Cookie{Name: userCookie, Value: userID, HttpOnly: true, SameSite: http.SameSiteLaxMode, Path: "/"})
+}
+
+// table prints what was measured as Markdown, once all rows are there.
+type table struct {
+	mu   sync.Mutex
+	rows map[string]string
+}
+
+func newTable(t *testing.T, names []string, head ...string) *table {
+	t.Helper()
+	table := &table{rows: map[string]string{}}
+	t.Cleanup(func() {
+		var b strings.Builder
+		fmt.Fprintf(&b, "\n| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat(" --- |", len(head)))
+		for _, name := range names {
+			b.WriteString(table.rows[name])
+		}
+		t.Log(b.String())
+	})
+	return table
+}
+
+func (t *table) add(name string, cells ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rows[name] = "| " + name
+	for _, cell := range cells {
+		t.rows[name] += fmt.Sprintf(" | %v", cell)
+	}
+	t.rows[name] += " |\n"
+}
+
+func names(libraries []library) (names []string) {
+	for _, l := range libraries {
+		names = append(names, l.name)
+	}
+	return names
+}
+
+// onward are the links of the library's own page.
+var onward = []element{link("Continue"), link("See plans"), link("Log in")}
+
+// settle waits for a page at the end of a click: the portal, or one of the library's own, whose link it follows. It
+// returns what the person had to do.
+func settle(p *page, at func() bool) string {
+	p.t.Helper()
+	steps := ""
+	for {
+		var next *element
+		require.Eventually(p.t, func() bool {
+			if at() {
+				return true
+			}
+			for _, e := range onward {
+				if n, err := p.find(e).Count(); err == nil && n > 0 {
+					next = &e
+					return true
+				}
+			}
+			return false
+		}, patience, glance)
+		if next == nil {
+			return steps
+		}
+		steps += fmt.Sprintf("“%s”, then ", next.name)
+		p.click(*next)
+		require.Eventually(p.t, func() bool {
+			n, err := p.find(*next).Count()
+			return at() || err == nil && n == 0
+		}, patience, glance)
+	}
+}
+
+// TestLibrariesOpenBilling measures what a hover and a click on /billing cost with each library, and where they lead.
+func TestLibrariesOpenBilling(t *testing.T) {
+	t.Parallel()
+	table := newTable(t, names(libraries), "library", "requests on hover", "nonces on hover", "and click", "ends at")
+	for _, l := range libraries {
+		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
+			site, p := newLibraryApp(t, l, "/billing"), openPage(t)
+			p.lenient = true
+			l.hover(p, site, "/billing")
+			requests, onHover := site.count("/billing"), len(site.minted())
+			p.must(l.element(p).Click())
+			steps := settle(p, func() bool { return strings.Contains(p.URL(), "/manage/") })
+			p.expect(subscription)
+			minted := len(site.minted())
+			table.add(l.name, requests, onHover, minted, steps+"portal")
+			assert.Equal(t, 0, onHover)
+			assert.Equal(t, 1, minted)
+		})
+	}
+}
+
+// hover opens the page of a logged-in user and waits until the library has requested the path, if it does so.
+func (l library) hover(p *page, s *site, path string) {
+	p.visit(s.URL + "/logged-in")
+	if l.ready != "" {
+		_, err := p.WaitForFunction(l.ready, nil)
+		p.must(err)
+	}
+	p.must(l.element(p).Hover())
+	if l.speculates {
+		require.Eventually(p.t, func() bool { return s.count(path) > 0 }, patience, glance)
+	}
+}
