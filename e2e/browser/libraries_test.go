@@ -34,25 +34,112 @@ type library struct {
 }
 
 const (
-	turbo      = `<script src="/npm/@hotwired/turbo/dist/turbo.es2017-umd.js"></script>`
-	preloading = htmx2 + `<script src="/npm/htmx-ext-preload/preload.js"></script>`
-	unpoly     = `<script src="/npm/unpoly/unpoly.js"></script>`
-	swup       = `<script src="/npm/swup/dist/Swup.umd.js"></script>
+	turbo   = `<script src="/npm/@hotwired/turbo/dist/turbo.es2017-umd.js"></script>`
+	preload = htmx2 + `<script src="/npm/htmx-ext-preload/preload.js"></script>`
+	unpoly  = `<script src="/npm/unpoly/unpoly.js"></script>`
+	swup    = `<script src="/npm/swup/dist/Swup.umd.js"></script>
 		<script src="/npm/@swup/preload-plugin/dist/index.umd.js"></script>
 		<script>addEventListener("DOMContentLoaded", () => {
 			new Swup({ animationSelector: false, plugins: [new SwupPreloadPlugin()] })
 		})</script>`
-	quicklink = `<script src="/npm/quicklink/dist/quicklink.umd.js"></script>
-		<script>addEventListener("load", () => quicklink.listen(%s))</script>`
 
 	plainLink = `<a href="{path}">Open</a>`
+	getForm   = `<form action="{path}"><button>Open</button></form>`
+	hxGet     = `<button hx-get="{path}">Open</button>`
+	hxPost    = `<button hx-post="{path}">Open</button>`
 	plainForm = `<form action="{path}" method="post"><button>Open</button></form>`
 )
 
 // libraries are pinned in testdata/package.json.
 var libraries = []library{
 	{name: "Turbo, link", head: turbo, body: plainLink, on: link("Open"), speculates: true},
+	{name: "Turbo, form GET", head: turbo, body: getForm, on: button("Open")},
 	{name: "Turbo, form POST", head: turbo, body: plainForm, on: button("Open")},
+	{name: "Turbo, link in a frame", head: turbo, body: turboFrame(plainLink), on: link("Open"), speculates: true},
+	{name: "Turbo, form POST in a frame", head: turbo, body: turboFrame(plainForm), on: button("Open")},
+	{name: "Turbo, link with a method", head: turbo, body: `<a href="{path}" data-turbo-method="post">Open</a>`, on: link("Open")},
+	{name: "htmx 2, hx-get", head: htmx2, body: hxGet, on: button("Open")},
+	{name: "htmx 2, hx-post", head: htmx2, body: hxPost, on: button("Open")},
+	{name: "htmx 2, boosted link", head: htmx2, body: boost(plainLink), on: link("Open")},
+	{name: "htmx 2, boosted form POST", head: htmx2, body: boost(plainForm), on: button("Open")},
+	{name: "htmx 4, hx-get", head: htmx4, body: hxGet, on: button("Open")},
+	{name: "htmx 4, hx-post", head: htmx4, body: hxPost, on: button("Open")},
+	{name: "htmx 4, boosted link", head: htmx4, body: boost(plainLink), on: link("Open")},
+	{name: "htmx 4, boosted form POST", head: htmx4, body: boost(plainForm), on: button("Open")},
+	{name: "htmx preload, link", head: preload, body: preloaded(plainLink), on: link("Open"), speculates: true},
+	{name: "htmx preload, hx-get", head: preload, body: preloaded(hxGet), on: button("Open"), speculates: true},
+	{name: "htmx preload, boosted link", head: preload, body: preloaded(boost(plainLink)), on: link("Open"), speculates: true},
+	{
+		name: "Inertia, prefetch and visit", head: inertia, on: button("Open"), speculates: true,
+		body: `<button onmouseenter="inertia.prefetch('{path}', { method: 'get' }, { cacheFor: 30000 })"
+			onclick="inertia.visit('{path}')">Open</button>`,
+	},
+	{name: "Inertia, POST", head: inertia, body: `<button onclick="inertia.post('{path}')">Open</button>`, on: button("Open")},
+	{name: "Unpoly, link", head: unpoly, body: `<a href="{path}" up-follow>Open</a>`, on: link("Open")},
+	{
+		name: "Unpoly, preloaded link", head: unpoly, body: `<a href="{path}" up-follow up-preload>Open</a>`, on: link("Open"),
+		speculates: true,
+	},
+	{
+		name: "Unpoly, form POST", head: unpoly, on: button("Open"),
+		body: `<form action="{path}" method="post" up-submit><button>Open</button></form>`,
+	},
+	{name: "swup", head: swup, body: plainLink, on: link("Open"), speculates: true},
+	{name: "instant.page", head: `<script type="module" src="/npm/instant.page/instantpage.js"></script>`, body: plainLink,
+		on: link("Open"), speculates: true},
+	{name: "quicklink", head: quicklink(""), body: plainLink, on: link("Open"), speculates: true},
+	{name: "quicklink, priority", head: quicklink("{ priority: true }"), body: plainLink, on: link("Open"), speculates: true},
+	{name: "quicklink, prerender", head: quicklink("{ prerender: true }"), body: plainLink, on: link("Open"), speculates: true},
+	worker("event.request", plainLink, link("Open")),
+	worker("event.request", plainForm, button("Open")),
+	worker("new Request(event.request, { cache: 'no-store' })", plainLink, link("Open")),
+	worker("new Request(event.request, { cache: 'no-store' })", plainForm, button("Open")),
+	worker("event.request.url", plainLink, link("Open")),
+	{name: "EventSource", body: `<script>new EventSource("{path}")</script>` + plainLink, on: link("Open"), speculates: true},
+	{name: "WebSocket", body: `<script>new WebSocket("{path}")</script>` + plainLink, on: link("Open"), speculates: true},
+	{name: "link rel=prefetch", body: `<link rel="prefetch" href="{path}">` + plainLink, on: link("Open"), speculates: true},
+	{
+		name: "link rel=preload as=script", body: `<link rel="preload" href="{path}" as="script">` + plainLink, on: link("Open"),
+		speculates: true,
+	},
+	{
+		name: "link rel=preload as=fetch", body: `<link rel="preload" href="{path}" as="fetch" crossorigin>` + plainLink,
+		on: link("Open"), speculates: true,
+	},
+	{name: "image", body: `<img src="{path}" alt="">` + plainLink, on: link("Open"), speculates: true},
+	{name: "iframe", body: `<iframe src="{path}" title="Frame"></iframe>` + plainLink, on: link("Open"), speculates: true},
+	{
+		name: "link in an iframe", body: `<iframe srcdoc='<a href="{path}">Open</a>' title="Frame"></iframe>`, on: link("Open"),
+		frame: "iframe",
+	},
+	{
+		name: "fetch that follows url, billing_url or login_url", on: button("Open"), body: `<script>
+		async function open_() {
+			const answer = await (await fetch("{path}")).json()
+			location.assign(answer.url ?? answer.billing_url ?? answer.login_url)
+		}
+		</script><button onclick="open_()">Open</button>`,
+	},
+}
+
+func turboFrame(body string) string { return `<turbo-frame id="frame">` + body + `</turbo-frame>` }
+func boost(body string) string      { return `<div hx-boost="true">` + body + `</div>` }
+func preloaded(body string) string {
+	return `<div hx-ext="preload" preload="mouseover">` + body + `</div>`
+}
+
+func quicklink(options string) string {
+	return `<script src="/npm/quicklink/dist/quicklink.umd.js"></script>
+		<script>addEventListener("load", () => quicklink.listen(` + options + `))</script>`
+}
+
+// worker has a service worker that passes navigations on as fetch(request).
+func worker(request, body string, on element) library {
+	return library{
+		name: fmt.Sprintf("service worker, fetch(%s), %s", request, on.role), on: on, body: body,
+		head:  `<script>navigator.serviceWorker.register("/sw.js?fetch=` + url.QueryEscape(request) + `")</script>`,
+		ready: "navigator.serviceWorker.controller !== null",
+	}
 }
 
 // element is what the person points at.
