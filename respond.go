@@ -98,10 +98,14 @@ func (f *responder) refuse(w http.ResponseWriter, r *http.Request, kind visit.Ki
 		w.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 	}
 	to, redirect := f.destination(r, err)
-	// Turbo shows nothing of a page without the frame that it asked for.
+	// Turbo shows nothing of a page without the frame that it asked for. One that asks for a reload it loads by a
+	// navigation if the status is 200, and shows in place of the whole page otherwise.
 	inFrame := kind == visit.Scripted && r.Method == http.MethodGet && r.Header.Get("Turbo-Frame") != ""
 	switch {
-	case to != "" && !inFrame && lead(w, kind, to, redirect):
+	case to != "" && inFrame:
+		render.HTML(w, http.StatusOK, customerPage(r, err, to, true))
+		return nil
+	case to != "" && lead(w, kind, to, redirect):
 		return nil
 	case f.onError != nil:
 		f.onError(w, r, err)

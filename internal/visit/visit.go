@@ -62,6 +62,8 @@ func Classify(method string, h http.Header) Kind {
 	switch {
 	case isSpeculative(h) && inertia:
 		return InertiaPrefetch
+	case isSpeculative(h) && first(h, "Turbo-Frame") != "":
+		return Scripted // Turbo uses the response for the click, and in a frame it ignores what is no HTML
 	case isSpeculative(h):
 		return Speculative
 	case isFrame(first(h, "Sec-Fetch-Dest")) && first(h, "Sec-Fetch-User") == "?1":

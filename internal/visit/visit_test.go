@@ -59,6 +59,7 @@ func TestClassify(t *testing.T) {
 		"prerender": {"GET", header("Sec-Purpose: prefetch;prerender", navigate, document, clicked),
 			visit.Speculative},
 		"hover, Turbo 8":         {"GET", header(cors, destEmpty, "X-Sec-Purpose: prefetch"), visit.Speculative},
+		"hover, frame of Turbo":  {"GET", header(cors, destEmpty, turbo, "X-Sec-Purpose: prefetch", "Turbo-Frame: a"), visit.Scripted},
 		"hover, htmx preload":    {"GET", header(cors, destEmpty, htmx, "HX-Preloaded: true"), visit.Speculative},
 		"click after it":         {"GET", header(cors, destEmpty, htmx, "HX-Preloaded: false"), visit.HTMX},
 		"prefetch by proxy":      {"GET", header("Sec-Purpose: prefetch;anonymous-client-ip"), visit.Speculative},
