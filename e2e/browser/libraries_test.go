@@ -3,6 +3,7 @@
 package browser_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/mxschmitt/playwright-go"
 	"github.com/stretchr/testify/assert"
@@ -31,6 +33,13 @@ type library struct {
 
 	// speculates: the page requests the path before the click.
 	speculates bool
+
+	// part: what is opened is no page, so that a login leads back to the page that it was opened from.
+	part bool
+
+	// What differs from no nonce before the click, one after it, and an end in the portal.
+	before, after int
+	steps, ends   string
 }
 
 const (
@@ -43,6 +52,8 @@ const (
 			new Swup({ animationSelector: false, plugins: [new SwupPreloadPlugin()] })
 		})</script>`
 
+	continues = "“Continue”, then "
+
 	plainLink = `<a href="{path}">Open</a>`
 	getForm   = `<form action="{path}"><button>Open</button></form>`
 	hxGet     = `<button hx-get="{path}">Open</button>`
@@ -54,34 +65,34 @@ const (
 var libraries = []library{
 	{name: "Turbo, link", head: turbo, body: plainLink, on: link("Open"), speculates: true},
 	{name: "Turbo, form GET", head: turbo, body: getForm, on: button("Open")},
-	{name: "Turbo, form POST", head: turbo, body: plainForm, on: button("Open")},
+	{name: "Turbo, form POST", head: turbo, body: plainForm, on: button("Open"), part: true},
 	{name: "Turbo, link in a frame", head: turbo, body: turboFrame(plainLink), on: link("Open"), speculates: true},
-	{name: "Turbo, form POST in a frame", head: turbo, body: turboFrame(plainForm), on: button("Open")},
-	{name: "Turbo, link with a method", head: turbo, body: `<a href="{path}" data-turbo-method="post">Open</a>`, on: link("Open")},
-	{name: "htmx 2, hx-get", head: htmx2, body: hxGet, on: button("Open")},
-	{name: "htmx 2, hx-post", head: htmx2, body: hxPost, on: button("Open")},
+	{name: "Turbo, form POST in a frame", head: turbo, body: turboFrame(plainForm), on: button("Open"), part: true},
+	{name: "Turbo, link with a method", head: turbo, body: `<a href="{path}" data-turbo-method="post">Open</a>`, on: link("Open"), part: true},
+	{name: "htmx 2, hx-get", head: htmx2, body: hxGet, on: button("Open"), part: true},
+	{name: "htmx 2, hx-post", head: htmx2, body: hxPost, on: button("Open"), part: true},
 	{name: "htmx 2, boosted link", head: htmx2, body: boost(plainLink), on: link("Open")},
-	{name: "htmx 2, boosted form POST", head: htmx2, body: boost(plainForm), on: button("Open")},
-	{name: "htmx 4, hx-get", head: htmx4, body: hxGet, on: button("Open")},
-	{name: "htmx 4, hx-post", head: htmx4, body: hxPost, on: button("Open")},
+	{name: "htmx 2, boosted form POST", head: htmx2, body: boost(plainForm), on: button("Open"), part: true},
+	{name: "htmx 4, hx-get", head: htmx4, body: hxGet, on: button("Open"), part: true},
+	{name: "htmx 4, hx-post", head: htmx4, body: hxPost, on: button("Open"), part: true},
 	{name: "htmx 4, boosted link", head: htmx4, body: boost(plainLink), on: link("Open")},
-	{name: "htmx 4, boosted form POST", head: htmx4, body: boost(plainForm), on: button("Open")},
+	{name: "htmx 4, boosted form POST", head: htmx4, body: boost(plainForm), on: button("Open"), part: true},
 	{name: "htmx preload, link", head: preload, body: preloaded(plainLink), on: link("Open"), speculates: true},
-	{name: "htmx preload, hx-get", head: preload, body: preloaded(hxGet), on: button("Open"), speculates: true},
+	{name: "htmx preload, hx-get", head: preload, body: preloaded(hxGet), on: button("Open"), part: true, speculates: true},
 	{name: "htmx preload, boosted link", head: preload, body: preloaded(boost(plainLink)), on: link("Open"), speculates: true},
 	{
 		name: "Inertia, prefetch and visit", head: inertia, on: button("Open"), speculates: true,
 		body: `<button onmouseenter="inertia.prefetch('{path}', { method: 'get' }, { cacheFor: 30000 })"
 			onclick="inertia.visit('{path}')">Open</button>`,
 	},
-	{name: "Inertia, POST", head: inertia, body: `<button onclick="inertia.post('{path}')">Open</button>`, on: button("Open")},
-	{name: "Unpoly, link", head: unpoly, body: `<a href="{path}" up-follow>Open</a>`, on: link("Open")},
+	{name: "Inertia, POST", head: inertia, body: `<button onclick="inertia.post('{path}')">Open</button>`, on: button("Open"), part: true},
+	{name: "Unpoly, link", head: unpoly, body: `<a href="{path}" up-follow>Open</a>`, on: link("Open"), steps: continues},
 	{
-		name: "Unpoly, preloaded link", head: unpoly, body: `<a href="{path}" up-follow up-preload>Open</a>`, on: link("Open"),
+		name: "Unpoly, preloaded link", head: unpoly, body: `<a href="{path}" up-follow up-preload>Open</a>`, on: link("Open"), steps: continues,
 		speculates: true,
 	},
 	{
-		name: "Unpoly, form POST", head: unpoly, on: button("Open"),
+		name: "Unpoly, form POST", head: unpoly, on: button("Open"), steps: continues, part: true,
 		body: `<form action="{path}" method="post" up-submit><button>Open</button></form>`,
 	},
 	{name: "swup", head: swup, body: plainLink, on: link("Open"), speculates: true},
@@ -94,7 +105,7 @@ var libraries = []library{
 	worker("event.request", plainForm, button("Open")),
 	worker("new Request(event.request, { cache: 'no-store' })", plainLink, link("Open")),
 	worker("new Request(event.request, { cache: 'no-store' })", plainForm, button("Open")),
-	worker("event.request.url", plainLink, link("Open")),
+	unreadable(worker("event.request.url", plainLink, link("Open"))),
 	{name: "EventSource", body: `<script>new EventSource("{path}")</script>` + plainLink, on: link("Open"), speculates: true},
 	{name: "WebSocket", body: `<script>new WebSocket("{path}")</script>` + plainLink, on: link("Open"), speculates: true},
 	{name: "link rel=prefetch", body: `<link rel="prefetch" href="{path}">` + plainLink, on: link("Open"), speculates: true},
@@ -104,13 +115,13 @@ var libraries = []library{
 	},
 	{
 		name: "link rel=preload as=fetch", body: `<link rel="preload" href="{path}" as="fetch" crossorigin>` + plainLink,
-		on: link("Open"), speculates: true,
+		on: link("Open"), speculates: true, before: 1, after: 2,
 	},
 	{name: "image", body: `<img src="{path}" alt="">` + plainLink, on: link("Open"), speculates: true},
 	{name: "iframe", body: `<iframe src="{path}" title="Frame"></iframe>` + plainLink, on: link("Open"), speculates: true},
 	{
 		name: "link in an iframe", body: `<iframe srcdoc='<a href="{path}">Open</a>' title="Frame"></iframe>`, on: link("Open"),
-		frame: "iframe",
+		frame: "iframe", steps: continues,
 	},
 	{
 		name: "fetch that follows url, billing_url or login_url", on: button("Open"), body: `<script>
@@ -140,6 +151,12 @@ func worker(request, body string, on element) library {
 		head:  `<script>navigator.serviceWorker.register("/sw.js?fetch=` + url.QueryEscape(request) + `")</script>`,
 		ready: "navigator.serviceWorker.controller !== null",
 	}
+}
+
+// unreadable is a way whose requests cannot be told from those of a script that wants JSON.
+func unreadable(l library) library {
+	l.ends = "JSON"
+	return l
 }
 
 // element is what the person points at.
@@ -218,14 +235,14 @@ type table struct {
 	rows map[string]string
 }
 
-func newTable(t *testing.T, names []string, head ...string) *table {
+func newTable(t *testing.T, head ...string) *table {
 	t.Helper()
 	table := &table{rows: map[string]string{}}
 	t.Cleanup(func() {
 		var b strings.Builder
 		fmt.Fprintf(&b, "\n| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat(" --- |", len(head)))
-		for _, name := range names {
-			b.WriteString(table.rows[name])
+		for _, l := range libraries {
+			b.WriteString(table.rows[l.name])
 		}
 		t.Log(b.String())
 	})
@@ -242,78 +259,148 @@ func (t *table) add(name string, cells ...any) {
 	t.rows[name] += " |\n"
 }
 
-func names(libraries []library) (names []string) {
-	for _, l := range libraries {
-		names = append(names, l.name)
-	}
-	return names
-}
-
 // onward are the links of the library's own page.
 var onward = []element{link("Continue"), link("See plans"), link("Log in")}
 
-// settle waits for a page at the end of a click: the portal, or one of the library's own, whose link it follows. It
-// returns what the person had to do.
-func settle(p *page, at func() bool) string {
-	p.t.Helper()
-	steps := ""
-	for {
-		var next *element
-		require.Eventually(p.t, func() bool {
-			if at() {
-				return true
+// onwardLink is one of them that the page or a frame of it shows.
+func onwardLink(p *page) (name string, locator playwright.Locator) {
+	for _, frame := range p.Frames() {
+		for _, e := range onward {
+			locator := frame.GetByRole(playwright.AriaRole(e.role), playwright.FrameGetByRoleOptions{Name: e.name, Exact: new(true)})
+			if n, err := locator.Count(); err == nil && n > 0 {
+				return e.name, locator
 			}
-			for _, e := range onward {
-				if n, err := p.find(e).Count(); err == nil && n > 0 {
-					next = &e
-					return true
-				}
-			}
-			return false
-		}, patience, glance)
-		if next == nil {
-			return steps
 		}
-		steps += fmt.Sprintf("“%s”, then ", next.name)
-		p.click(*next)
+	}
+	return "", nil
+}
+
+// arrive waits until a click has led to one of the ends, and follows the links of the library's own pages on the way. It
+// returns these, and the end. An end is known by its path.
+func arrive(p *page, ends ...string) (steps, end string) {
+	p.t.Helper()
+	for {
+		var name string
+		var onward playwright.Locator
 		require.Eventually(p.t, func() bool {
-			n, err := p.find(*next).Count()
-			return at() || err == nil && n == 0
+			end = endOf(p, ends)
+			if end == "" {
+				name, onward = onwardLink(p)
+			}
+			return end != "" || name != ""
+		}, patience, glance)
+		if end != "" {
+			return steps, end
+		}
+		steps += fmt.Sprintf("“%s”, then ", name)
+		p.must(onward.Click())
+		require.Eventually(p.t, func() bool {
+			still, _ := onwardLink(p)
+			return still != name
 		}, patience, glance)
 	}
 }
+
+func endOf(p *page, ends []string) string {
+	u, err := url.Parse(p.URL())
+	if err != nil {
+		return ""
+	}
+	if kind, err := p.Evaluate("document.contentType"); err == nil && strings.Contains(fmt.Sprint(kind), "json") {
+		return "JSON"
+	}
+	for _, end := range ends {
+		if strings.HasPrefix(u.Path, end) {
+			return end
+		}
+	}
+	return ""
+}
+
+const portal = "/manage/"
 
 // TestLibrariesOpenBilling measures what a hover and a click on /billing cost with each library, and where they lead.
 func TestLibrariesOpenBilling(t *testing.T) {
 	t.Parallel()
-	table := newTable(t, names(libraries), "library", "requests on hover", "nonces on hover", "and click", "ends at")
+	table := newTable(t, "library", "requests before the click", "nonces before the click", "and after", "ends at")
 	for _, l := range libraries {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
 			site, p := newLibraryApp(t, l, "/billing"), openPage(t)
 			p.lenient = true
-			l.hover(p, site, "/billing")
-			requests, onHover := site.count("/billing"), len(site.minted())
+			l.open(p, site.URL+"/logged-in")
+			p.must(l.element(p).Hover())
+			if l.speculates {
+				require.Eventually(p.t, func() bool { return site.count("/billing") > 0 }, patience, glance)
+			}
+			requests, before := site.count("/billing"), len(site.minted())
 			p.must(l.element(p).Click())
-			steps := settle(p, func() bool { return strings.Contains(p.URL(), "/manage/") })
-			p.expect(subscription)
-			minted := len(site.minted())
-			table.add(l.name, requests, onHover, minted, steps+"portal")
-			assert.Equal(t, 0, onHover)
-			assert.Equal(t, 1, minted)
+			steps, end := arrive(p, portal)
+			after := len(site.minted())
+			table.add(l.name, requests, before, after, steps+end)
+			assert.Equal(t, l.before, before)
+			assert.Equal(t, cmp.Or(l.after, 1), after)
+			assert.Equal(t, l.steps+cmp.Or(l.ends, portal), steps+end)
+			if end == portal {
+				p.expect(subscription)
+			}
 		})
 	}
 }
 
-// hover opens the page of a logged-in user and waits until the library has requested the path, if it does so.
-func (l library) hover(p *page, s *site, path string) {
-	p.visit(s.URL + "/logged-in")
+// TestLibrariesOpenPro measures where a click on a gated page leads: customers without a subscription to the portal, those who
+// are logged out to the login and back.
+func TestLibrariesOpenPro(t *testing.T) {
+	t.Parallel()
+	table := newTable(t, "library", "no subscription: ends at", "nonces", "logged out: ends at", "after the login")
+	for _, l := range libraries {
+		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
+			site, p := newLibraryApp(t, l, "/pro"), openPage(t)
+			p.lenient = true
+			l.open(p, site.URL+"/logged-in")
+			p.must(l.element(p).Click())
+			steps, end := arrive(p, portal)
+			minted := len(site.minted())
+			assert.Equal(t, cmp.Or(l.ends, portal), end)
+			if l.ends != "" {
+				table.add(l.name, steps+end, minted, "", "")
+				return
+			}
+			assert.Equal(t, 1, minted)
+
+			site.kanuu.SetSubscription(userID, kanuutest.Subscription{
+				Status: kanuutest.StatusActive, PlanID: 67, PaidUntil: time.Now().AddDate(0, 1, 0),
+			})
+			out := openPage(t)
+			out.lenient = true
+			l.open(out, site.URL+"/")
+			out.must(l.element(out).Click())
+			outSteps, outEnd := arrive(out, "/login")
+			out.click(button("Log in"))
+			back, want := "", "/pro"
+			if l.part {
+				want = "/"
+			}
+			require.Eventually(t, func() bool {
+				u, err := url.Parse(out.URL())
+				require.NoError(t, err)
+				back = u.Path
+				return back == want
+			}, patience, glance)
+			if !l.part {
+				out.expect(heading("Welcome to Pro"))
+			}
+			table.add(l.name, steps+end, minted, outSteps+outEnd, back)
+		})
+	}
+}
+
+// open opens the page and waits until it may be used.
+func (l library) open(p *page, url string) {
+	p.visit(url)
 	if l.ready != "" {
 		_, err := p.WaitForFunction(l.ready, nil)
 		p.must(err)
-	}
-	p.must(l.element(p).Hover())
-	if l.speculates {
-		require.Eventually(p.t, func() bool { return s.count(path) > 0 }, patience, glance)
 	}
 }
