@@ -98,14 +98,15 @@ func (f *responder) refuse(w http.ResponseWriter, r *http.Request, kind visit.Ki
 		w.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 	}
 	to, redirect := f.destination(r, err)
-	// Turbo shows nothing of a page without the frame that it asked for. One that asks for a reload it loads by a
-	// navigation if the status is 200, and shows in place of the whole page otherwise.
-	inFrame := kind == visit.Scripted && r.Method == http.MethodGet && r.Header.Get("Turbo-Frame") != ""
+	// Turbo shows nothing of a page without the frame that it asked for, such as a login. A page that asks for a reload it
+	// loads anew, without the frame, if its status is 200, and shows in place of the whole page if it is an error; after a
+	// POST it ignores a 200.
+	inFrame := kind == visit.Scripted && r.Header.Get("Turbo-Frame") != ""
 	switch {
-	case to != "" && inFrame:
+	case to != "" && inFrame && r.Method == http.MethodGet:
 		render.HTML(w, http.StatusOK, customerPage(r, err, to, true))
 		return nil
-	case to != "" && lead(w, kind, to, redirect):
+	case to != "" && !inFrame && lead(w, kind, to, redirect):
 		return nil
 	case f.onError != nil:
 		f.onError(w, r, err)

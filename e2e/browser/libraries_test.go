@@ -39,7 +39,8 @@ type library struct {
 
 	// What differs from no nonce before the click, one after it, and an end in the portal.
 	before, after int
-	steps, ends   string
+	steps, ends   string // steps: links on the library's own pages
+	proSteps      string // steps on the way from a gated page, where they differ
 }
 
 const (
@@ -67,7 +68,7 @@ var libraries = []library{
 	{name: "Turbo, form GET", head: turbo, body: getForm, on: button("Open")},
 	{name: "Turbo, form POST", head: turbo, body: plainForm, on: button("Open"), part: true},
 	{name: "Turbo, link in a frame", head: turbo, body: turboFrame(plainLink), on: link("Open"), speculates: true},
-	{name: "Turbo, form POST in a frame", head: turbo, body: turboFrame(plainForm), on: button("Open"), part: true},
+	{name: "Turbo, form POST in a frame", head: turbo, body: turboFrame(plainForm), on: button("Open"), part: true, proSteps: "“See plans”, then "},
 	{name: "Turbo, link with a method", head: turbo, body: `<a href="{path}" data-turbo-method="post">Open</a>`, on: link("Open"), part: true},
 	{name: "htmx 2, hx-get", head: htmx2, body: hxGet, on: button("Open"), part: true},
 	{name: "htmx 2, hx-post", head: htmx2, body: hxPost, on: button("Open"), part: true},
@@ -121,7 +122,7 @@ var libraries = []library{
 	{name: "iframe", body: `<iframe src="{path}" title="Frame"></iframe>` + plainLink, on: link("Open"), speculates: true},
 	{
 		name: "link in an iframe", body: `<iframe srcdoc='<a href="{path}">Open</a>' title="Frame"></iframe>`, on: link("Open"),
-		frame: "iframe", steps: continues,
+		frame: "iframe", steps: continues, proSteps: "“See plans”, then ",
 	},
 	{
 		name: "fetch that follows url, billing_url or login_url", on: button("Open"), body: `<script>
@@ -147,6 +148,7 @@ func quicklink(options string) string {
 // worker has a service worker that passes navigations on as fetch(request).
 func worker(request, body string, on element) library {
 	return library{
+		part: on.role == "button",
 		name: fmt.Sprintf("service worker, fetch(%s), %s", request, on.role), on: on, body: body,
 		head:  `<script>navigator.serviceWorker.register("/sw.js?fetch=` + url.QueryEscape(request) + `")</script>`,
 		ready: "navigator.serviceWorker.controller !== null",
@@ -362,7 +364,7 @@ func TestLibrariesOpenPro(t *testing.T) {
 			p.must(l.element(p).Click())
 			steps, end := arrive(p, portal)
 			minted := len(site.minted())
-			assert.Equal(t, cmp.Or(l.ends, portal), end)
+			assert.Equal(t, cmp.Or(l.proSteps, l.steps)+cmp.Or(l.ends, portal), steps+end)
 			if l.ends != "" {
 				table.add(l.name, steps+end, minted, "", "")
 				return
