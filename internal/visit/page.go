@@ -17,6 +17,9 @@ func Page(r *http.Request) string {
 		return Path(r)
 	}
 	from := r.Referer()
+	if r.Header.Get("Sec-Fetch-Mode") == "same-origin" && r.Header.Get("Upgrade-Insecure-Requests") == "1" {
+		from = "" // a form that a service worker passes on: the Referer can be the worker's script
+	}
 	if current := r.Header.Get("Hx-Current-Url"); current != "" {
 		from = current
 	}
