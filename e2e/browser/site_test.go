@@ -73,6 +73,7 @@ type site struct {
 	URL   string
 	kanuu *kanuutest.Server
 
+	handler  http.Handler
 	mu       sync.Mutex
 	requests []*http.Request // of /billing and /pro, once they have responded
 }
@@ -87,7 +88,8 @@ func newSite(t *testing.T, framework, body string) *site {
 	})
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
-	server := httptest.NewServer(s.record(frameworks[framework](client, pages(body))))
+	s.handler = s.record(frameworks[framework](client, pages(body)))
+	server := httptest.NewServer(s.handler)
 	t.Cleanup(server.Close)
 	s.URL = server.URL
 	return s
