@@ -98,9 +98,10 @@ func (f *responder) refuse(w http.ResponseWriter, r *http.Request, kind visit.Ki
 		w.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 	}
 	to, redirect := f.destination(r, err)
-	// Turbo shows nothing of a page without the frame that it asked for, such as a login. A page that asks for a reload it
-	// loads anew, without the frame, if its status is 200, and shows in place of the whole page if it is an error; after a
-	// POST it ignores a 200.
+	// Turbo shows nothing of a page without the frame that it asked for, such as a
+	// login. It loads a page that asks for a reload without the frame if the status is
+	// 200, shows one with an error in place of the whole page, and ignores a 200 after
+	// a POST.
 	inFrame := kind == visit.Scripted && r.Header.Get("Turbo-Frame") != ""
 	switch {
 	case to != "" && inFrame && r.Method == http.MethodGet:
@@ -113,7 +114,7 @@ func (f *responder) refuse(w http.ResponseWriter, r *http.Request, kind visit.Ki
 	case kind.ShowsPage(), visit.PrefersHTML(r.Header):
 		render.HTML(w, status, customerPage(r, err, to, inFrame))
 	default:
-		problem := render.Problem{Type: problemType(err), Status: status, BillingURL: f.billingURL}
+		problem := render.Problem{Type: problemType(err), Status: status, BillingURL: to}
 		problem.Title, problem.Detail = outcomeOf(err).title, outcomeOf(err).text
 		if status == http.StatusUnauthorized {
 			problem.BillingURL, problem.LoginURL = "", to

@@ -110,7 +110,7 @@ func unminted() []visit {
 		{name: "hover, Turbo", headers: script(with(turbo, "X-Sec-Purpose", "prefetch")), status: 503,
 			lacks: []string{"Content-Type"}},
 		{name: "hover, Turbo frame", headers: script(with(turbo, "X-Sec-Purpose", "prefetch", "Turbo-Frame", "a")), status: 200,
-			body: page, onward: Path, hears: nothing, contains: `<meta name="turbo-visit-control" content="reload">`},
+			body: page, onward: Path, hears: errNothing, contains: `<meta name="turbo-visit-control" content="reload">`},
 		{name: "hover, htmx", headers: script(with(htmx, "HX-Preloaded", "true")), status: 503, lacks: []string{"Content-Type"}},
 		{name: "hover, Inertia", query: "?a=b", headers: script(with(inertia, "Purpose", "prefetch")), status: 409,
 			answers: map[string]string{"X-Inertia-Location": Path + "?a=b"}},
