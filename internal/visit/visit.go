@@ -58,7 +58,9 @@ func Classify(method string, h http.Header) Kind {
 		navigation = Form
 	}
 	mode, inertia, accepted := first(h, "Sec-Fetch-Mode"), isTrue(first(h, "X-Inertia")), parseAccept(h)
-	byScript := mode == "cors" || mode == "same-origin"
+	// Browsers send no Sec-Fetch headers over plain http. Their navigations accept everything, scripts ask for HTML alone.
+	byScript := mode == "cors" || mode == "same-origin" ||
+		mode == "" && accepted.html > 0 && accepted.json == 0 && !accepted.anything && first(h, "Upgrade-Insecure-Requests") == ""
 	switch {
 	case isSpeculative(h) && inertia:
 		return InertiaPrefetch
@@ -173,10 +175,11 @@ func PrefersHTML(h http.Header) bool {
 	return accepted.html > accepted.json
 }
 
-// accept is what the Accept header names. Wildcards count for nothing: everybody
+// accept is what the Accept header names. Wildcards have no quality: everybody
 // sends them.
 type accept struct {
 	json, html    int // qualities in thousandths
+	anything      bool
 	events, media bool
 }
 
@@ -198,6 +201,8 @@ func parseAccept(h http.Header) accept {
 				a.json = max(a.json, quality(parameters))
 			case strings.EqualFold(media, "text/html"), strings.EqualFold(media, "application/xhtml+xml"):
 				a.html = max(a.html, quality(parameters))
+			case media == "*/*":
+				a.anything = true
 			case strings.EqualFold(media, "text/event-stream"):
 				a.events = true
 			case strings.EqualFold(kind, "image"), strings.EqualFold(kind, "video"), strings.EqualFold(kind, "audio"),
