@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -69,6 +71,10 @@ var libraries = []library{
 	{name: "Turbo, form POST", head: turbo, body: plainForm, on: button("Open"), part: true},
 	{name: "Turbo, link in a frame", head: turbo, body: turboFrame(plainLink), on: link("Open"), speculates: true},
 	{name: "Turbo, form POST in a frame", head: turbo, body: turboFrame(plainForm), on: button("Open"), part: true, proSteps: "“See plans”, then "},
+	{
+		name: "Turbo, form POST out of a frame", head: turbo, on: button("Open"), part: true,
+		body: turboFrame(`<form action="{path}" method="post" data-turbo-frame="_top"><button>Open</button></form>`),
+	},
 	{name: "Turbo, link with a method", head: turbo, body: `<a href="{path}" data-turbo-method="post">Open</a>`, on: link("Open"), part: true},
 	{name: "htmx 2, hx-get", head: htmx2, body: hxGet, on: button("Open"), part: true},
 	{name: "htmx 2, hx-post", head: htmx2, body: hxPost, on: button("Open"), part: true},
@@ -96,11 +102,16 @@ var libraries = []library{
 		name: "Unpoly, form POST", head: unpoly, on: button("Open"), steps: continues, part: true,
 		body: `<form action="{path}" method="post" up-submit><button>Open</button></form>`,
 	},
+	{name: "Unpoly, link without it", head: unpoly, body: `<a href="{path}" up-follow="false">Open</a>`, on: link("Open")},
 	{name: "swup", head: swup, body: plainLink, on: link("Open"), speculates: true},
 	{name: "instant.page", head: `<script type="module" src="/npm/instant.page/instantpage.js"></script>`, body: plainLink,
 		on: link("Open"), speculates: true},
 	{name: "quicklink", head: quicklink(""), body: plainLink, on: link("Open"), speculates: true},
 	{name: "quicklink, priority", head: quicklink("{ priority: true }"), body: plainLink, on: link("Open"), speculates: true},
+	{
+		name: "quicklink, priority and access control", body: plainLink, on: link("Open"), speculates: true, before: 1, after: 2,
+		head: quicklink("{ priority: true, checkAccessControlAllowOrigin: true }"),
+	},
 	{name: "quicklink, prerender", head: quicklink("{ prerender: true }"), body: plainLink, on: link("Open"), speculates: true},
 	worker("event.request", plainLink, link("Open")),
 	worker("event.request", plainForm, button("Open")),
@@ -169,8 +180,8 @@ func (l library) element(p *page) playwright.Locator {
 	return p.find(l.on)
 }
 
-// newLibraryApp is an application with /billing, the gated page /pro and a login that leads back.
-func newLibraryApp(t *testing.T, l library, path string) *site {
+// newLibraryApp is an application on host with /billing, the gated page /pro and a login that leads back.
+func newLibraryApp(t *testing.T, l library, host, path string) *site {
 	t.Helper()
 	s := &site{kanuu: kanuutest.NewServer(nil)}
 	t.Cleanup(s.kanuu.Close)
@@ -218,7 +229,7 @@ func newLibraryApp(t *testing.T, l library, path string) *site {
 	mux.Handle("GET /scripts/", pages(""))
 	server := httptest.NewServer(s.record(mux))
 	t.Cleanup(server.Close)
-	s.URL = server.URL
+	s.URL = strings.Replace(server.URL, "127.0.0.1", host, 1)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(s.log())
@@ -263,7 +274,7 @@ func (t *table) add(name string, cells ...any) {
 	t.rows[name] += " |\n"
 }
 
-func libraryNames() (names []string) {
+func libraryNames(libraries []library) (names []string) {
 	for _, l := range libraries {
 		names = append(names, l.name)
 	}
@@ -328,21 +339,42 @@ func endOf(p *page, ends []string) string {
 	return ""
 }
 
-const portal = "/manage/"
+const (
+	portal = "/manage/" // the path of its pages
+
+	secureHost = "127.0.0.1"     // browsers trust it as they trust https
+	plainHost  = "app.acme.test" // to which they send no Sec-Fetch headers
+)
 
 // TestLibrariesOpenBilling measures what a hover and a click on /billing cost with each library, and where they lead.
 func TestLibrariesOpenBilling(t *testing.T) {
 	t.Parallel()
-	table := newTable(t, libraryNames(), "library", "requests before the click", "nonces before the click", "and after", "ends at")
+	measureBilling(t, libraries, secureHost)
+}
+
+// TestLibrariesOverPlainHTTP checks the same for libraries whose requests show that a script sent them.
+func TestLibrariesOverPlainHTTP(t *testing.T) {
+	t.Parallel()
+	measureBilling(t, slices.DeleteFunc(slices.Clone(libraries), func(l library) bool {
+		return !scripted.MatchString(l.name)
+	}), plainHost)
+}
+
+var scripted = regexp.MustCompile("^(Turbo|htmx|Inertia|Unpoly|swup|instant)")
+
+func measureBilling(t *testing.T, libraries []library, host string) {
+	t.Helper()
+	table := newTable(t, libraryNames(libraries), "library", "requests before the click", "nonces before the click",
+		"nonces after the click", "ends at")
 	for _, l := range libraries {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
-			site, p := newLibraryApp(t, l, "/billing"), openPage(t)
+			site, p := newLibraryApp(t, l, host, "/billing"), openPage(t)
 			p.lenient = true
 			l.open(p, site.URL+"/logged-in")
 			p.must(l.element(p).Hover())
 			if l.speculates {
-				require.Eventually(p.t, func() bool { return site.count("/billing") > 0 }, patience, glance)
+				require.Eventually(t, func() bool { return site.count("/billing") > 0 }, patience, glance)
 			}
 			requests, before := site.count("/billing"), len(site.minted())
 			p.must(l.element(p).Click())
@@ -363,11 +395,11 @@ func TestLibrariesOpenBilling(t *testing.T) {
 // are logged out to the login and back.
 func TestLibrariesOpenPro(t *testing.T) {
 	t.Parallel()
-	table := newTable(t, libraryNames(), "library", "no subscription: ends at", "nonces", "logged out: ends at", "after the login")
+	table := newTable(t, libraryNames(libraries), "library", "no subscription: ends at", "nonces", "logged out: ends at", "after the login")
 	for _, l := range libraries {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
-			site, p := newLibraryApp(t, l, "/pro"), openPage(t)
+			site, p := newLibraryApp(t, l, secureHost, "/pro"), openPage(t)
 			p.lenient = true
 			l.open(p, site.URL+"/logged-in")
 			p.must(l.element(p).Click())

@@ -66,7 +66,10 @@ func startChromium() (stop func(), err error) {
 	}
 	chromium, err = driver.Chromium.Launch(playwright.BrowserTypeLaunchOptions{
 		ExecutablePath: &program,
-		Args:           []string{"--disable-gpu", "--disable-quic", "--font-render-hinting=none"}, // the same pictures everywhere
+		Args: []string{
+			"--disable-gpu", "--disable-quic", "--font-render-hinting=none", // the same pictures everywhere
+			"--host-resolver-rules=MAP " + plainHost + " 127.0.0.1",
+		},
 	})
 	return func() { _ = driver.Stop() }, err
 }
