@@ -36,14 +36,6 @@ const (
 	AlertInvoiceOverdue             = "invoice_overdue"
 )
 
-var alertNames = []string{
-	AlertSubscriptionCreated, AlertSubscriptionUpdated, AlertSubscriptionCancelled, AlertSubscriptionPaymentSucceeded,
-	AlertSubscriptionPaymentFailed, AlertSubscriptionPaymentRefunded, AlertPaymentSucceeded, AlertPaymentRefunded,
-	AlertPaymentDisputeCreated, AlertPaymentDisputeClosed, AlertLockerProcessed, AlertHighRiskTransactionCreated,
-	AlertHighRiskTransactionUpdated, AlertTransferCreated, AlertTransferPaid, AlertNewAudienceMember,
-	AlertUpdateAudienceMember, AlertInvoicePaid, AlertInvoiceSent, AlertInvoiceOverdue,
-}
-
 // checkPattern panics if the pattern misspells an alert, because its handler would
 // never be called, and logs one that matches no alert that is known.
 func (h *WebhookHandler) checkPattern(pattern string) {
@@ -54,10 +46,10 @@ func (h *WebhookHandler) checkPattern(pattern string) {
 		ok, err := path.Match(pattern, name)
 		return ok && err == nil
 	}
-	if slices.ContainsFunc(alertNames, matches) {
+	if slices.ContainsFunc(paddle.AlertNames, matches) {
 		return
 	}
-	if name := paddle.Similar(pattern, alertNames); name != "" {
+	if name := paddle.Similar(pattern, paddle.AlertNames); name != "" {
 		panic(fmt.Sprintf("kanuu: WebhookHandler.On: Paddle has no alert %q: did you mean %q?", pattern, name))
 	}
 	h.client.log.Warn("kanuu: webhook handler for an unknown alert", slog.String("pattern", pattern),

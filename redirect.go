@@ -118,7 +118,6 @@ func NewRedirector(client *Client, options *RedirectOptions) *Redirector {
 	if options.MintInterval < 0 {
 		panic("kanuu: RedirectOptions.MintInterval is negative: leave it 0 for the default of 10s")
 	}
-
 	crossOrigin := options.CrossOriginProtection
 	if crossOrigin == nil {
 		crossOrigin = http.NewCrossOriginProtection()
@@ -197,7 +196,7 @@ func (rd *Redirector) respond(w http.ResponseWriter, r *http.Request, kind visit
 	if err == nil || r.Context().Err() == nil || !errors.Is(err, context.Canceled) {
 		rd.tally.add(func(s *RedirectStats) *uint64 { return counterOf(s, kind, err) })
 	}
-	setHeader(w.Header())
+	render.SetHeader(w.Header(), visit.Vary)
 	switch {
 	case err != nil:
 		if kind == visit.Other {
@@ -215,39 +214,17 @@ func (rd *Redirector) respond(w http.ResponseWriter, r *http.Request, kind visit
 	case visit.Embedded: // a status with which browsers ask again when the user clicks
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case visit.Framed:
-		render.HTML(w, http.StatusOK, continuePage(r, false))
+		render.HTML(w, http.StatusOK, render.Continue(visit.Path(r), false))
 	case visit.Scripted:
 		if r.Method == http.MethodPost {
 			lead(w, kind, visit.Path(r), 0) // which is a GET then
 		} else {
-			render.HTML(w, http.StatusOK, continuePage(r, true))
+			render.HTML(w, http.StatusOK, render.Continue(visit.Path(r), true))
 		}
 	default:
 		lead(w, kind, nonce.URL, http.StatusFound)
 	}
 	return nil
-}
-
-// continuePage leads to the same path by a navigation, which gets the nonce.
-func continuePage(r *http.Request, reload bool) render.Page {
-	return render.Page{
-		Title: "Billing", Text: "Billing opens on a page of its own.",
-		Link: visit.Path(r), LinkText: "Continue", Reload: reload,
-	}
-}
-
-// setHeader sets what every response has, in one allocation.
-func setHeader(h http.Header) {
-	values := [...]string{"no-store", "no-referrer", visit.Vary}
-
-	// The third index keeps an append to one from writing into the next.
-	h["Cache-Control"] = values[0:1:1]
-	h["Referrer-Policy"] = values[1:2:2]
-	if vary := h["Vary"]; vary != nil {
-		h["Vary"] = append(vary, visit.Vary)
-	} else {
-		h["Vary"] = values[2:3:3]
-	}
 }
 
 // counterOf returns the counter for what became of a request.

@@ -2,6 +2,15 @@ package paddle
 
 import "strings"
 
+// AlertNames are those that Paddle Classic documents.
+var AlertNames = []string{
+	"subscription_created", "subscription_updated", "subscription_cancelled", "subscription_payment_succeeded",
+	"subscription_payment_failed", "subscription_payment_refunded", "payment_succeeded", "payment_refunded",
+	"payment_dispute_created", "payment_dispute_closed", "locker_processed", "high_risk_transaction_created",
+	"high_risk_transaction_updated", "transfer_created", "transfer_paid", "new_audience_member",
+	"update_audience_member", "invoice_paid", "invoice_sent", "invoice_overdue",
+}
+
 // maxTypos is how many letters of a misspelled name differ.
 const maxTypos = 2
 

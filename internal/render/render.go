@@ -81,3 +81,24 @@ func Body(w http.ResponseWriter, status int, contentType, body string) {
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body) // fails when the user has left
 }
+
+// Continue leads to the same path by a navigation, which gets the nonce.
+func Continue(path string, reload bool) Page {
+	return Page{
+		Title: "Billing", Text: "Billing opens on a page of its own.", Link: path, LinkText: "Continue", Reload: reload,
+	}
+}
+
+// SetHeader sets what every response of a redirect handler has, in one allocation.
+func SetHeader(h http.Header, vary string) {
+	values := [...]string{"no-store", "no-referrer", vary}
+
+	// The third index keeps an append to one from writing into the next.
+	h["Cache-Control"] = values[0:1:1]
+	h["Referrer-Policy"] = values[1:2:2]
+	if old := h["Vary"]; old != nil {
+		h["Vary"] = append(old, vary)
+	} else {
+		h["Vary"] = values[2:3:3]
+	}
+}
