@@ -3,7 +3,7 @@
 // Package browser_test tests the library, the examples and the emulator end to end, in a real Chromium:
 //
 //	npm ci --prefix e2e/browser/testdata
-//	go test -tags browser ./e2e/...
+//	go test -tags browser -timeout 30m ./e2e/...
 package browser_test
 
 import (
