@@ -58,9 +58,10 @@ func Classify(method string, h http.Header) Kind {
 		navigation = Form
 	}
 	mode, inertia, accepted := first(h, "Sec-Fetch-Mode"), isTrue(first(h, "X-Inertia")), parseAccept(h)
-	// Browsers send no Sec-Fetch headers over plain http. Their navigations accept everything, scripts ask for HTML alone.
+	// Browsers send no Sec-Fetch headers over plain http. Their navigations accept
+	// everything; Turbo and swup accept HTML and XHTML and nothing else.
 	byScript := mode == "cors" || mode == "same-origin" ||
-		mode == "" && accepted.html > 0 && accepted.json == 0 && !accepted.anything && first(h, "Upgrade-Insecure-Requests") == ""
+		mode == "" && accepted.xhtml && !accepted.anything && first(h, "Upgrade-Insecure-Requests") == ""
 	switch {
 	case isSpeculative(h) && inertia:
 		return InertiaPrefetch
@@ -178,9 +179,9 @@ func PrefersHTML(h http.Header) bool {
 // accept is what the Accept header names. Wildcards have no quality: everybody
 // sends them.
 type accept struct {
-	json, html    int // qualities in thousandths
-	anything      bool
-	events, media bool
+	json, html      int // qualities in thousandths
+	xhtml, anything bool
+	events, media   bool
 }
 
 // parseAccept looks at the first maxHeader bytes of all Accept headers together.
@@ -201,6 +202,7 @@ func parseAccept(h http.Header) accept {
 				a.json = max(a.json, quality(parameters))
 			case strings.EqualFold(media, "text/html"), strings.EqualFold(media, "application/xhtml+xml"):
 				a.html = max(a.html, quality(parameters))
+				a.xhtml = a.xhtml || !strings.EqualFold(media, "text/html")
 			case media == "*/*":
 				a.anything = true
 			case strings.EqualFold(media, "text/event-stream"):

@@ -64,7 +64,7 @@ func scripts() []visit {
 		{name: "XMLHttpRequest over http", headers: map[string]string{"X-Requested-With": "XMLHttpRequest", "Accept": "*/*"},
 			status: 200, body: urlJSON, calls: 1},
 		{name: "WebView of Android over http", headers: map[string]string{"X-Requested-With": "com.example.app",
-			"Accept": "text/html,*/*;q=0.8"}, status: 302, answers: location(portal), calls: 1},
+			"Accept": "text/html"}, status: 302, answers: location(portal), calls: 1},
 		{name: "service worker that passes a click on", headers: script(worker), status: 302, answers: location(portal),
 			calls: 1},
 		{name: "service worker that passes a form on", method: "POST", headers: script(with(worker, "Origin", "SELF")),
