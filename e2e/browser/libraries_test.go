@@ -227,7 +227,7 @@ func newLibraryApp(t *testing.T, l library, host, path string) *site {
 			addEventListener("activate", (event) => event.waitUntil(clients.claim()))
 			addEventListener("fetch", (event) => {
 				if (event.request.mode === "navigate") event.respondWith(fetch(%s))
-			})`, r.FormValue("fetch")) //nolint:gosec // the test's own
+			})`, r.FormValue("fetch"))
 	})
 	mux.Handle("GET /npm/", http.StripPrefix("/npm/", http.FileServer(http.Dir(nodeModules))))
 	mux.Handle("GET /scripts/", pages(""))

@@ -163,7 +163,7 @@ func pages(body string) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-		_, _ = w.Write(script) //nolint:gosec // a file of the test
+		_, _ = w.Write(script)
 	})
 	return mux
 }
@@ -171,7 +171,7 @@ func pages(body string) http.Handler {
 func document(w http.ResponseWriter, body string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	const head = `<!doctype html><html lang="en"><meta charset="utf-8"><title>App</title><link rel="icon" href="data:,">`
-	fmt.Fprintf(w, "%s<body>%s</body></html>", head, body) //nolint:gosec // the test's own
+	fmt.Fprintf(w, "%s<body>%s</body></html>", head, body)
 }
 
 // script returns a library that a page may load.
