@@ -61,7 +61,7 @@ func Classify(method string, h http.Header) Kind {
 	// Browsers send no Sec-Fetch headers over plain http. Their navigations accept
 	// everything; Turbo and swup accept HTML and XHTML and nothing else.
 	byScript := mode == "cors" || mode == "same-origin" ||
-		mode == "" && accepted.xhtml && !accepted.anything && first(h, "Upgrade-Insecure-Requests") == ""
+		mode == "" && accepted.xhtml && accepted.json == 0 && !accepted.anything && first(h, "Upgrade-Insecure-Requests") == ""
 	switch {
 	case isSpeculative(h) && inertia:
 		return InertiaPrefetch
