@@ -195,6 +195,7 @@ func newLibraryApp(t *testing.T, l library, host, path string) *site {
 	})
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
+	s.client = client
 	who := kanuu.IdentifierResolverFunc(identity)
 	gate := kanuu.NewGate(client, &kanuu.GateOptions{BillingURL: "/billing", LoginURL: "/login", ReturnParam: "next"})
 	document := func(body string) http.HandlerFunc {
@@ -420,6 +421,8 @@ func TestLibrariesOpenPro(t *testing.T) {
 			site.kanuu.SetSubscription(userID, kanuutest.Subscription{
 				Status: kanuutest.StatusActive, PlanID: 67, PaidUntil: time.Now().AddDate(0, 1, 0),
 			})
+			// As a webhook does: a prefetch may have asked after the click.
+			require.NoError(t, site.client.InvalidateSubscription(t.Context(), userID))
 			out := openPage(t)
 			out.lenient = true
 			l.open(out, site.URL+"/")

@@ -70,8 +70,9 @@ func identity(r *http.Request) (kanuu.Identity, error) {
 // site is an application with one page and /billing. Opening the page logs the user in; /logged-out is the same page without a
 // login. Its Kanuu is on another site, because browsers allow less between two sites.
 type site struct {
-	URL   string
-	kanuu *kanuutest.Server
+	URL    string
+	kanuu  *kanuutest.Server
+	client *kanuu.Client // of the application
 
 	handler  http.Handler
 	mu       sync.Mutex
