@@ -584,6 +584,34 @@ func TestSharedCacheIsDown(t *testing.T) {
 	})
 }
 
+// lateLock is a store whose response to Lock does not arrive.
+type lateLock struct{ kanuu.SharedCache }
+
+func (s lateLock) Lock(ctx context.Context, key string, life time.Duration) (bool, error) {
+	_, _ = s.SharedCache.Lock(ctx, key, life)
+	return false, context.DeadlineExceeded
+}
+
+// A lock that an instance may have taken without knowing holds up no other one.
+func TestSharedLockOfUnknownState(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, transport := conformance.NewMemoryStore(), new(fakeTransport)
+		for _, cache := range []kanuu.SharedCache{lateLock{store.Connect()}, store.Connect()} {
+			client, err := kanuu.NewClient(kanuu.Config{
+				APIKey: key, HTTPClient: &http.Client{Transport: transport}, SharedCache: cache,
+			})
+			require.NoError(t, err)
+			began := time.Now()
+			lookup(t, client)
+			assert.Zero(t, time.Since(began))
+			synctest.Wait()
+			client.Close()
+		}
+		assert.EqualValues(t, 2, transport.calls.Load())
+	})
+}
+
 // A client of another key or another Kanuu on the same store sees nothing.
 func TestSharedCacheIsForOneKey(t *testing.T) {
 	t.Parallel()

@@ -135,6 +135,9 @@ func (s *sharing) load(ctx context.Context, identifier string, l *load, end func
 		switch {
 		case err != nil: // alone, until the store is back
 			end(s.cache.fetch(ctx, identifier))
+			if mine {
+				_ = s.store.Unlock(ctx, key) // others would wait for it
+			}
 			return
 		case mine:
 			s.loadForAll(ctx, key, identifier, entry, l, end)
@@ -151,7 +154,7 @@ func (s *sharing) load(ctx context.Context, identifier string, l *load, end func
 }
 
 // claim returns what the store has if it is good enough; else whether this
-// instance is the one to load.
+// instance is the one to load. With an error, it may be.
 func (s *sharing) claim(ctx context.Context, key string) (entry SharedEntry, got fetched, mine bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sharedTimeout)
 	defer cancel()
@@ -169,7 +172,7 @@ func (s *sharing) claim(ctx context.Context, key string) (entry SharedEntry, got
 			break
 		}
 		if mine, err = s.store.Lock(ctx, key, lockLife); err != nil || !mine {
-			return entry, fetched{}, false, err
+			return entry, fetched{}, err != nil, err
 		}
 	}
 	return entry, fetched{}, mine, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -162,10 +161,14 @@ func (c *Client) InvalidateSubscription(ctx context.Context, identifier string) 
 	return nil
 }
 
-// invalidate is InvalidateSubscription where a failure must not stop the caller.
+// invalidate is InvalidateSubscription where a page waits. The store logs what goes
+// wrong with it, and is told when it is available again.
 func (c *Client) invalidate(ctx context.Context, identifier string) {
-	if err := c.InvalidateSubscription(context.WithoutCancel(ctx), identifier); err != nil {
-		c.log.LogAttrs(ctx, slog.LevelWarn, "kanuu: subscription not invalidated on other instances",
-			slog.Any("error", err), slog.String("remedy", "check Config.SharedCache"))
+	ctx = context.WithoutCancel(ctx)
+	if c.cache.shared != nil {
+		limited, cancel := context.WithTimeout(ctx, sharedTimeout)
+		defer cancel()
+		ctx = limited
 	}
+	_ = c.InvalidateSubscription(ctx, identifier)
 }
