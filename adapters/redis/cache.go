@@ -11,28 +11,27 @@ import (
 	"github.com/kanuu-io/kanuu-go"
 )
 
-// Kinds of keys, behind the prefix. What is in the braces keeps the keys of one
-// identifier in one slot of a cluster.
+// Kinds of keys, behind the prefix. The braces keep the keys of one identifier in one
+// slot of a cluster.
 //
 //	kanuu:entry:{id:42}    version, a line feed, and the value
 //	kanuu:version:{id:42}  random; another one with each invalidation
 //	kanuu:lock:{id:42}     as long as an instance loads
-//	kanuu:stored:{id:42}   written and removed when there is another entry
-//	kanuu:invalid:{id:42}  written and removed when there is another version
+//	kanuu:alert:{id:7}     whether an alert is being handled, or was
 //
-// Redis notifies every instance when a key of the last two kinds is written (BCAST),
-// but not the one that wrote it (NOLOOP). They are two because Redis remembers only
-// the first writer of a key within one cycle of its event loop: an instance that
-// stores while another one invalidates would not be notified. No clocks are compared: ages are read from
-// TTLs. An entry under another version than the present one is outdated, so that a
-// load which an invalidation has overtaken does no harm.
+// Redis notifies every instance when a key of the first two kinds changes (BCAST),
+// moves to another node or ends, but not the one that wrote it (NOLOOP). Redis
+// remembers only the first writer of a key within one cycle of its event loop: of two
+// that invalidate in one cycle one is not notified, and it loads anew without that. No
+// clocks are compared: ages are read from TTLs. An entry under another version than the
+// present one is outdated, and so a load which an invalidation has overtaken does no
+// harm.
 const (
 	entryKind   = "entry:{id:"
 	versionKind = "version:{id:"
 	lockKind    = "lock:{id:"
-	storedKind  = "stored:{id:"
-	invalidKind = "invalid:{id:"
 	alertKind   = "alert:{id:"
+	probeKind   = "probe:{id:"
 )
 
 const (
@@ -43,25 +42,16 @@ const (
 	// version under which it is outdated has expired.
 	versionLife = entryLife + time.Hour
 
-	// noticeLife is for the case that the removal is lost.
-	noticeLife = time.Second
+	// minInvalidate is what a page has for Redis.
+	minInvalidate = 250 * time.Millisecond
 )
 
 func (s *Store) key(kind, key string) string { return s.prefix + kind + key + "}" }
 
-// notice notifies the other instances.
-func (s *Store) notice(b rueidis.Builder, kind, key string) []rueidis.Completed {
-	name := s.key(kind, key)
-	return []rueidis.Completed{
-		b.Set().Key(name).Value("").Px(noticeLife).Build(),
-		b.Del().Key(name).Build(),
-	}
-}
-
 // Get returns what is stored for key. A value that cannot be read counts as none.
 func (s *Store) Get(ctx context.Context, key string) (kanuu.SharedEntry, error) {
 	entry, version := s.key(entryKind, key), s.key(versionKind, key)
-	results, err := s.do(ctx, "get", func(b rueidis.Builder) []rueidis.Completed {
+	results, err := s.lookup(ctx, "get", key, func(b rueidis.Builder) []rueidis.Completed {
 		return []rueidis.Completed{ // TTLs first: what is replaced in between counts as older than it is
 			b.Pttl().Key(entry).Build(), b.Get().Key(entry).Build(),
 			b.Pttl().Key(version).Build(), b.Get().Key(version).Build(),
@@ -71,32 +61,35 @@ func (s *Store) Get(ctx context.Context, key string) (kanuu.SharedEntry, error) 
 		return kanuu.SharedEntry{}, err
 	}
 	found := kanuu.SharedEntry{InvalidatedAge: -1}
-	if left, ok := ttl(results[2]); ok {
-		found.Version, _ = results[3].ToString()
-		found.InvalidatedAge = max(0, versionLife-left)
+	if found.Version, err = results[3].ToString(); err == nil {
+		found.InvalidatedAge, _ = ageOf(results[2], versionLife)
 	}
 	text, err := results[1].ToString()
 	version, value, isEntry := strings.Cut(text, "\n")
-	if left, ok := ttl(results[0]); ok && err == nil && isEntry {
-		found.Value, found.Age = []byte(value), max(0, entryLife-left)
+	if age, ok := ageOf(results[0], entryLife); ok && err == nil && isEntry {
+		found.Value, found.Age = []byte(value), age
 		found.Outdated = version != found.Version
 	}
 	return found, nil
 }
 
-// ttl of a key that has one.
-func ttl(result rueidis.RedisResult) (time.Duration, bool) {
-	left, err := result.AsInt64()
-	return time.Duration(left) * time.Millisecond, err == nil && left > 0
+// ageOf returns the age of a key that lives for life. Without a TTL, or with a longer
+// one, another program has written it, or the clock of Redis was set back.
+func ageOf(ttl rueidis.RedisResult, life time.Duration) (time.Duration, bool) {
+	left, err := ttl.AsInt64()
+	if age := life - time.Duration(left)*time.Millisecond; err == nil && left > 0 && age >= 0 {
+		return age, true
+	}
+	return 0, false
 }
 
 // Set stores a value whose load began age ago.
 func (s *Store) Set(ctx context.Context, key string, value []byte, version string, age time.Duration) error {
-	_, err := s.do(ctx, "set", func(b rueidis.Builder) []rueidis.Completed {
+	_, err := s.lookup(ctx, "set", key, func(b rueidis.Builder) []rueidis.Completed {
 		text := version + "\n" + string(value)
-		return append([]rueidis.Completed{
+		return []rueidis.Completed{
 			b.Set().Key(s.key(entryKind, key)).Value(text).Px(max(entryLife-age, time.Millisecond)).Build(),
-		}, s.notice(b, storedKind, key)...)
+		}
 	})
 	return err
 }
@@ -104,7 +97,7 @@ func (s *Store) Set(ctx context.Context, key string, value []byte, version strin
 // Lock takes the lock of key for life, if it is free.
 func (s *Store) Lock(ctx context.Context, key string, life time.Duration) (bool, error) {
 	name := s.key(lockKind, key)
-	results, err := s.do(ctx, "lock", func(b rueidis.Builder) []rueidis.Completed {
+	results, err := s.lookup(ctx, "lock", key, func(b rueidis.Builder) []rueidis.Completed {
 		return []rueidis.Completed{b.Set().Key(name).Value("").Nx().Px(life).Build(), b.Pttl().Key(name).Build()}
 	})
 	if err != nil {
@@ -113,46 +106,70 @@ func (s *Store) Lock(ctx context.Context, key string, life time.Duration) (bool,
 	if results[0].Error() == nil {
 		return true, nil
 	}
-	if left, err := results[1].AsInt64(); err == nil && left == -1 { // not the store's: it would never end
+	if left, _ := results[1].AsInt64(); left == -1 || left > life.Milliseconds() { // see ageOf: it would not end in time
 		return false, s.Unlock(ctx, key)
 	}
 	return false, nil
 }
 
-// Unlock frees the lock of key.
+// Unlock frees the lock of key. It tries in an outage, too: other instances may wait.
 func (s *Store) Unlock(ctx context.Context, key string) error {
-	_, err := s.do(ctx, "unlock", func(b rueidis.Builder) []rueidis.Completed {
+	_, err := s.do(ctx, "unlock", key, func(b rueidis.Builder) []rueidis.Completed {
 		return []rueidis.Completed{b.Del().Key(s.key(lockKind, key)).Build()}
 	})
 	return err
 }
 
-// Invalidate gives key a new version.
+// Invalidate gives key a new version. It waits until the deadline of ctx, and for 250 ms
+// if that is sooner or ctx is canceled: the other instances need to know in any case.
 func (s *Store) Invalidate(ctx context.Context, key string) error {
-	_, err := s.do(ctx, "invalidate", func(b rueidis.Builder) []rueidis.Completed {
-		return append([]rueidis.Completed{
-			b.Set().Key(s.key(versionKind, key)).Value(rand.Text()).Px(versionLife).Build(),
-		}, s.notice(b, invalidKind, key)...)
+	wait := maxOperation
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = max(minInvalidate, time.Until(deadline))
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
+	defer cancel()
+	_, err := s.do(ctx, "invalidate", key, func(b rueidis.Builder) []rueidis.Completed {
+		return []rueidis.Completed{b.Set().Key(s.key(versionKind, key)).Value(rand.Text()).Px(versionLife).Build()}
 	})
 	return err
 }
 
-// probe tells whether Redis does everything that the store has it do.
-func (s *Store) probe() error {
-	client := s.client.Load()
-	if client == nil {
-		return errDown
+// Watch calls changed for each key that another instance changes, and with "" after
+// a lost connection, an outage and FLUSHALL.
+func (s *Store) Watch(changed func(key string)) (stop func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watchers[&changed] = true
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.watchers, &changed)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), maxOperation)
-	defer cancel()
-	b, name := (*client).B(), s.prefix+"probe"
-	for _, result := range (*client).DoMulti(ctx,
-		b.Set().Key(name).Value("").Px(noticeLife).Build(), b.Get().Key(name).Build(), b.Pttl().Key(name).Build(),
-		b.Del().Key(name).Build(),
-	) {
-		if err := result.Error(); err != nil && !rueidis.IsRedisNil(err) {
-			return err
+}
+
+// onInvalidations is called by rueidis with the keys that have changed, and with nil
+// when a connection is gone or everything was flushed.
+func (s *Store) onInvalidations(messages []rueidis.RedisMessage) {
+	if messages == nil {
+		s.nodes.lost.Store(true)
+		s.announce("")
+	}
+	for _, message := range messages {
+		name, _ := message.ToString() // it is one
+		for _, kind := range []string{entryKind, versionKind} {
+			if key, ok := strings.CutPrefix(name, s.prefix+kind); ok {
+				s.announce(strings.TrimSuffix(key, "}"))
+			}
 		}
 	}
-	return nil
+}
+
+// announce calls the watchers, one call at a time.
+func (s *Store) announce(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for changed := range s.watchers {
+		(*changed)(key)
+	}
 }

@@ -21,11 +21,11 @@ const (
 var errClaimed = errors.New("kanuuredis: another delivery of this alert is being handled")
 
 // Begin claims an alert for one delivery among all instances, and tells whether it
-// was not handled before. While another delivery has claimed it, or Redis is
+// was not handled before. key names the handler and the alert. While another delivery has claimed it, or Redis is
 // unavailable, it returns an error at once: Paddle then delivers the alert again.
-func (s *Store) Begin(ctx context.Context, alertID string, lease time.Duration) (fresh bool, err error) {
-	name := s.key(alertKind, alertID)
-	results, err := s.do(ctx, "claim an alert", func(b rueidis.Builder) []rueidis.Completed {
+func (s *Store) Begin(ctx context.Context, key string, lease time.Duration) (fresh bool, err error) {
+	name := s.key(alertKind, key)
+	results, err := s.do(ctx, "claim an alert", key, func(b rueidis.Builder) []rueidis.Completed {
 		return []rueidis.Completed{b.Set().Key(name).Value(alertClaimed).Nx().Px(lease).Build(), b.Get().Key(name).Build()}
 	})
 	if err != nil {
@@ -47,9 +47,9 @@ func (s *Store) Begin(ctx context.Context, alertID string, lease time.Duration) 
 
 // End follows a Begin that was fresh: an alert that was handled is remembered for 72
 // hours, another is free at once.
-func (s *Store) End(ctx context.Context, alertID string, handled bool) error {
-	name := s.key(alertKind, alertID)
-	_, err := s.do(ctx, "end an alert", func(b rueidis.Builder) []rueidis.Completed {
+func (s *Store) End(ctx context.Context, key string, handled bool) error {
+	name := s.key(alertKind, key)
+	_, err := s.do(ctx, "end an alert", key, func(b rueidis.Builder) []rueidis.Completed {
 		if handled {
 			return []rueidis.Completed{b.Set().Key(name).Value(alertHandled).Px(rememberAlerts).Build()}
 		}

@@ -72,6 +72,23 @@ func TestAlertIsHandledByOneInstance(t *testing.T) {
 	assert.InDelta(t, (72 * 60 * 60 * 1000), left, 60_000, "remembered for 72 hours")
 }
 
+func TestHandlersWithDifferentNames(t *testing.T) {
+	t.Parallel()
+	store, signer, handled := newStore(t, startRedis(t).option(), nil), kanuutest.NewSigner(), 0
+	for _, name := range []string{"shop", "mail", "shop"} {
+		hook, err := kanuu.NewWebhookHandler(newClient(t, newFake(t), store), signer.PublicKey(),
+			&kanuu.WebhookOptions{Deduplicator: store, Name: name})
+		require.NoError(t, err)
+		hook.On("*", func(context.Context, kanuu.Event) error {
+			handled++
+			return nil
+		})
+		alert := kanuutest.Webhook{AlertName: "subscription_created", AlertID: "7"}
+		assert.Equal(t, http.StatusOK, signer.Post(hook, alert).StatusCode)
+	}
+	assert.Equal(t, 2, handled)
+}
+
 func TestAlertIsRefusedWithoutRedis(t *testing.T) {
 	t.Parallel()
 

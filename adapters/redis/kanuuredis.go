@@ -20,8 +20,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,19 +46,25 @@ type Options struct {
 // Store is a [kanuu.SharedCache] and a [kanuu.Deduplicator] on a Redis. It is safe
 // for concurrent use.
 //
-// While Redis is unavailable its methods fail without waiting: the cache of each
-// instance goes on by itself, and webhooks get a 503 and are delivered again. Redis
-// is tried again after 500 ms and then every 2 s at least, over a new connection.
+// While Redis is unavailable, lookups fail without waiting, and each instance uses
+// its own cache. Invalidate, Begin and End wait for at most a second: webhooks get a
+// 503 then, and are delivered again. Redis is tried again every second.
+// If a part of a cluster is unavailable, that holds for the keys of this part.
 type Store struct {
-	client atomic.Pointer[rueidis.Client] // nil until Redis was reached for the first time
+	client atomic.Pointer[rueidis.Client] // nil: not connected
 	option rueidis.ClientOption
 	prefix string
 	log    *slog.Logger
 	outage outage
+	nodes  nodes
+
+	missed  atomic.Bool // whether changes may not have been announced
+	ctx     context.Context
+	cancel  context.CancelFunc
+	running sync.WaitGroup
 
 	mu       sync.Mutex
-	watchers map[int]func(key string)
-	next     int
+	watchers map[*func(key string)]bool
 }
 
 var (
@@ -73,8 +77,8 @@ const (
 	dialTimeout = 500 * time.Millisecond
 	connTimeout = time.Second
 
-	// maxOperation is how long one operation may take where its context allows
-	// more: then Redis counts as unavailable.
+	// maxOperation is how long an operation takes at most. The client has pages wait for
+	// less.
 	maxOperation = time.Second
 )
 
@@ -94,13 +98,14 @@ func NewFromURL(url string, options *Options) (*Store, error) {
 // End it with [Store.Close].
 //
 // Of option, New sets ClientTrackingOptions, OnInvalidations, PipelineMultiplex and
-// DisableRetry; Dialer.Timeout is 500 ms and ConnWriteTimeout 1 s by default.
+// DisableRetry; Dialer.Timeout is 500 ms by default, ConnWriteTimeout and
+// ClusterOption.ShardsRefreshInterval 1 s.
 //
 // A Redis that cannot be reached is no error: the store begins with an outage.
-// Errors: [*kanuu.ConfigError] with every problem of option and options; and what
-// Redis says when it does not let this program in, is too old, or refuses a command:
-// GET, SET, DEL, PTTL and CLIENT TRACKING are needed, on all keys that begin with
-// Options.Prefix.
+// Errors: [*kanuu.ConfigError] with every problem of option and options; and the error
+// of a Redis that does not let this program in, is too old, or refuses a command: GET,
+// SET, DEL, PTTL and CLIENT TRACKING are needed, on all keys that begin with
+// Options.Prefix, and CLUSTER SLOTS of a cluster.
 func New(option rueidis.ClientOption, options *Options) (*Store, error) {
 	set := Options{}
 	if options != nil {
@@ -114,32 +119,36 @@ func New(option rueidis.ClientOption, options *Options) (*Store, error) {
 		return nil, &kanuu.ConfigError{Problems: problems}
 	}
 	s := &Store{
-		option: option, prefix: cmp.Or(set.Prefix, "kanuu:"), log: set.Logger, watchers: make(map[int]func(string)),
+		option: option, prefix: cmp.Or(set.Prefix, "kanuu:"), log: set.Logger, watchers: make(map[*func(string)]bool),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.outage.closing = make(chan struct{})
-	s.option.DisableRetry = true // whoever waits has a deadline
+	s.option.DisableRetry = true // an operation has a deadline
 	s.option.PipelineMultiplex = -1
 	s.option.ClientTrackingOptions = []string{
-		"BCAST", "NOLOOP", "PREFIX", s.prefix + storedKind, "PREFIX", s.prefix + invalidKind,
+		"BCAST", "NOLOOP", "PREFIX", s.prefix + entryKind, "PREFIX", s.prefix + versionKind,
 	}
 	s.option.OnInvalidations = s.onInvalidations
 	s.option.Dialer.Timeout = cmp.Or(s.option.Dialer.Timeout, dialTimeout)
 	s.option.ConnWriteTimeout = cmp.Or(s.option.ConnWriteTimeout, connTimeout)
+	s.option.ClusterOption.ShardsRefreshInterval = cmp.Or(s.option.ClusterOption.ShardsRefreshInterval, checkEvery)
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 
 	err := s.connect()
 	if err == nil {
-		err = s.probe()
+		s.reach()
+		s.missed.Store(false) // there is no watcher yet
+		err = s.probe("", maxOperation)
 	}
-	if cause := causeOf(err); cause.refusal {
+	if remedy := remedyOf(err); remedy == checkLogin || remedy == allow {
 		s.Close()
-		return nil, fmt.Errorf("kanuuredis: connect: %w (%s)", err, cause.remedy)
+		return nil, fmt.Errorf("kanuuredis: connect: %w (%s)", err, remedy)
 	}
 	if err != nil {
-		s.fail(context.Background(), err)
+		s.fail(s.shardOf(""), "", err, true)
 	}
+	s.running.Go(s.maintain)
 	return s, nil
 }
 
@@ -157,105 +166,81 @@ func check(option rueidis.ClientOption) []string {
 		problems = append(problems, "ClientOption sends commands to replicas, which lag behind: leave ReplicaOnly, "+
 			"SendToReplicas and Standalone.ReplicaAddress out")
 	}
-	if option.OnInvalidations != nil || option.ClientTrackingOptions != nil {
-		problems = append(problems, "ClientOption.OnInvalidations and ClientTrackingOptions are the store's own: leave them out")
-	}
 	return problems
 }
 
-// connect makes new connections and closes the old ones: behind an address that
-// stays the same, these may lead to a Redis that is the primary no longer. Where it
-// fails, the old ones stay, which may know more nodes of a cluster than option.
+// connect makes the first connections, or new ones.
 func (s *Store) connect() error {
 	client, err := rueidis.NewClient(s.option)
 	if errors.Is(err, rueidis.ErrNoCache) { // its text has a remedy that does not work here
-		answer := strings.TrimSuffix(err.Error(), rueidis.ErrNoCache.Error())
-		return fmt.Errorf("%w: %s", errNoTracking, cmp.Or(strings.TrimSpace(answer), "it has no RESP3"))
+		return errNoTracking
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		s.client.Store(&client)
 	}
-	if old := s.client.Swap(&client); old != nil {
-		(*old).Close()
+	return err
+}
+
+// disconnect closes the connections to a Redis that is the primary no longer.
+func (s *Store) disconnect() {
+	if client := s.client.Swap(nil); client != nil {
+		(*client).Close()
 	}
-	return nil
 }
 
 // Close ends the connections to Redis and what runs in the background, and waits
 // for both. After that, all methods fail.
 func (s *Store) Close() {
-	if !s.outage.close() {
-		return
-	}
-	if client := s.client.Load(); client != nil {
-		(*client).Close()
-	}
+	s.cancel()
+	s.running.Wait()
+	s.disconnect()
 }
 
-// onInvalidations is called by rueidis with what Redis says has changed, and with
-// nil when a connection is gone or everything was flushed.
-func (s *Store) onInvalidations(messages []rueidis.RedisMessage) {
-	if messages == nil {
-		s.announce("")
-	}
-	for _, message := range messages {
-		name, _ := message.ToString() // it is one
-		for _, kind := range []string{storedKind, invalidKind} {
-			if key, ok := strings.CutPrefix(name, s.prefix+kind); ok {
-				s.announce(strings.TrimSuffix(key, "}"))
-			}
-		}
-	}
-}
+// commands are about one key.
+type commands func(rueidis.Builder) []rueidis.Completed
 
-// announce calls the watchers, one call at a time.
-func (s *Store) announce(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, id := range slices.Sorted(maps.Keys(s.watchers)) {
-		s.watchers[id](key)
-	}
-}
-
-// Watch calls changed for each key that another instance changes, and with "" after
-// a lost connection, an outage and FLUSHALL.
-func (s *Store) Watch(changed func(key string)) (stop func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	id := s.next
-	s.next++
-	s.watchers[id] = changed
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.watchers, id)
-	}
-}
-
-// do runs commands in one go. It fails at once in an outage, and starts one if
-// Redis fails; what it says about one key does not.
-func (s *Store) do(ctx context.Context, what string, commands func(rueidis.Builder) []rueidis.Completed) ([]rueidis.RedisResult,
-	error) {
-	client := s.client.Load()
-	if client == nil || s.outage.down.Load() {
+// lookup is do for a page, which does not wait in an outage.
+func (s *Store) lookup(ctx context.Context, what, key string, send commands) ([]rueidis.RedisResult, error) {
+	if s.isDown(s.shardOf(key)) {
 		return nil, errDown
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxOperation)
-	defer cancel()
-	results := (*client).DoMulti(ctx, commands((*client).B())...)
-	for _, result := range results {
-		if err := result.Error(); err != nil && !rueidis.IsRedisNil(err) && !isWrongType(err) {
-			if !errors.Is(err, context.Canceled) {
-				s.fail(ctx, err)
-			}
-			return nil, fmt.Errorf("kanuuredis: %s: %w", what, err)
+	return s.do(ctx, what, key, send)
+}
+
+// do sends commands in one go. An error begins an outage.
+func (s *Store) do(ctx context.Context, what, key string, send commands) ([]rueidis.RedisResult, error) {
+	client := s.client.Load()
+	if client == nil {
+		return nil, errDown
+	}
+	results, err := run(ctx, maxOperation, *client, send((*client).B()))
+	if err != nil {
+		if !errors.Is(err, context.Canceled) {
+			s.fail(s.shardOf(key), key, err, false)
 		}
+		return nil, fmt.Errorf("kanuuredis: %s: %w", what, err)
 	}
 	return results, nil
 }
 
-// isWrongType tells whether err is that of a key which somebody else has written.
-func isWrongType(err error) bool {
-	answer, ok := rueidis.IsRedisErr(err)
-	return ok && strings.HasPrefix(answer.Error(), "WRONGTYPE")
+// run ends in time, also where rueidis waits for a connection. Its error is the first
+// one that is not about the type of one key.
+func run(
+	ctx context.Context, limit time.Duration, client rueidis.Client, list []rueidis.Completed,
+) ([]rueidis.RedisResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	done := make(chan []rueidis.RedisResult, 1)
+	go func() { done <- client.DoMulti(ctx, list...) }()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case results := <-done:
+		for _, result := range results {
+			if err := result.Error(); err != nil && !rueidis.IsRedisNil(err) && !isAnswer(err, "WRONGTYPE") {
+				return nil, err
+			}
+		}
+		return results, nil
+	}
 }

@@ -4,32 +4,30 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
 )
 
 const (
-	// probePause is how long after a failure Redis is tried again. It doubles, up to
-	// maxProbePause.
-	probePause    = 500 * time.Millisecond
-	maxProbePause = 2 * time.Second
+	// checkEvery is how long after a failure Redis is tried again.
+	checkEvery = time.Second
+
+	// maxRoundTrip is how long Redis may take: a page makes three round trips in 250 ms,
+	// and would wait in vain for a slower one.
+	maxRoundTrip = 75 * time.Millisecond
 )
 
-// outage of Redis: whether there is one.
+// outage of Redis, or of some shards of a cluster.
 type outage struct {
-	down    atomic.Bool
-	closing chan struct{}
-	probing sync.WaitGroup
-
 	mu     sync.Mutex
-	closed bool
-	since  time.Time
-	logged []string // remedies, of this outage
+	down   map[string]string // shards, each with a key that failed
+	began  time.Time
+	logged []string // remedies
 }
 
 var (
@@ -37,123 +35,144 @@ var (
 	errNoTracking = errors.New("no client-side caching for this program in Redis")
 )
 
-// fail starts an outage, which ends by itself.
-func (s *Store) fail(ctx context.Context, err error) {
-	if errors.Is(err, rueidis.ErrClosing) { // of an old connection
-		return
-	}
+func (s *Store) isDown(shard string) bool {
+	s.outage.mu.Lock()
+	defer s.outage.mu.Unlock()
+	_, down := s.outage.down[shard]
+	return down
+}
+
+// fail begins or continues an outage of shard, where an operation on key has failed. An
+// operation that was slow is not logged until a probe fails, too: the program itself may
+// have been slow. Another cause is logged if an operator has to remove it.
+func (s *Store) fail(shard, key string, err error, isProbe bool) {
 	o := &s.outage
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed || o.down.Load() {
+	if s.ctx.Err() != nil || errors.Is(err, rueidis.ErrClosing) { // of an old connection
 		return
 	}
-	o.since, o.logged = time.Now(), nil
-	o.down.Store(true)
-	o.probing.Go(s.recover)
-	s.warn(ctx, "kanuuredis: Redis unavailable, using local cache", err)
+	if len(o.down) == 0 {
+		o.down, o.began, o.logged = make(map[string]string), time.Now(), nil
+	}
+	o.down[shard] = key
+	remedy, message := remedyOf(err), "kanuuredis: Redis unavailable, using local cache"
+	if len(o.logged) > 0 {
+		if remedy == wait || remedy == usePrimary || slices.Contains(o.logged, remedy) {
+			return
+		}
+		message = "kanuuredis: Redis still unavailable, for another reason"
+	} else if !isProbe && errors.Is(err, context.DeadlineExceeded) {
+		return
+	}
+	o.logged = append(o.logged, remedy)
+	s.log.LogAttrs(s.ctx, slog.LevelWarn, message, slog.Any("error", err), slog.String("remedy", remedy))
 }
 
-// warn is called with the outage locked.
-func (s *Store) warn(ctx context.Context, message string, err error) {
-	remedy := causeOf(err).remedy
-	s.outage.logged = append(s.outage.logged, remedy)
-	s.log.LogAttrs(ctx, slog.LevelWarn, message, slog.Any("error", err), slog.String("remedy", remedy))
+// end ends the outage of shard.
+func (s *Store) end(shard string) {
+	o := &s.outage
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.down, shard)
+	s.missed.Store(true)
+	if len(o.down) == 0 && len(o.logged) > 0 {
+		s.log.LogAttrs(s.ctx, slog.LevelInfo, "kanuuredis: Redis available again",
+			slog.Duration("after", time.Since(o.began).Round(time.Millisecond)))
+	}
 }
 
-// recover ends the outage when Redis is back.
-func (s *Store) recover() {
-	for pause := probePause; ; pause = min(2*pause, maxProbePause) {
+// maintain ends outages and keeps the connections to a cluster, until Close.
+func (s *Store) maintain() {
+	for {
 		select {
-		case <-s.outage.closing:
+		case <-s.ctx.Done():
 			return
-		case <-time.After(pause):
+		case <-time.After(checkEvery):
 		}
-		err := s.connect()
-		if err == nil || s.client.Load() != nil {
-			err = s.probe()
+		s.reach()
+		s.retry()
+		if s.missed.Swap(false) {
+			s.announce("")
 		}
-		if s.end(err) {
-			s.announce("") // nobody said what has changed in the meantime
+	}
+}
+
+// retry ends the outage of each shard that works again.
+func (s *Store) retry() {
+	if s.client.Load() == nil {
+		if err := s.connect(); err != nil {
+			s.fail("", "", err, true)
 			return
 		}
 	}
-}
-
-// end ends the outage if err is nil. Otherwise it logs a cause that an operator has to
-// mend, once in an outage: a start of Redis has several causes on its way.
-func (s *Store) end(err error) bool {
-	o := &s.outage
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if cause := causeOf(err); err != nil {
-		if !o.closed && cause != unreachable && !slices.Contains(o.logged, cause.remedy) {
-			s.warn(context.Background(), "kanuuredis: Redis still unavailable, for another reason", err)
-		}
-		return false
+	s.outage.mu.Lock()
+	down := maps.Clone(s.outage.down)
+	s.outage.mu.Unlock()
+	var probing sync.WaitGroup
+	for shard, key := range down {
+		probing.Go(func() {
+			err := s.probe(key, maxOperation) // it may need a new connection
+			if err == nil {
+				err = s.probe(key, maxRoundTrip)
+			}
+			if err != nil {
+				s.fail(shard, key, err, true)
+			} else {
+				s.end(shard)
+			}
+		})
 	}
-	if o.closed {
-		return true
+	probing.Wait()
+}
+
+// probe does what the store does, beside key. After a failover behind an address that
+// stays the same, only new connections lead to the primary.
+func (s *Store) probe(key string, limit time.Duration) error {
+	client, name := s.client.Load(), s.key(probeKind, key)
+	if client == nil {
+		return errDown
 	}
-	o.down.Store(false)
-	s.log.LogAttrs(context.Background(), slog.LevelInfo, "kanuuredis: Redis available again",
-		slog.Duration("after", time.Since(o.since).Round(time.Millisecond)))
-	return true
-}
-
-// close tells whether it is the first to do so.
-func (o *outage) close() bool {
-	o.mu.Lock()
-	first := !o.closed
-	if first {
-		o.closed = true
-		o.down.Store(true)
-		close(o.closing)
+	b := (*client).B()
+	_, err := run(s.ctx, limit, *client, []rueidis.Completed{
+		b.Set().Key(name).Value("").Px(time.Second).Build(), b.Get().Key(name).Build(), b.Pttl().Key(name).Build(),
+		b.Del().Key(name).Build(),
+	})
+	if isAnswer(err, "READONLY") {
+		s.disconnect()
 	}
-	o.mu.Unlock()
-	o.probing.Wait()
-	return first
+	return err
 }
 
-// cause is why Redis cannot be used.
-type cause struct {
-	answer  string // what Redis' answer begins with
-	refusal bool   // which waiting does not change
-	remedy  string
-}
-
-// Remedies that several causes have.
+// Remedies. The first two are for a Redis that refuses the program, which is an error
+// of New. The last two pass by themselves where a failover or a start is the cause.
 const (
 	checkLogin = "check the user and the password"
 	allow      = "allow GET, SET, DEL, PTTL and CLIENT TRACKING on all keys that begin with Options.Prefix; Redis 6 or newer " +
 		"has them"
+	addMemory  = "raise maxmemory, or set a maxmemory-policy that evicts keys with a TTL"
+	checkDisk  = "read the log of Redis, which cannot save to its disk"
+	usePrimary = "connect to the primary; after a failover this passes by itself"
+	wait       = "start Redis, or check the network; nothing else has to be done"
 )
 
-// What else goes wrong passes by itself, or is the network's.
-var (
-	unreachable = cause{remedy: "start Redis, or check the network; nothing else has to be done"}
-	noTracking  = cause{refusal: true, remedy: allow}
-	causes      = []cause{
-		{"NOAUTH", true, checkLogin},
-		{"WRONGPASS", true, checkLogin},
-		{"NOPERM", true, allow},
-		{"unknown command", true, allow},
-		{"OOM", false, "raise maxmemory, or set a maxmemory-policy that evicts keys with a TTL"},
-		{"READONLY", false, "connect to the primary; after a failover this passes by itself"},
-		{"MISCONF", false, "read the log of Redis, which cannot save to its disk"},
-	}
-)
-
-func causeOf(err error) cause {
-	if errors.Is(err, errNoTracking) || errors.Is(err, rueidis.ErrNoCache) {
-		return noTracking
-	}
-	if answer, ok := errors.AsType[*rueidis.RedisError](err); ok {
-		for _, cause := range causes {
-			if strings.HasPrefix(answer.Error(), cause.answer) {
-				return cause
-			}
+func remedyOf(err error) string {
+	for _, known := range []struct{ answer, remedy string }{
+		{"NOAUTH", checkLogin}, {"WRONGPASS", checkLogin}, {"NOPERM", allow}, {"unknown command", allow},
+		{"OOM", addMemory}, {"MISCONF", checkDisk}, {"READONLY", usePrimary},
+	} {
+		if isAnswer(err, known.answer) {
+			return known.remedy
 		}
 	}
-	return unreachable
+	if errors.Is(err, errNoTracking) || errors.Is(err, rueidis.ErrNoCache) {
+		return allow
+	}
+	return wait
+}
+
+// isAnswer reports whether err is Redis' own and begins with prefix.
+func isAnswer(err error, prefix string) bool {
+	answer, ok := errors.AsType[*rueidis.RedisError](err)
+	return ok && strings.HasPrefix(answer.Error(), prefix)
 }

@@ -39,11 +39,19 @@ const (
 type redisServer struct {
 	t       testing.TB
 	address string
+	dir     string
 	args    []string
 	process *exec.Cmd
 }
 
 func startRedis(tb testing.TB, args ...string) *redisServer {
+	tb.Helper()
+	return startServer(tb, append([]string{
+		"--save", "", "--appendonly", "no", "--daemonize", "no", "--repl-diskless-sync-delay", "0",
+	}, args...)...)
+}
+
+func startServer(tb testing.TB, args ...string) *redisServer {
 	tb.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		const missing = "redis-server is missing: install it (apt-get install redis-server, brew install redis)"
@@ -52,7 +60,7 @@ func startRedis(tb testing.TB, args ...string) *redisServer {
 		}
 		tb.Skip(missing)
 	}
-	server := &redisServer{t: tb, address: freeAddress(tb), args: args}
+	server := &redisServer{t: tb, address: freeAddress(tb), dir: tb.TempDir(), args: args}
 	server.start()
 	tb.Cleanup(server.kill)
 	return server
@@ -80,15 +88,18 @@ func freeAddress(tb testing.TB) string {
 	return ""
 }
 
+func (s *redisServer) host() (host, port string) {
+	s.t.Helper()
+	host, port, err := net.SplitHostPort(s.address)
+	require.NoError(s.t, err)
+	return host, port
+}
+
 func (s *redisServer) start() {
 	s.t.Helper()
-	_, port, err := net.SplitHostPort(s.address)
-	require.NoError(s.t, err)
-
+	host, port := s.host()
 	//nolint:gosec // the arguments are the test's own
-	s.process = exec.Command("redis-server", append([]string{
-		"--port", port, "--bind", "127.0.0.1", "--dir", s.t.TempDir(), "--save", "", "--appendonly", "no", "--daemonize", "no",
-	}, s.args...)...)
+	s.process = exec.Command("redis-server", append(s.args, "--port", port, "--bind", host, "--dir", s.dir)...)
 	require.NoError(s.t, s.process.Start())
 	eventually(s.t, func() bool {
 		conn, err := net.Dial("tcp", s.address)
@@ -152,6 +163,15 @@ func newClient(tb testing.TB, fake *kanuutest.Server, store kanuu.SharedCache) *
 	require.NoError(tb, err)
 	tb.Cleanup(client.Close)
 	return client
+}
+
+// command runs a command that succeeds, and returns its response as text.
+func (s *redisServer) command(command ...string) string {
+	s.t.Helper()
+	result := s.do(command...)
+	require.NoError(s.t, result.Error(), "%v", command)
+	text, _ := result.ToString() // or it is none
+	return text
 }
 
 func newFake(tb testing.TB) *kanuutest.Server {
