@@ -209,11 +209,11 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 		invalidateErr = h.client.InvalidateSubscription(ctx, e.Identifier)
 	}
 	status, counter := h.handleOnce(ctx, e)
-	if invalidateErr != nil {
+	if invalidateErr != nil && status == http.StatusOK { // else this delivery has its line
 		h.logFailure(ctx, e, invalidateErr, "check Config.SharedCache")
 		// Another delivery invalidates the shared entry. By then it is known whether
 		// the alert was handled.
-		status = max(status, http.StatusInternalServerError)
+		status = http.StatusInternalServerError
 	}
 	if status != http.StatusOK {
 		counter = func(s *WebhookStats) *uint64 { return &s.Failed }

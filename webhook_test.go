@@ -619,6 +619,27 @@ func TestFailedInvalidationIsRetried(t *testing.T) {
 	assert.Equal(t, 1, *events)
 }
 
+// refusing is a Deduplicator of a database that is down.
+type refusing struct{}
+
+func (refusing) Begin(context.Context, string, time.Duration) (bool, error) {
+	return false, io.ErrClosedPipe
+}
+func (refusing) End(context.Context, string, bool) error { return io.ErrClosedPipe }
+
+// In an outage of what both are on, a delivery has one line.
+func TestRefusedWebhookIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	s := newWebhookServer(t, signer.PublicKey(), &kanuu.WebhookOptions{Deduplicator: refusing{}, Name: "shop"})
+	s.cache.err = io.ErrClosedPipe
+	events := s.handledAlerts()
+
+	assert.Equal(t, http.StatusServiceUnavailable, s.post(signer.Body(kanuutest.Webhook{Identifier: "42"})))
+	assert.Zero(t, *events)
+	assert.Equal(t, 1, strings.Count(s.log.String(), "\n"), s.log.String())
+	assert.Contains(t, s.log.String(), "check the Deduplicator")
+}
+
 func TestFailedHandlerIsRetried(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func() error{
