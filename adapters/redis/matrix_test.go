@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,10 +24,10 @@ const (
 	recoverySoon = 5 * time.Second
 
 	// pageTimeout is how long a page waits for Redis in all, and what a page does
-	// besides. scheduling is how much later a page may be on a machine that does
-	// something else, such as the other tests; one page in 20 may use it.
+	// besides. On a machine that does something else, such as the other tests, a page
+	// is later by some of the wakeups that a load needs; one page in 20 may be.
 	pageTimeout = 250*time.Millisecond + 10*time.Millisecond
-	scheduling  = 750 * time.Millisecond
+	wakeups     = 20
 
 	// faultTime is how long a fault lasts at least: longer than it takes to find out
 	// that a connection is dead, and to dial twice.
@@ -51,7 +52,8 @@ type site struct {
 	signer    *kanuutest.Signer
 	instances [2]instance
 	pages     []time.Duration
-	next      int // customer that no instance has cached
+	late      atomic.Int64 // how much later than asked for the test woke up at most
+	next      int          // customer that no instance has cached
 }
 
 // newSite has both instances cache the known customers.
@@ -80,7 +82,17 @@ func newSite(t *testing.T, option rueidis.ClientOption) *site {
 		}
 	}
 	s.pages = nil
+	go s.watchMachine()
 	return s
+}
+
+// watchMachine measures how long the machine lets a goroutine wait that could run.
+func (s *site) watchMachine() {
+	for s.t.Context().Err() == nil {
+		began := time.Now()
+		time.Sleep(tick)
+		s.late.Store(max(s.late.Load(), int64(time.Since(began)-tick)))
+	}
 }
 
 func (s *site) set(id int, plan int64) {
@@ -127,13 +139,14 @@ func (s *site) deliver(instance int) int {
 }
 
 // requirePages requires that no page waited for longer than it may.
-func (s *site) requirePages(most time.Duration) {
+func (s *site) requirePages() {
 	s.t.Helper()
 	slices.Sort(s.pages)
-	count := len(s.pages)
-	s.t.Logf("%d pages: median %v, 95 %% %v, slowest %v", count, s.pages[count/2], s.pages[count*95/100], s.pages[count-1])
-	assert.LessOrEqual(s.t, s.pages[count*95/100], most)
-	assert.LessOrEqual(s.t, s.pages[count-1], most+scheduling)
+	count, late := len(s.pages), time.Duration(s.late.Load())
+	s.t.Logf("%d pages: median %v, 95 %% %v, slowest %v, machine %v", count, s.pages[count/2], s.pages[count*95/100],
+		s.pages[count-1], late)
+	assert.LessOrEqual(s.t, s.pages[count*95/100], pageTimeout)
+	assert.LessOrEqual(s.t, s.pages[count-1], pageTimeout+wakeups*late)
 }
 
 // during opens pages as long as a fault lasts, changes a subscription, and returns the
@@ -210,43 +223,42 @@ func TestFaults(t *testing.T) {
 		begin, end func(place)
 		webhook    int
 		outage     bool
-		slowest    time.Duration // page
 	}{
 		"kill -9, restarted empty": {
-			func(p place) { p.server.kill() }, func(p place) { p.server.start() }, refused, true, pageTimeout,
+			func(p place) { p.server.kill() }, func(p place) { p.server.start() }, refused, true,
 		},
 		"hangs": {
-			func(p place) { p.server.signal("STOP") }, func(p place) { p.server.signal("CONT") }, refused, true, pageTimeout,
+			func(p place) { p.server.signal("STOP") }, func(p place) { p.server.signal("CONT") }, refused, true,
 		},
 		"network lets nothing through": {
 			func(p place) { p.endpoint.blocked.Store(true) }, func(p place) { p.endpoint.blocked.Store(false) },
-			refused, true, pageTimeout,
+			refused, true,
 		},
 		"network takes 200 ms": {
 			func(p place) { p.endpoint.delay.Store(int64(100 * time.Millisecond)) }, func(p place) { p.endpoint.delay.Store(0) },
-			handled, true, pageTimeout,
+			handled, true,
 		},
 		"failover behind an address that stays": {
 			func(p place) { p.server.replicate(p.replica) }, func(p place) { p.endpoint.target.Store(p.replica) },
-			refused, true, pageTimeout,
+			refused, true,
 		},
 		"full": {
 			func(p place) { p.server.command("CONFIG", "SET", "maxmemory", "1") },
-			func(p place) { p.server.command("CONFIG", "SET", "maxmemory", "0") }, refused, true, pageTimeout,
+			func(p place) { p.server.command("CONFIG", "SET", "maxmemory", "0") }, refused, true,
 		},
-		"refuses writes":          {acl("-@write"), acl("+@write"), refused, true, pageTimeout},
-		"refuses GET":             {acl("-get"), acl("+get"), refused, true, pageTimeout},
-		"refuses DEL":             {acl("-del"), acl("+del"), handled, true, pageTimeout},
-		"refuses our keys":        {acl("resetkeys"), acl("~*"), refused, true, pageTimeout},
-		"refuses scripts":         {acl("-@scripting"), acl("+@scripting"), handled, false, pageTimeout},
-		"FLUSHALL":                {func(p place) { p.server.command("FLUSHALL") }, nothing, handled, false, pageTimeout},
-		"clock is an hour ahead":  {func(p place) { p.shift(-time.Hour) }, nothing, handled, false, pageTimeout},
-		"clock is an hour behind": {func(p place) { p.shift(time.Hour) }, nothing, handled, false, pageTimeout},
+		"refuses writes":          {acl("-@write"), acl("+@write"), refused, true},
+		"refuses GET":             {acl("-get"), acl("+get"), refused, true},
+		"refuses DEL":             {acl("-del"), acl("+del"), handled, true},
+		"refuses our keys":        {acl("resetkeys"), acl("~*"), refused, true},
+		"refuses scripts":         {acl("-@scripting"), acl("+@scripting"), handled, false},
+		"FLUSHALL":                {func(p place) { p.server.command("FLUSHALL") }, nothing, handled, false},
+		"clock is an hour ahead":  {func(p place) { p.shift(-time.Hour) }, nothing, handled, false},
+		"clock is an hour behind": {func(p place) { p.shift(time.Hour) }, nothing, handled, false},
 		"keys of another type": {
-			func(p place) { p.replace("HSET", "field", "value") }, nothing, handled, false, pageTimeout,
+			func(p place) { p.replace("HSET", "field", "value") }, nothing, handled, false,
 		},
 		"unreadable values without a TTL": {
-			func(p place) { p.replace("SET", "unreadable") }, nothing, handled, false, pageTimeout,
+			func(p place) { p.replace("SET", "unreadable") }, nothing, handled, false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -267,7 +279,7 @@ func TestFaults(t *testing.T) {
 			assert.Equal(t, tc.webhook, s.during(), "webhook")
 			tc.end(p)
 			s.recover(time.Now(), tc.outage)
-			s.requirePages(tc.slowest)
+			s.requirePages()
 		})
 	}
 }
