@@ -4,7 +4,7 @@ go 1.26.0
 
 require (
 	github.com/kanuu-io/kanuu-go v0.0.0-00010101000000-000000000000
-	github.com/labstack/echo/v5 v5.4.4
+	github.com/labstack/echo/v5 v5.0.0
 	github.com/stretchr/testify v1.12.1
 )
 
