@@ -14,20 +14,24 @@ require (
 	github.com/kanuu-io/kanuu-go/adapters/echo v0.0.0-00010101000000-000000000000
 	github.com/kanuu-io/kanuu-go/adapters/echov5 v0.0.0-00010101000000-000000000000
 	github.com/kanuu-io/kanuu-go/adapters/gin v0.0.0-00010101000000-000000000000
+	github.com/kanuu-io/kanuu-go/adapters/prometheus v0.0.0-00010101000000-000000000000
 	github.com/kanuu-io/kanuu-go/adapters/redis v0.0.0-00010101000000-000000000000
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/labstack/echo/v5 v5.4.4
+	github.com/prometheus/client_golang v1.25.0
 	github.com/redis/rueidis v1.0.71
 	github.com/stretchr/testify v1.12.1
 	github.com/yuin/goldmark v1.8.7
-	golang.org/x/net v0.57.0
+	golang.org/x/net v0.59.0
 )
 
 require (
 	github.com/andybalholm/brotli v1.2.0 // indirect
+	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/bytedance/gopkg v0.1.3 // indirect
 	github.com/bytedance/sonic v1.15.0 // indirect
 	github.com/bytedance/sonic/loader v0.5.0 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/cloudwego/base64x v0.1.6 // indirect
 	github.com/gabriel-vasile/mimetype v1.4.12 // indirect
 	github.com/gin-contrib/sse v1.1.0 // indirect
@@ -41,7 +45,7 @@ require (
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/securecookie v1.1.2 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
-	github.com/klauspost/compress v1.18.4 // indirect
+	github.com/klauspost/compress v1.20.1 // indirect
 	github.com/klauspost/cpuid/v2 v2.3.0 // indirect
 	github.com/labstack/gommon v0.5.0 // indirect
 	github.com/leodido/go-urn v1.4.0 // indirect
@@ -50,8 +54,12 @@ require (
 	github.com/maypok86/otter/v2 v2.4.0 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.2 // indirect
+	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
 	github.com/philhofer/fwd v1.2.0 // indirect
+	github.com/prometheus/client_model v0.6.3 // indirect
+	github.com/prometheus/common v0.72.0 // indirect
+	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/quic-go/qpack v0.6.0 // indirect
 	github.com/quic-go/quic-go v0.59.0 // indirect
 	github.com/tinylib/msgp v1.6.3 // indirect
@@ -63,19 +71,18 @@ require (
 	go.mongodb.org/mongo-driver/v2 v2.5.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/arch v0.22.0 // indirect
-	golang.org/x/crypto v0.54.0 // indirect
-	golang.org/x/sys v0.47.0 // indirect
-	golang.org/x/text v0.40.0 // indirect
+	golang.org/x/crypto v0.57.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.42.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
-	google.golang.org/protobuf v1.36.10 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-replace github.com/kanuu-io/kanuu-go => ..
-
-replace github.com/kanuu-io/kanuu-go/adapters/echo => ../adapters/echo
-
-replace github.com/kanuu-io/kanuu-go/adapters/gin => ../adapters/gin
-
-replace github.com/kanuu-io/kanuu-go/adapters/redis => ../adapters/redis
-
-replace github.com/kanuu-io/kanuu-go/adapters/echov5 => ../adapters/echov5
+replace (
+	github.com/kanuu-io/kanuu-go => ..
+	github.com/kanuu-io/kanuu-go/adapters/echo => ../adapters/echo
+	github.com/kanuu-io/kanuu-go/adapters/echov5 => ../adapters/echov5
+	github.com/kanuu-io/kanuu-go/adapters/gin => ../adapters/gin
+	github.com/kanuu-io/kanuu-go/adapters/prometheus => ../adapters/prometheus
+	github.com/kanuu-io/kanuu-go/adapters/redis => ../adapters/redis
+)

@@ -26,9 +26,13 @@ type Router interface {
 }
 
 // Mount adds [Redirect] to router under path. It does so for every method:
-// those without a use get the library's 405.
-func Mount(router Router, path string, client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions) {
-	router.Any(path, Redirect(client, who, options))
+// those without a use get the library's 405. It returns what counts the requests: see [kanuu.Redirector.Stats].
+func Mount(
+	router Router, path string, client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions,
+) *kanuu.Redirector {
+	redirector, handler := newRedirect(client, who, options)
+	router.Any(path, handler)
+	return redirector
 }
 
 // Redirect is a handler that sends the customer that who names to their portal.
@@ -42,11 +46,18 @@ func Mount(router Router, path string, client *kanuu.Client, who IdentifierResol
 // echo's own error handler leaves a committed response alone, and one of yours
 // should too. To have yours answer, set an OnError that does nothing.
 func Redirect(client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions) echo.HandlerFunc {
+	_, handler := newRedirect(client, who, options)
+	return handler
+}
+
+func newRedirect(
+	client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions,
+) (*kanuu.Redirector, echo.HandlerFunc) {
 	if who == nil {
 		panic("kanuuechov5: the resolver is nil")
 	}
 	redirector := kanuu.NewRedirector(client, options)
-	return func(c *echo.Context) error {
+	return redirector, func(c *echo.Context) error {
 		return httpError(redirector.Serve(c.Response(), c.Request(), func() (kanuu.Identity, error) { return who(c) }))
 	}
 }

@@ -60,6 +60,17 @@ func TestConformance(t *testing.T) {
 	}})
 }
 
+func TestMountReturnsTheCounters(t *testing.T) {
+	t.Parallel()
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: "your-key"})
+	require.NoError(t, err)
+	who := func(*echo.Context) (kanuu.Identity, error) { return kanuu.Identity{}, kanuu.ErrUnauthenticated }
+	router := echo.New()
+	redirector := kanuuechov5.Mount(router, "/billing", client, who, nil)
+	router.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/billing", nil))
+	assert.Equal(t, kanuu.RedirectStats{Unauthenticated: 1}, redirector.Stats())
+}
+
 func TestNilArgumentsPanic(t *testing.T) {
 	t.Parallel()
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: "your-key"})

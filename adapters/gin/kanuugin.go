@@ -20,9 +20,13 @@ type IdentifierResolver func(c *gin.Context) (kanuu.Identity, error)
 
 // Mount adds [Redirect] to router, a [*gin.Engine] or a [*gin.RouterGroup],
 // under path. It does so for every method: those without a use get the
-// library's 405.
-func Mount(router gin.IRoutes, path string, client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions) {
-	router.Any(path, Redirect(client, who, options))
+// library's 405. It returns what counts the requests: see [kanuu.Redirector.Stats].
+func Mount(
+	router gin.IRoutes, path string, client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions,
+) *kanuu.Redirector {
+	redirector, handler := newRedirect(client, who, options)
+	router.Any(path, handler)
+	return redirector
 }
 
 // Redirect is a handler that sends the customer that who names to their portal.
@@ -34,11 +38,18 @@ func Mount(router gin.IRoutes, path string, client *kanuu.Client, who Identifier
 // of yours answer, set an OnError that does nothing: the status is then set,
 // and nothing written.
 func Redirect(client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions) gin.HandlerFunc {
+	_, handler := newRedirect(client, who, options)
+	return handler
+}
+
+func newRedirect(
+	client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions,
+) (*kanuu.Redirector, gin.HandlerFunc) {
 	if who == nil {
 		panic("kanuugin: the resolver is nil")
 	}
 	redirector := kanuu.NewRedirector(client, options)
-	return func(c *gin.Context) {
+	return redirector, func(c *gin.Context) {
 		answered(c, redirector.Serve(c.Writer, c.Request, func() (kanuu.Identity, error) { return who(c) }))
 	}
 }

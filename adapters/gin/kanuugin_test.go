@@ -44,6 +44,17 @@ func TestConformance(t *testing.T) {
 	}})
 }
 
+func TestMountReturnsTheCounters(t *testing.T) {
+	t.Parallel()
+	client, err := kanuu.NewClient(kanuu.Config{APIKey: "your-key"})
+	require.NoError(t, err)
+	who := func(*gin.Context) (kanuu.Identity, error) { return kanuu.Identity{}, kanuu.ErrUnauthenticated }
+	router := gin.New()
+	redirector := kanuugin.Mount(router, "/billing", client, who, nil)
+	router.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/billing", nil))
+	assert.Equal(t, kanuu.RedirectStats{Unauthenticated: 1}, redirector.Stats())
+}
+
 func TestNilArgumentsPanic(t *testing.T) {
 	t.Parallel()
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: "your-key"})

@@ -56,17 +56,17 @@ func (s *Store) fail(shard, key string, err error, isProbe bool) {
 		o.down, o.began, o.logged = make(map[string]string), time.Now(), nil
 	}
 	o.down[shard] = key
-	remedy, message := remedyOf(err), "kanuuredis: Redis unavailable, using local cache"
-	if len(o.logged) > 0 {
-		if remedy == wait || remedy == usePrimary || slices.Contains(o.logged, remedy) {
-			return
-		}
-		message = "kanuuredis: Redis still unavailable, for another reason"
-	} else if !isProbe && errors.Is(err, context.DeadlineExceeded) {
+	remedy := remedyOf(err)
+	attrs := []slog.Attr{slog.Any("error", err), slog.String("remedy", remedy)}
+	switch {
+	case len(o.logged) == 0 && (isProbe || !errors.Is(err, context.DeadlineExceeded)):
+		s.log.LogAttrs(s.ctx, slog.LevelWarn, "kanuuredis: Redis unavailable, using local cache", attrs...)
+	case len(o.logged) > 0 && remedy != wait && remedy != usePrimary && !slices.Contains(o.logged, remedy):
+		s.log.LogAttrs(s.ctx, slog.LevelWarn, "kanuuredis: Redis still unavailable, for another reason", attrs...)
+	default:
 		return
 	}
 	o.logged = append(o.logged, remedy)
-	s.log.LogAttrs(s.ctx, slog.LevelWarn, message, slog.Any("error", err), slog.String("remedy", remedy))
 }
 
 // end ends the outage of shard.

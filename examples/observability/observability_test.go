@@ -8,12 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path"
-	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
@@ -31,6 +28,7 @@ import (
 // app is the application with a fake Kanuu, and what it traced, measured and logged.
 type app struct {
 	handler http.Handler
+	private http.Handler
 	fake    *kanuutest.Server
 	client  *kanuu.Client
 	collect func() stats
@@ -52,12 +50,10 @@ func newApp(t *testing.T) app {
 	a.client, err = kanuu.NewClient(kanuu.Config{
 		APIKey: kanuutest.DefaultAPIKey, BaseURL: a.fake.URL,
 		HTTPClient: tracedHTTPClient(tracing, metering),
-		Logger:     slog.New(withTrace{slog.NewTextHandler(a.log, nil)}),
+		Logger:     slog.New(withTrace{slog.NewTextHandler(a.log, nil)}).With("app", "shop").WithGroup("billing"),
 	})
 	require.NoError(t, err)
-	registry := prometheus.NewRegistry()
-	a.handler, a.collect = newHandler(a.client, registry, tracing, metering)
-	registry.MustRegister(collector{a.collect})
+	a.handler, a.private, a.collect = newHandlers(a.client, tracing, metering)
 	return a
 }
 
@@ -69,6 +65,16 @@ func (a app) get(t *testing.T, path string) *httptest.ResponseRecorder {
 	ctx, w := baggage.ContextWithBaggage(t.Context(), bag), httptest.NewRecorder()
 	a.handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
 	return w
+}
+
+// measurements requests path at the address that is not for the public.
+func (a app) measurements(t *testing.T, path string) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	a.private.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	require.Equal(t, http.StatusOK, w.Code)
+	require.Equal(t, http.StatusNotFound, a.get(t, path).Code, "not for the public")
+	return w.Body.String()
 }
 
 func (a app) measured(t *testing.T) (measured metricdata.ResourceMetrics) {
@@ -87,7 +93,7 @@ func (a app) exported(t *testing.T) string {
 	}
 	metrics, err := json.Marshal(a.measured(t))
 	require.NoError(t, err)
-	return exported.String() + string(metrics) + a.get(t, "/metrics").Body.String() + a.log.String()
+	return exported.String() + string(metrics) + a.measurements(t, "/metrics") + a.log.String()
 }
 
 func attributesOf(span sdktrace.ReadOnlySpan) map[attribute.Key]string {
@@ -172,54 +178,8 @@ func TestLogLinesHaveTheTraceID(t *testing.T) {
 	a := newApp(t)
 	a.fake.Inject(kanuutest.Fault{Status: http.StatusPaymentRequired})
 	require.Equal(t, http.StatusServiceUnavailable, a.get(t, "/billing").Code)
-	assert.Contains(t, a.log.String(), "trace_id="+a.spans.Ended()[1].SpanContext().TraceID().String())
+	assert.Contains(t, a.log.String(), "billing.trace_id="+a.spans.Ended()[1].SpanContext().TraceID().String())
 	assert.Contains(t, a.log.String(), `msg="kanuu: no redirect to the portal"`)
-}
-
-// The collector exports each numeric field of Stats, also one that is added later.
-func TestCollectorExportsAllStats(t *testing.T) {
-	t.Parallel()
-	var all stats
-	fields := number(reflect.ValueOf(&all).Elem(), 0)
-	all.Client.Breaker = "open"
-	registry := prometheus.NewPedanticRegistry()
-	require.NoError(t, registry.Register(collector{func() stats { return all }}))
-	families, err := registry.Gather()
-	require.NoError(t, err)
-	values := make(map[float64]int)
-	for _, family := range families {
-		for _, metric := range family.GetMetric() {
-			values[metric.GetCounter().GetValue()+metric.GetGauge().GetValue()]++
-		}
-	}
-	for field := 1; field <= fields; field++ {
-		assert.Equal(t, 1, values[float64(100+field)], "the value of field %d", field)
-	}
-	problems, err := testutil.GatherAndLint(registry)
-	require.NoError(t, err)
-	assert.Empty(t, problems)
-	assert.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP kanuu_breaker_state 1 for the state that the circuit breaker is in.
-# TYPE kanuu_breaker_state gauge
-kanuu_breaker_state{state="closed"} 0
-kanuu_breaker_state{state="half-open"} 0
-kanuu_breaker_state{state="open"} 1
-`), "kanuu_breaker_state"))
-}
-
-// number sets each numeric field within v to a value of its own, 101, 102, and
-// so on after the first known ones, and returns how many there are.
-func number(v reflect.Value, known int) int {
-	switch {
-	case v.Kind() == reflect.Struct:
-		for _, field := range v.Fields() {
-			known = number(field, known)
-		}
-	case v.CanUint(), v.CanInt():
-		known++
-		v.Set(reflect.ValueOf(100 + known).Convert(v.Type()))
-	}
-	return known
 }
 
 func TestExpvar(t *testing.T) {
@@ -230,7 +190,7 @@ func TestExpvar(t *testing.T) {
 	var vars struct {
 		Kanuu stats `json:"kanuu"`
 	}
-	require.NoError(t, json.Unmarshal(a.get(t, "/debug/vars").Body.Bytes(), &vars))
+	require.NoError(t, json.Unmarshal([]byte(a.measurements(t, "/debug/vars")), &vars))
 	assert.Equal(t, a.collect(), vars.Kanuu)
 	assert.Equal(t, uint64(1), vars.Kanuu.Client.Nonces)
 	assert.NotNil(t, expvar.Get("kanuu"))
