@@ -22,8 +22,8 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest/conformance"
 )
 
-// fakeTransport is Kanuu: what it says about every identifier, and how often it
-// was called.
+// fakeTransport is Kanuu: its response for every identifier, and how often it was
+// called.
 type fakeTransport struct {
 	subscribed atomic.Bool
 	calls      atomic.Int64
@@ -74,7 +74,7 @@ func inVirtualTime(
 		require.NoError(t, err)
 		test(t, transport, client)
 		client.Close()
-		time.Sleep(time.Minute) // for loads that nobody waits for
+		time.Sleep(time.Minute) // for loads in the background
 		synctest.Wait()
 	})
 }
@@ -135,7 +135,7 @@ func TestCallsPerUserHour(t *testing.T) {
 	}
 }
 
-// A customer who returns from the portal sees at once what they bought, and a
+// A customer who returns from the portal immediately sees what they bought, and a
 // colleague of the same team, who works on, within 5 s or 10 % of the wait.
 func TestPurchaseIsSeen(t *testing.T) {
 	t.Parallel()
@@ -550,8 +550,8 @@ func TestStatusTextIsBounded(t *testing.T) {
 	})
 }
 
-// While the shared cache is down each instance goes on alone, and tells it what
-// has changed when it is back.
+// While the shared cache is down each instance uses its own cache; when it is back, it
+// gets the invalidations that it missed.
 func TestSharedCacheIsDown(t *testing.T) {
 	t.Parallel()
 	store := conformance.NewMemoryStore()

@@ -261,7 +261,7 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// What fails for one endpoint says nothing about the other.
+// A failure of one endpoint has no effect on the other.
 func TestEachEndpointHasABreaker(t *testing.T) {
 	t.Parallel()
 	play := func(r *http.Request) (*http.Response, error) {
@@ -355,9 +355,9 @@ func TestRateLimitIsRemembered(t *testing.T) {
 	}
 }
 
-// However many call a Kanuu that hangs, 64 attempts are made at once, the others
-// fail after a second, and other endpoints are not held up. When the hang ends,
-// the first success comes at once, and no more than 64 are in flight again.
+// However many calls are made while Kanuu hangs, 64 attempts are in flight, the others
+// fail after a second, and other endpoints are not held up. When the hang ends, the
+// next call succeeds, and again no more than 64 are in flight.
 func TestBulkhead(t *testing.T) {
 	t.Parallel()
 	var inFlight, most atomic.Int64
@@ -419,7 +419,7 @@ func TestBulkhead(t *testing.T) {
 	})
 }
 
-// Visits of one customer who leaves at once cost no goroutine each.
+// Requests that the client closes immediately do not cost a goroutine each.
 //
 //nolint:paralleltest // it counts the goroutines of the process
 func TestVisitsThatLeaveAtOnce(t *testing.T) {
@@ -527,8 +527,8 @@ func TestConnectionsAreKeptAfterErrors(t *testing.T) {
 	assert.EqualValues(t, 1, opened.Load())
 }
 
-// lossyRelay is a TCP relay to backend that can forget its connections as a
-// NAT does: what comes over them is taken and goes discardResponse.
+// lossyRelay is a TCP relay to backend that can drop its connections as a
+// NAT does: what is sent over them is read and discarded.
 type lossyRelay struct {
 	net.Listener
 
@@ -661,8 +661,8 @@ func TestAnswersCannotFloodTheLog(t *testing.T) {
 }
 
 // One customer does whatever they like for a minute: reloads /billing and a gated
-// page without pause, and all of their calls fail or hang. Nobody else's visit fails
-// or waits.
+// page without pause, and all of their calls fail or hang. No other customer's request
+// fails or waits.
 func TestOneCustomerCostsNobodyElseAnything(t *testing.T) {
 	t.Parallel()
 	for name, trouble := range map[string]roundTripper{
@@ -718,7 +718,7 @@ func TestOneCustomerCostsNobodyElseAnything(t *testing.T) {
 	}
 }
 
-// A cold client whose Kanuu is slow, or has a blip, fails nobody.
+// No call of a cold client fails because Kanuu is slow, or unavailable for a moment.
 func TestSlowStartFailsNobody(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -2,8 +2,8 @@
 //
 //	kanuuechov5.Mount(e, "/billing", client, who, nil)
 //
-// What a visit gets is the same as with [kanuu.RedirectHandler]; the resolver
-// gets echo's own context, in which echo's middlewares keep the user.
+// Requests get the same responses as from [kanuu.RedirectHandler]; the resolver gets
+// echo's own context, in which echo's middlewares keep the user.
 package kanuuechov5
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/kanuu-io/kanuu-go"
 )
 
-// IdentifierResolver says who the logged-in customer is, from echo's own
+// IdentifierResolver returns the logged-in customer, from echo's own
 // context. It returns [kanuu.ErrUnauthenticated] if the user is not logged in, and
 // otherwise behaves as [kanuu.IdentifierResolver] does. It must be safe for
 // concurrent use.
@@ -35,16 +35,16 @@ func Mount(
 	return redirector
 }
 
-// Redirect is a handler that sends the customer that who names to their portal.
-// nil options are the defaults; it panics when client or who is nil or an option
-// is not valid.
+// Redirect is a handler that redirects the customer whom the resolver who names to
+// their portal. nil options are the defaults; it panics if client or who is nil or an
+// option is invalid.
 //
 // An error is returned to echo once, as an [*echo.HTTPError] with the status of
 // [kanuu.HTTPStatus] and the cause inside, for middlewares and the error handler
-// to see. The status is the first that echo finds in it, so that no status of an
-// error inside reaches the customer. The error is answered and logged already:
-// echo's own error handler leaves a committed response alone, and one of yours
-// should too. To have yours answer, set an OnError that does nothing.
+// to see. echo uses this status, never that of an error inside. The response is
+// written and the error logged already: echo's error handler does not write to a
+// committed response, and one of yours should not either. To write the response
+// there, set an OnError that does nothing.
 func Redirect(client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions) echo.HandlerFunc {
 	_, handler := newRedirect(client, who, options)
 	return handler
@@ -62,10 +62,10 @@ func newRedirect(
 	}
 }
 
-// Gate is a middleware that lets in the subscribers that who names. Handlers
+// Gate is a middleware that admits subscribers, whom the resolver who names. Handlers
 // behind it find the subscription with [kanuu.SubscriptionFromContext] in
-// c.Request().Context(). Others are answered as [kanuu.Gate.Handler] does, and
-// errors returned as [Redirect] does. It panics when gate or who is nil.
+// c.Request().Context(). Other users get the responses of [kanuu.Gate.Handler], and
+// errors are returned as by [Redirect]. It panics if gate or who is nil.
 func Gate(gate *kanuu.Gate, who IdentifierResolver) echo.MiddlewareFunc {
 	if gate == nil || who == nil {
 		panic("kanuuechov5: the gate or the resolver is nil")

@@ -2,8 +2,8 @@
 //
 //	kanuugin.Mount(router, "/billing", client, who, nil)
 //
-// What a visit gets is the same as with [kanuu.RedirectHandler]; the resolver
-// gets gin's own context, in which gin's middlewares keep the user.
+// Requests get the same responses as from [kanuu.RedirectHandler]; the resolver gets
+// gin's own context, in which gin's middlewares keep the user.
 package kanuugin
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/kanuu-io/kanuu-go"
 )
 
-// IdentifierResolver says who the logged-in customer is, from gin's own
+// IdentifierResolver returns the logged-in customer, from gin's own
 // context. It returns [kanuu.ErrUnauthenticated] if the user is not logged in, and
 // otherwise behaves as [kanuu.IdentifierResolver] does. It must be safe for
 // concurrent use.
@@ -29,14 +29,14 @@ func Mount(
 	return redirector
 }
 
-// Redirect is a handler that sends the customer that who names to their portal.
-// nil options are the defaults; it panics when client or who is nil or an option
-// is not valid.
+// Redirect is a handler that redirects the customer whom the resolver who names to
+// their portal. nil options are the defaults; it panics if client or who is nil or an
+// option is invalid.
 //
 // An error aborts the chain and is put into the context's Errors once, for
-// middlewares to see. It is answered and logged already. To have a middleware
-// of yours answer, set an OnError that does nothing: the status is then set,
-// and nothing written.
+// middlewares to see. The response is written and the error logged already. To write
+// the response in a middleware of yours, set an OnError that does nothing: only the
+// status is set then.
 func Redirect(client *kanuu.Client, who IdentifierResolver, options *kanuu.RedirectOptions) gin.HandlerFunc {
 	_, handler := newRedirect(client, who, options)
 	return handler
@@ -54,11 +54,11 @@ func newRedirect(
 	}
 }
 
-// Gate is a middleware that lets in the subscribers that who names. Handlers
+// Gate is a middleware that admits subscribers, whom the resolver who names. Handlers
 // behind it find the subscription with [kanuu.SubscriptionFromContext] in
-// c.Request.Context(). For others the chain is aborted, and they are answered
-// as [kanuu.Gate.Handler] does; errors are kept as [Redirect] does. It panics
-// when gate or who is nil.
+// c.Request.Context(). For other users the chain is aborted, and they get the
+// responses of [kanuu.Gate.Handler]; errors are kept as by [Redirect]. It panics if
+// gate or who is nil.
 func Gate(gate *kanuu.Gate, who IdentifierResolver) gin.HandlerFunc {
 	if gate == nil || who == nil {
 		panic("kanuugin: the gate or the resolver is nil")

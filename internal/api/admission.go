@@ -8,21 +8,21 @@ import (
 )
 
 const (
-	// maxInFlight attempts are made at once to one endpoint; slots are not held
-	// during a backoff.
+	// maxInFlight is how many attempts to one endpoint may run concurrently. A backoff
+	// holds no slot.
 	maxInFlight = 64
 
 	// maxSlotWait is how long a call waits for a slot, and how long a slow start
-	// takes at most: those who wait for a Kanuu that is slow must not fail by it.
+	// takes at most: callers that wait for a slow Kanuu must not fail because of it.
 	maxSlotWait = time.Second
 
-	// idleTime is after what time without a call there may be no connection left,
-	// so that the next call goes first again.
+	// idleTime is after how long without a call there may be no connection left. The
+	// next call then goes first again.
 	idleTime = 30 * time.Second
 
 	// breakerIdentifiers is for how many identifiers calls must fail, without a
-	// success between, until the circuit breaker opens: one customer alone cannot
-	// open it. breakerFailures attempts at least must have failed: one blip for each
+	// success between, until the circuit breaker opens: a single customer cannot open
+	// it. breakerFailures attempts at least must have failed: one blip for each
 	// of a few customers is what retries are for.
 	breakerIdentifiers = 3
 	breakerFailures    = 8
@@ -201,7 +201,7 @@ func (a *admission) grow(now time.Time) {
 	a.grant()
 }
 
-// grant gives free slots to those who wait.
+// grant gives free slots to waiting calls.
 func (a *admission) grant() {
 	for a.inFlight < a.limit && a.waiting.Len() > 0 && a.openedAt.IsZero() {
 		a.inFlight++

@@ -31,7 +31,7 @@ type StatusError struct {
 	Status     int
 	Message    string              // of a 4xx, fit for a log line
 	Fields     map[string][]string // of a 422
-	RetryAfter time.Duration       // 0: not said
+	RetryAfter time.Duration       // 0: absent
 
 	// NotKanuu: the response is not one that Kanuu gives, such as the HTML page of
 	// a firewall.
@@ -45,8 +45,8 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("response %d: %s", e.Status, e.Message)
 }
 
-// newStatusError reads what Kanuu, being Laravel, says about an error. What a 5xx
-// says is left out: it is for Kanuu's own operators.
+// newStatusError reads an error response of Kanuu, which is that of Laravel. The
+// message of a 5xx is left out: it is for Kanuu's own operators.
 func (c *Client) newStatusError(res *http.Response, body []byte) *StatusError {
 	e := &StatusError{Status: res.StatusCode, RetryAfter: parseRetryAfter(res)}
 	var said struct {
@@ -176,7 +176,7 @@ func newTransportError(err error) *TransportError {
 	return &TransportError{Kind: kind, Err: err}
 }
 
-// isTransient tells whether the same request can do better in a moment.
+// isTransient reports whether the same request can succeed in a moment.
 func isTransient(err error) bool {
 	if status, ok := errors.AsType[*StatusError](err); ok {
 		return status.Status >= http.StatusInternalServerError && !status.NotKanuu

@@ -2,8 +2,8 @@
 // the bytes of a webhook but the array that PHP makes of its form, sorted as by
 // ksort and written as by serialize: so the package reads a form as PHP does. The
 // behaviour is that of PHP 8.2 and later. A form beyond one of the limits below is
-// an error, whatever PHP would make of it: anybody can send one, and no webhook of
-// Paddle comes near them.
+// an error, whatever PHP would make of it: an unsigned request can have any form, and
+// no webhook of Paddle comes near the limits.
 package paddle
 
 import (
@@ -52,8 +52,8 @@ type Array struct {
 
 // Item of an [Array].
 type Item struct {
-	// Key as text. PHP takes a key that looks like an integer for one, so that
-	// the text is enough to tell which it is.
+	// Key as text. PHP takes a key that looks like an integer for an integer: the text
+	// is enough to know which it is.
 	Key string
 
 	// Text of a field, where Array is nil.
@@ -101,13 +101,13 @@ type decoder struct {
 	decoded strings.Builder
 }
 
-// text leaves a percent sign alone that no two hexadecimal digits follow.
+// text decodes s. A percent sign without two hexadecimal digits behind it stays.
 func (d *decoder) text(s string) string {
 	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
 		return s
 	}
 	if d.decoded.Cap() == 0 {
-		d.decoded.Grow(d.room) // so that it never moves: the texts point into it
+		d.decoded.Grow(d.room) // it must never move: the texts point into it
 	}
 	start := d.decoded.Len()
 	for i := 0; i < len(s); i++ {
@@ -140,9 +140,9 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 // isSpace is isspace of C.
 func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
-// register puts one field where its name says: a[b][]=c goes into the array a,
-// there into the array b, and there behind the last. The last one that says
-// the same wins, and stands where the first one stood. room is how many items
+// register puts a field into the array that its name describes: a[b][]=c goes into
+// the array a, there into the array b, and there behind the last item. Of several
+// fields of one name the last wins, in the place of the first. room is how many items
 // the whole form may still get.
 func (a *Array) register(name, value string, room *int) error {
 	if end := strings.IndexByte(name, 0); end >= 0 {
@@ -191,8 +191,8 @@ type key struct {
 }
 
 // splitName parts the name of a field from its subscripts. The name becomes
-// that of a variable: spaces and dots become underscores, and so does all of
-// what follows a bracket that nobody closes.
+// that of a variable: spaces and dots become underscores, and so does everything
+// behind a bracket that is not closed.
 func splitName(name string) (variable key, subscripts string) {
 	raw := name
 	switch i := strings.IndexByte(name, '['); {

@@ -1,5 +1,5 @@
-// Package urlcheck has the rules for URLs: those that must stay in the
-// application, those of the portal, and the base URL of the API.
+// Package urlcheck has the rules for URLs: paths that must stay in the application,
+// portal URLs, and the base URL of the API.
 package urlcheck
 
 import (
@@ -38,9 +38,9 @@ func Local(raw string) error {
 	return nil
 }
 
-// IsPortal tells whether raw can stand in a Location header and leads where it
-// seems to: browsers read a backslash as a slash and skip control characters, and
-// what stands before an @ is there to deceive. http is for insecure alone.
+// IsPortal reports whether raw can be in a Location header and leads where it seems
+// to: browsers read a backslash as a slash and skip control characters, and a user
+// before an @ is there to deceive. http is accepted only if insecure.
 func IsPortal(raw string, insecure bool) bool {
 	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
 		return false
@@ -54,8 +54,8 @@ func IsPortal(raw string, insecure bool) bool {
 
 const example = "https://kanuu.io"
 
-// Base parses the base URL of the API, or says what is wrong with it. The problem
-// never repeats the URL: it may hold a password.
+// Base parses the base URL of the API, or returns what is wrong with it. The problem
+// never repeats the URL: it may have a password.
 func Base(raw string) (*url.URL, string) {
 	base, err := url.Parse(raw)
 	switch {

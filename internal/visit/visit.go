@@ -20,7 +20,7 @@ const (
 	HTMX                        // htmx
 	Inertia                     // Inertia
 	Scripted                    // a script that navigates by fetching HTML: Turbo, swup, Unpoly
-	Speculative                 // prefetch, prerender, link preview: nobody clicked yet
+	Speculative                 // prefetch, prerender, link preview: before any click
 	InertiaPrefetch             // the same by Inertia, which uses the response for the click
 	Embedded                    // image, frame, script, EventSource, WebSocket, beacon
 	Framed                      // a navigation within a frame, by a click
@@ -28,19 +28,19 @@ const (
 	Other                       // any other method
 )
 
-// Vary lists each header that decides about the response, those that
-// http.CrossOriginProtection looks at included.
+// Vary lists each header that the response depends on, including the headers of
+// http.CrossOriginProtection.
 const Vary = "Accept, HX-Preloaded, HX-Request, Next-Router-Prefetch, Origin, Purpose, Sec-Fetch-Dest, Sec-Fetch-Mode, " +
 	"Sec-Fetch-Site, Sec-Fetch-User, Sec-Purpose, Turbo-Frame, Upgrade, Upgrade-Insecure-Requests, X-Inertia, X-Moz, " +
 	"X-Purpose, X-Requested-With, X-Sec-Purpose, X-Up-Version"
 
-// Mints tells whether the kind may create a nonce.
+// Mints reports whether the kind may create a nonce.
 func (k Kind) Mints() bool { return k <= Inertia }
 
-// IsScript tells whether a script sent the request and may read the response.
+// IsScript reports whether a script sent the request and may read the response.
 func (k Kind) IsScript() bool { return Fetch <= k && k <= Scripted }
 
-// ShowsPage tells whether a person sees the response as a page.
+// ShowsPage reports whether a person sees the response as a page.
 func (k Kind) ShowsPage() bool { return k == Click || k == Form || k == Scripted || k == Framed }
 
 // Classify returns the kind of a request. It looks at nothing but the method and
@@ -93,12 +93,12 @@ func Classify(method string, h http.Header) Kind {
 	}
 }
 
-// maxHeader is how many bytes of a header are looked at. No client that means it
-// sends more, and anybody can send a megabyte.
+// maxHeader is how many bytes of a header are read. No real client sends more, and
+// an attacker can send a megabyte.
 const maxHeader = 1 << 10
 
-// first value of a header, whose name is canonical: h.Get would find that out
-// for each of a dozen names at each visit.
+// first returns the first value of a header, whose name is canonical: h.Get would
+// check that for each of a dozen names in each request.
 func first(h http.Header, name string) string {
 	if values := h[name]; len(values) > 0 {
 		return values[0][:min(len(values[0]), maxHeader)]
@@ -106,12 +106,11 @@ func first(h http.Header, name string) string {
 	return ""
 }
 
-// isSpeculative knows the standard header (Fetch: Sec-Purpose), those by which
-// scripts say the same, because they cannot set that one (Turbo 8: X-Sec-Purpose,
-// the preload extension of htmx: HX-Preloaded), and those that browsers and
-// frameworks used before it. The last are also sent by browsers that turn a
-// running prefetch into the navigation; Sec-Fetch-User then shows that a person
-// clicked.
+// isSpeculative reads the standard header (Fetch: Sec-Purpose), the headers that
+// scripts send because they cannot set that one (Turbo 8: X-Sec-Purpose, the preload
+// extension of htmx: HX-Preloaded), and older headers of browsers and frameworks. The
+// older ones are also sent by browsers that turn a running prefetch into the
+// navigation; Sec-Fetch-User then shows that the user clicked.
 func isSpeculative(h http.Header) bool {
 	if hasPurpose(first(h, "Sec-Purpose")) || hasPurpose(first(h, "X-Sec-Purpose")) || isTrue(first(h, "Hx-Preloaded")) {
 		return true
@@ -151,8 +150,8 @@ func isFrame(dest string) bool {
 	return dest == "iframe" || dest == "frame" || dest == "fencedframe" || dest == "object" || dest == "embed"
 }
 
-// isEmbedded tells whether nobody looks at the response as a page, and no script
-// that could follow it reads it.
+// isEmbedded reports whether the response is not shown as a page, and not read by a
+// script that could follow it.
 func isEmbedded(h http.Header, mode string, accepted accept) bool {
 	dest := first(h, "Sec-Fetch-Dest")
 	switch {
@@ -169,7 +168,7 @@ func isEmbedded(h http.Header, mode string, accepted accept) bool {
 
 func isTrue(value string) bool { return strings.EqualFold(value, "true") }
 
-// PrefersHTML tells whether the Accept header names HTML with a higher quality
+// PrefersHTML reports whether the Accept header names HTML with a higher quality
 // than JSON.
 func PrefersHTML(h http.Header) bool {
 	accepted := parseAccept(h)

@@ -1,7 +1,7 @@
-// Package conformance is what every way of mounting Kanuu in a web framework has
-// in common: tables of visits to /billing, to a page behind a gate and to the
-// webhooks, and the answers that they get. The library's own adapters run it, and
-// so can anybody who writes one for another framework:
+// Package conformance tests adapters for web frameworks: tables of requests to
+// /billing, to a gated page and to the webhook handler, with the responses that they
+// must get. The library's own adapters run it, and an adapter for another framework
+// can run it, too:
 //
 //	func TestConformance(t *testing.T) {
 //		conformance.Test(t, conformance.Framework{Reports: true, Build: func(app conformance.App) http.Handler {
@@ -17,8 +17,8 @@
 //		}})
 //	}
 //
-// [TestRedirect] and [TestGate] are parts of it, for who builds only these. The
-// package uses nothing but the standard library and belongs into tests only.
+// [TestRedirect] and [TestGate] are parts of it. The package uses the standard library
+// only, and is for tests only.
 package conformance
 
 import (
@@ -35,8 +35,8 @@ const (
 	WebhookPath = "/webhooks/paddle" // Paddle's webhooks, for POST
 )
 
-// Who is the resolver that an application under test must ask, with the request
-// that its framework carries.
+// Who is the resolver that an application under test must call, with the request of
+// its framework.
 type Who func(r *http.Request) (kanuu.Identity, error)
 
 // App is what an application under test is built of.
@@ -46,16 +46,16 @@ type App struct {
 	Who     Who
 	Options *kanuu.RedirectOptions
 
-	// Gate is before Page under [GatedPath], for whom Who names. Page must get
-	// the request that the framework's own handlers see.
+	// Gate is before Page under [GatedPath], with the resolver Who. Page must get the
+	// request that the framework's own handlers get.
 	Gate *kanuu.Gate
 	Page http.HandlerFunc
 
 	// Webhook is the handler under [WebhookPath].
 	Webhook http.Handler
 
-	// Report is to be called from where the framework hears of the errors that
-	// its handlers end with, with each of them and its status.
+	// Report is to be called from where the framework handles the errors of its
+	// handlers, with each error and its status.
 	Report func(status int, err error)
 }
 
@@ -65,12 +65,12 @@ type Framework struct {
 	// goroutines.
 	Build func(app App) http.Handler
 
-	// Reports tells that the framework hears of errors, and that Build makes it
-	// call [App.Report]. net/http and the routers on it have no such place.
+	// Reports: the framework handles errors of its handlers, and Build makes it call
+	// [App.Report]. net/http and the routers on it have no such place.
 	Reports bool
 
-	// Unaware tells that the framework's server does not notice when a visitor
-	// leaves, as net/http's does. The visit that needs it is not made then.
+	// Unaware: the framework's server does not notice when a client closes the
+	// connection, as net/http's does. The test that needs it is left out then.
 	Unaware bool
 }
 
@@ -111,9 +111,9 @@ func suite() []group {
 	)
 }
 
-// Test runs the whole suite against applications of a framework, each visit as a
-// subtest over real HTTP. What the framework hears of errors is tested only
-// where it Reports.
+// Test runs the whole suite against applications of a framework, each request as a
+// subtest over real HTTP. The framework's own handling of errors is tested only if
+// it Reports.
 func Test(t *testing.T, framework Framework) {
 	t.Helper()
 	run(t, framework, suite())
@@ -143,7 +143,7 @@ func run(t *testing.T, framework Framework, groups []group) {
 // mounted under [Path] for every method.
 type NewApp func(client *kanuu.Client, who Who, options *kanuu.RedirectOptions) http.Handler
 
-// TestRedirect runs what is about the portal alone.
+// TestRedirect runs the part about the redirect handler.
 func TestRedirect(t *testing.T, newApp NewApp) {
 	t.Helper()
 	run(t, Framework{Build: func(app App) http.Handler { return newApp(app.Client, app.Who, app.Options) }}, portalGroups())
@@ -154,7 +154,7 @@ func TestRedirect(t *testing.T, newApp NewApp) {
 // that the framework's own handlers see.
 type NewGatedApp func(gate *kanuu.Gate, who Who, page http.HandlerFunc) http.Handler
 
-// TestGate runs what is about the gate alone.
+// TestGate runs the part about the gate.
 func TestGate(t *testing.T, newApp NewGatedApp) {
 	t.Helper()
 	run(t, Framework{Build: func(app App) http.Handler { return newApp(app.Gate, app.Who, app.Page) }},

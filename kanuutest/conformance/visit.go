@@ -15,7 +15,7 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
-// visit is a row of a table: who comes how, and what they must get.
+// visit is a row of a table: a request, and the response that it must get.
 type visit struct {
 	name    string
 	path    string            // default Path
@@ -29,7 +29,7 @@ type visit struct {
 	gate         kanuu.GateOptions
 	subscription kanuutest.Subscription // of user "42"
 
-	admitted bool // through the gate, and then the rest need not be said
+	admitted bool // through the gate; then the rest is not needed
 	status   int
 	answers  map[string]string // headers that it must have; "PORTAL" stands for the minted URL
 	lacks    []string          // headers that it must not have
@@ -37,7 +37,7 @@ type visit struct {
 	contains string            // what the body must contain besides
 	onward   string            // the path that a page links to, or problem+json names
 	calls    int               // that reach Kanuu for a nonce
-	hears    error             // what the framework must hear of; default: of a page or problem+json, once
+	hears    error             // that the framework must get; default: that of a page or problem+json, once
 }
 
 // What an answer's body is.
@@ -49,7 +49,7 @@ const (
 	anything = "the framework's"
 )
 
-// errNothing is what a framework must hear of a page that is no error.
+// errNothing is what a framework must get for a page that is no error.
 var errNothing = errors.New("nothing")
 
 // with returns the headers and more of them, as pairs.
@@ -117,7 +117,7 @@ func (v visit) run(t *testing.T, framework Framework) {
 		t.Fatal(err)
 	}
 
-	s.app.Close() // so that all is said and logged
+	s.app.Close() // after it, everything is logged
 	for _, asked := range s.kanuu.Requests() {
 		if got := asked.Identifier(); got != "42" {
 			t.Errorf("Kanuu was asked about %q, want the user who is logged in", got)
