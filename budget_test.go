@@ -17,7 +17,7 @@ import (
 	"github.com/kanuu-io/kanuu-go"
 )
 
-// What one request of somebody who is neither logged in nor signed may cost
+// What one request that is neither of a logged-in user nor signed may cost
 // beyond what net/http itself spends.
 const (
 	maxCost   = time.Millisecond
@@ -86,7 +86,7 @@ func assertCheap(t *testing.T, handler http.Handler, request func() *http.Reques
 }
 
 // hostileForms are bodies of at most 64 KiB. They all have a signature of the
-// right length, so that nothing spares the handler the work.
+// right length: nothing spares the handler the work.
 func hostileForms(key *rsa.PublicKey) map[string]string {
 	signature := "p_signature=" + strings.NewReplacer("+", "%2B").Replace(
 		base64.StdEncoding.EncodeToString(make([]byte, key.Size())))
@@ -119,7 +119,7 @@ func hostileForms(key *rsa.PublicKey) map[string]string {
 	}
 }
 
-// hostileHeaders are those of requests of nearly a megabyte, which is what
+// hostileHeaders make requests of nearly a megabyte, which is what
 // net/http takes.
 func hostileHeaders() map[string]http.Header {
 	return map[string]http.Header{

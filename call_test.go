@@ -532,8 +532,8 @@ func TestConnectionsAreKeptAfterErrors(t *testing.T) {
 type lossyRelay struct {
 	net.Listener
 
-	backend           string
-	opened, forgotten atomic.Int64
+	backend         string
+	opened, dropped atomic.Int64
 }
 
 func newLossyRelay(t *testing.T, backend string) *lossyRelay {
@@ -569,7 +569,7 @@ func (r *lossyRelay) carry(n int64, to, from net.Conn) {
 		if err != nil {
 			return
 		}
-		if n > r.forgotten.Load() {
+		if n > r.dropped.Load() {
 			_, _ = to.Write(chunk[:read])
 		}
 	}
@@ -594,7 +594,7 @@ func TestDeadConnectionReplaced(t *testing.T) {
 			_, err = client.CreateNonce(t.Context(), user42)
 			require.NoError(t, err)
 
-			router.forgotten.Store(router.opened.Load())
+			router.dropped.Store(router.opened.Load())
 
 			_, err = client.CreateNonce(t.Context(), user42)
 			require.NoError(t, err, "the same click goes on over a new connection")

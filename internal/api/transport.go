@@ -34,7 +34,7 @@ func NewTransport() *http.Transport {
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 		ForceAttemptHTTP2:      true, // a DialContext of its own would switch it off
-		// A connection that a router on the way forgot looks like one that is
+		// A connection that a router on the way dropped looks like one that is
 		// slow, and over HTTP/2 every call would go to it for minutes.
 		HTTP2:              &http.HTTP2Config{SendPingTimeout: 4 * time.Second, PingTimeout: 2 * time.Second},
 		DisableCompression: true, // answers are smaller than gzip's gain

@@ -19,8 +19,8 @@ const (
 )
 
 // sessions keeps who is logged in where it needs no database: in a cookie
-// "login.expiry.signature". The price is that logging out forgets a session in
-// this browser only; an app with something to lose keeps sessions on its side.
+// "login.expiry.signature". The price is that logging out ends a session in
+// this browser only; an application with something to lose keeps sessions itself.
 type sessions struct {
 	key []byte
 }
