@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +153,18 @@ func TestControlCalls(t *testing.T) {
 	acted := read[kanuutest.CustomerState](t, control(t, s.URL, "act", `{"identifier":"42","action":"cancel"}`))
 	assert.Equal(t, "canceled", acted.Status)
 	assert.Len(t, s.Deliveries(), 1)
+
+	gone := read[kanuutest.CustomerState](t, control(t, s.URL, "remove", `{"identifier":"42"}`))
+	assert.Equal(t, kanuutest.CustomerState{Identifier: "42"}, gone)
+	assert.Empty(t, s.State().Customers)
+	assert.Len(t, s.Deliveries(), 1, "told to nobody")
+
+	read[map[string]bool](t, control(t, s.URL, "cache", `{"on":true}`))
+	assert.True(t, s.State().KanuuCache)
+
+	signed := read[map[string]string](t, control(t, s.URL, "sign", `{"fields":{"alert_id":"7","alert_name":"mine"}}`))
+	signature := regexp.MustCompile(`^alert_id=7&alert_name=mine&p_signature=.{300}`)
+	assert.Regexp(t, signature, signed["body"])
 }
 
 // What the fields say is sent, signed, in place of what the alert says.
@@ -228,6 +241,8 @@ func TestControlCallErrors(t *testing.T) {
 		"too far":          {"advance", `{"days":99999999}`, 422, "at most ten years"},
 		"too far by hours": {"advance", `{"duration":"200000h"}`, 422, "at most ten years"},
 		"no customer":      {"subscription", `{"status":"active"}`, 422, "identifier is empty"},
+		"nobody leaves":    {"remove", `{}`, 422, "identifier is empty"},
+		"signs too much":   {"sign", `{"fields":` + entries(1001, `"v"`) + `}`, 422, "cannot sign: there would be"},
 		"nobody acts":      {"act", `{"action":"cancel"}`, 422, "identifier is empty"},
 		"no such action":   {"act", `{"identifier":"42","action":"upgrade"}`, 422, "no such action: use subscribe,"},
 		"no such plan":     {"act", `{"identifier":"42","action":"subscribe","plan_id":8}`, 422, "no such plan is on sale"},

@@ -40,6 +40,15 @@ func (k *Kanuu) Subscription(identifier string) Subscription {
 	return k.store.Customer(identifier).Subscription
 }
 
+// Remove removes all that there is about the identifier, without a webhook.
+func (k *Kanuu) Remove(identifier string) { k.store.Remove(identifier) }
+
+// SetKanuuCache switches the cache on that Kanuu has of its own. Then a response
+// about a subscription is up to an hour old by the fake's clock, unless the customer
+// has done something in the portal since. Off, which is the default, the API knows
+// everything immediately. Both empty the cache.
+func (k *Kanuu) SetKanuuCache(on bool) { k.api.SetCache(on) }
+
 // Now is the fake's clock: [Options.Now], and what [Kanuu.Advance] added.
 func (k *Kanuu) Now() time.Time { return k.store.Now() }
 
@@ -87,8 +96,8 @@ func (k *Kanuu) Faults() []Fault { return k.api.Faults() }
 // Recover removes the faults. A call that is inside a Delay stays there.
 func (k *Kanuu) Recover() { k.api.Recover() }
 
-// AlertNames are the alerts that a fake sends: Paddle's six about
-// subscriptions.
+// AlertNames are the alerts that a fake sends: Paddle's six about subscriptions,
+// and those about payments, disputes, risks, audiences and invoices of a customer.
 func AlertNames() []string { return ledger.AlertNames() }
 
 // Trigger sends an alert about an identifier, as if it had just happened. The

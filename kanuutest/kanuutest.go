@@ -88,6 +88,14 @@ type Options struct {
 	// machine. A call of ServeHTTP without a network connection needs none.
 	ControlHosts []string
 
+	// KanuuCache switches the cache on that Kanuu has of its own; see
+	// [Kanuu.SetKanuuCache].
+	KanuuCache bool
+
+	// OnCall is called after each call of the API, from several goroutines. Nil:
+	// nothing is.
+	OnCall func(Request)
+
 	// Seed decides what [Fault.Rate] and [Chaos] pick. 0: something else each
 	// time.
 	Seed uint64
@@ -132,7 +140,13 @@ func New(opts *Options) *Kanuu {
 	outbox := paddle.NewOutbox(*o.Webhooks, o.Seed)
 	store := ledger.NewStore(slices.Clone(o.Plans), o.Now, outbox.Publish)
 	pages := portal.New(team, store)
-	calls := api.New(cmp.Or(o.APIKey, DefaultAPIKey), o.FreeCustomers, store, pages.Mint, o.Seed)
+	if o.OnCall == nil {
+		o.OnCall = func(Request) {}
+	}
+	calls := api.New(api.Options{
+		Key: cmp.Or(o.APIKey, DefaultAPIKey), Free: o.FreeCustomers, Store: store, Mint: pages.Mint, OnCall: o.OnCall, Seed: o.Seed,
+	})
+	calls.SetCache(o.KanuuCache)
 	k := &Kanuu{
 		portalPath: "/manage/" + url.PathEscape(team), hosts: slices.Clone(o.ControlHosts),
 		store: store, api: calls, outbox: outbox, portal: pages,

@@ -70,7 +70,7 @@ type Fault = api.Fault
 //	Supplemental map[string]string // empty both: the passthrough is empty
 //	Fields       map[string]string // replace those above and the samples, or are added
 //
-// The six subscription alerts have all the fields that Paddle's reference lists,
+// The alerts of [AlertNames] have the fields that Paddle's reference lists,
 // with sample values; others have the common ones. A name in Fields may have
 // subscripts: "tags[]", "a[x]".
 type Webhook = paddle.Webhook
@@ -107,6 +107,7 @@ type Answer = paddle.Answer
 //	Signer  *Signer         // signs them; nil: NewSigner
 //	Client  *http.Client    // posts them; nil: one that waits 5 s, as Paddle does, and follows no redirect
 //	Backoff []time.Duration // the wait before each further try; nil: DefaultBackoff; empty: one try
+//	OnTry   func(Delivery)  // is called after each try, in one goroutine
 type WebhookOptions = paddle.Options
 
 // DefaultBackoff is when a webhook that was not answered with 200 is sent again:
@@ -146,7 +147,7 @@ const (
 type Chaos = paddle.Chaos
 
 // State is all that the control page shows, as GET /control/api/state answers
-// it: Now, Plans, Customers, Webhooks, Deliveries, Chaos, Faults and Calls, which
+// it: Now, Plans, Customers, Webhooks, Deliveries, Chaos, Faults, KanuuCache and Calls, which
 // are the newest 1,000.
 type State = control.State
 

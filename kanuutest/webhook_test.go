@@ -105,12 +105,12 @@ func TestWebhook(t *testing.T) {
 	assert.WithinDuration(t, time.Now(), at, time.Minute)
 
 	fields = body(t, signer, kanuutest.Webhook{
-		AlertName: "payment_dispute_created", Time: time.Date(2026, 11, 20, 1, 2, 3, 4, time.FixedZone("", 3600)),
+		AlertName: "transfer_paid", Time: time.Date(2026, 11, 20, 1, 2, 3, 4, time.FixedZone("", 3600)),
 		Identifier: "42", Supplemental: map[string]string{"campaign": "spring"},
 		Fields: map[string]string{"tags[]": "a b", "passthrough2": "x"},
 	})
 	assert.Equal(t, url.Values{
-		"alert_name": {"payment_dispute_created"}, "alert_id": {"170002"}, "event_time": {"2026-11-20 00:02:03"},
+		"alert_name": {"transfer_paid"}, "alert_id": {"170002"}, "event_time": {"2026-11-20 00:02:03"},
 		"passthrough": {`{"campaign":"spring","kanuu":"42"}`}, "tags[]": {"a b"}, "passthrough2": {"x"},
 	}, fields)
 

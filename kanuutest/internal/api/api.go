@@ -24,22 +24,29 @@ const (
 	SubscriptionPath = "/api/subscription"
 )
 
+// Options of an [API]. All are required but Free.
+type Options struct {
+	Key    string
+	Free   int // customers; while more are subscribed, the answer is 402. 0: no limit
+	Store  *ledger.Store
+	Mint   func(identifier string, c ledger.Contact) (nonce string)
+	OnCall func(Request) // after the response
+	Seed   uint64        // decides what Fault.Rate picks
+}
+
 // API answers calls. It is safe for concurrent use.
 type API struct {
-	key   string
-	free  int
-	store *ledger.Store
-	mint  func(identifier string, c ledger.Contact) (nonce string)
+	Options
 
 	record record
 	faults faults
+	cache  cache
 }
 
-// New returns an API that asks for the key and answers 402 while more than free
-// customers are subscribed; 0: never. The seed decides what Fault.Rate picks.
-func New(key string, free int, store *ledger.Store, mint func(string, ledger.Contact) string, seed uint64) *API {
-	a := &API{key: key, free: free, store: store, mint: mint}
-	a.faults.random = rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // decides what goes wrong in a test
+// New returns an API.
+func New(o Options) *API {
+	a := &API{Options: o}
+	a.faults.random = rand.New(rand.NewPCG(o.Seed, 0)) //nolint:gosec // decides what goes wrong in a test
 	return a
 }
 
@@ -49,7 +56,9 @@ func (a *API) Serve(w http.ResponseWriter, r *http.Request, path, portalURL stri
 	// All of the body, before anything else: net/http watches for a caller
 	// that goes away only once it was read.
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	w = a.record.add(w, Request{Time: a.store.Now(), Method: r.Method, Path: path, Header: r.Header.Clone(), Body: body})
+	noted := a.record.add(w, Request{Time: a.Store.Now(), Method: r.Method, Path: path, Header: r.Header.Clone(), Body: body})
+	defer func() { a.OnCall(noted.noted()) }() // also of a dropped connection
+	w = noted
 	if f, ok := a.faults.next(path); ok && f.strike(w, r) {
 		return
 	}
@@ -79,7 +88,7 @@ func (a *API) Serve(w http.ResponseWriter, r *http.Request, path, portalURL stri
 // authorized compares digests, which have one length whatever was sent.
 func (a *API) authorized(r *http.Request) bool {
 	token, ok := Bearer(r)
-	sent, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(a.key))
+	sent, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(a.Key))
 	return ok && subtle.ConstantTimeCompare(sent[:], want[:]) == 1
 }
 
@@ -95,7 +104,7 @@ func (a *API) createNonce(w http.ResponseWriter, in input, portalURL string) {
 	if bad.answer(w) || a.owes(w) {
 		return
 	}
-	nonce := a.mint(identifier, c)
+	nonce := a.Mint(identifier, c)
 	jsonbody.Write(w, http.StatusCreated, struct {
 		Nonce string `json:"nonce"`
 		URL   string `json:"url"`
@@ -108,21 +117,21 @@ func (a *API) readSubscription(w http.ResponseWriter, in input) {
 	if bad.answer(w) || a.owes(w) {
 		return
 	}
-	jsonbody.Write(w, http.StatusOK, describe(a.store.Customer(identifier).Subscription, a.store.Now()))
+	jsonbody.Write(w, http.StatusOK, a.cache.describe(a.Store.Customer(identifier), a.Store.Now()))
 }
 
 // owes answers the 402 for a seller who has to pay Kanuu.
 func (a *API) owes(w http.ResponseWriter) (answered bool) {
-	if a.free <= 0 {
+	if a.Free <= 0 {
 		return false
 	}
-	subscribed, now := 0, a.store.Now()
-	for _, c := range a.store.Customers() {
+	subscribed, now := 0, a.Store.Now()
+	for _, c := range a.Store.Customers() {
 		if ledger.IsSubscribed(c.Subscription, now) {
 			subscribed++
 		}
 	}
-	if subscribed <= a.free {
+	if subscribed <= a.Free {
 		return false
 	}
 	writeStatus(w, http.StatusPaymentRequired)

@@ -53,8 +53,15 @@ type record struct {
 	size int
 }
 
+// noted is the request with its status.
+func (n *noting) noted() Request {
+	n.record.mu.Lock()
+	defer n.record.mu.Unlock()
+	return *n.request
+}
+
 // add returns the writer that notes the status of the response.
-func (rec *record) add(w http.ResponseWriter, r Request) http.ResponseWriter {
+func (rec *record) add(w http.ResponseWriter, r Request) *noting {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	rec.list = append(rec.list, &r)

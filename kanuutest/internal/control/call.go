@@ -30,6 +30,9 @@ var calls = map[string]func(c *Control, body []byte) (response any, err error){
 	"recover":      with(func(c *Control, none struct{}) (any, error) { c.API.Recover(); return none, nil }),
 	"subscription": with((*Control).setSubscription),
 	"act":          with((*Control).act),
+	"remove":       with((*Control).remove),
+	"cache":        with((*Control).setCache),
+	"sign":         with((*Control).sign),
 	"reset":        with(func(c *Control, none struct{}) (any, error) { c.Reset(); return none, nil }),
 }
 
@@ -73,8 +76,8 @@ func (c *Control) serveCall(w http.ResponseWriter, r *http.Request, name string)
 	do, known := calls[name]
 	switch {
 	case !known && name != "state":
-		fail(w, refusal{errors.New("no such call: there are state, advance, trigger, resend, webhooks, chaos, " +
-			"faults, recover, subscription, act and reset"), http.StatusNotFound})
+		fail(w, refusal{errors.New("no such call: there are state, advance, trigger, resend, sign, webhooks, " +
+			"chaos, faults, recover, cache, subscription, act, remove and reset"), http.StatusNotFound})
 	case r.Method != method:
 		w.Header().Set("Allow", method)
 		fail(w, refusal{fmt.Errorf("%s takes %s alone", name, method), http.StatusMethodNotAllowed})
@@ -214,6 +217,33 @@ func (c *Control) setSubscription(is struct {
 		Status: is.Status, PlanID: is.PlanID, SubscriptionID: is.SubscriptionID, PaidUntil: is.PaidUntil,
 	})
 	return c.customer(c.Store.Customer(is.Identifier)), nil
+}
+
+func (c *Control) remove(in struct {
+	Identifier string `json:"identifier"`
+},
+) (any, error) {
+	if in.Identifier == "" {
+		return nil, errNoIdentifier
+	}
+	c.Store.Remove(in.Identifier)
+	return c.customer(c.Store.Customer(in.Identifier)), nil
+}
+
+func (c *Control) setCache(to struct {
+	On bool `json:"on"`
+},
+) (any, error) {
+	c.API.SetCache(to.On)
+	return to, nil
+}
+
+func (c *Control) sign(in struct {
+	Fields map[string]string `json:"fields"`
+},
+) (any, error) {
+	body, err := c.Outbox.Sign(in.Fields)
+	return map[string]string{"body": body}, err
 }
 
 func (c *Control) act(in struct {

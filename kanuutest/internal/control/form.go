@@ -23,6 +23,8 @@ var forms = map[string]struct{ section, said string }{
 	"webhooks": {"#webhooks", "The URL is saved."},
 	"chaos":    {"#chaos", "This happens to webhooks now."},
 	"faults":   {"#faults", "The fault waits for calls of the API."},
+	"remove":   {"#customers", "The customer was removed."},
+	"cache":    {"#faults", "Kanuu's own cache was switched."},
 	"recover":  {"#faults", "The API has no faults any more."},
 	"reset":    {"", "Calls, deliveries, faults and chaos are gone."},
 }
@@ -78,7 +80,7 @@ func readForm(form url.Values) (map[string]any, error) {
 		case "identifier", "action", "alert", "alert_id", "url", "path":
 			body[name] = value
 			continue
-		case "once", "shuffle_ids", "split_updates":
+		case "on", "once", "shuffle_ids", "split_updates":
 			body[name] = true
 			continue
 		}

@@ -20,6 +20,7 @@ type State struct {
 	Deliveries []paddle.Delivery `json:"deliveries"`
 	Chaos      paddle.Chaos      `json:"chaos"`
 	Faults     []api.Fault       `json:"faults"`
+	KanuuCache bool              `json:"kanuu_cache"`
 	Calls      []CallState       `json:"calls"`
 }
 
@@ -64,6 +65,7 @@ func (c *Control) State() State {
 		Deliveries: c.Outbox.Deliveries(),
 		Chaos:      c.Outbox.Chaos(),
 		Faults:     append([]api.Fault{}, c.API.Faults()...),
+		KanuuCache: c.API.Caches(),
 		Calls:      []CallState{},
 	}
 	for _, customer := range c.Store.Customers() {

@@ -27,6 +27,13 @@ const (
 	Refund  Action = "refund"  // of the newest payment
 )
 
+// customers are the actions of a customer in the portal, and others those of time, a
+// bank and the seller.
+var (
+	customers = []Action{Subscribe, Resume, Pay, Pause, Cancel, UpdateCard}
+	others    = []Action{Fail, Succeed, Skip, Refund}
+)
+
 // Command is an action with all that it needs.
 type Command struct {
 	Action Action
@@ -44,16 +51,12 @@ var (
 
 // check returns an error if a customer cannot do something.
 func (l *Ledger) check(c *Customer, do Command, now time.Time) error {
-	switch do.Action {
-	case Subscribe:
-		if !slices.ContainsFunc(l.plans, func(p Plan) bool { return p.ID == do.Plan }) {
-			return ErrPlan
-		}
-	case Resume, Pay, Pause, Cancel, UpdateCard, Fail, Succeed, Skip, Refund:
-	default:
+	switch {
+	case !slices.Contains(customers, do.Action) && !slices.Contains(others, do.Action):
 		return ErrAction
-	}
-	if !c.Can(do, now) {
+	case do.Action == Subscribe && !slices.ContainsFunc(l.plans, func(p Plan) bool { return p.ID == do.Plan }):
+		return ErrPlan
+	case !c.Can(do, now):
 		return ErrState
 	}
 	return nil
@@ -70,7 +73,7 @@ func (t *turn) carryOut(do Command) error {
 	case Resume, Pay:
 		return t.resume()
 	case Pause:
-		t.Status, t.due = StatusPaused, time.Time{}
+		t.Status, t.Due = StatusPaused, time.Time{}
 		t.tell(Updated, Payment{})
 	case Cancel:
 		t.cancel()
@@ -160,7 +163,7 @@ func (t *turn) resume() error {
 		return t.renew()
 	}
 	status := StatusActive
-	if t.trial {
+	if t.OnTrial {
 		status = StatusTrialing
 	}
 	t.begin(status, t.PaidUntil)
@@ -169,6 +172,6 @@ func (t *turn) resume() error {
 }
 
 func (t *turn) cancel() {
-	t.Status, t.due = StatusCanceled, time.Time{}
+	t.Status, t.Due = StatusCanceled, time.Time{}
 	t.tell(Cancelled, Payment{})
 }

@@ -70,11 +70,12 @@ type Customer struct {
 	Declined bool      // payments do not go through
 	Payments []Payment // the newest maxPayments, oldest first
 
-	met      bool      // there was a nonce
-	trial    bool      // what lasts until PaidUntil is a trial
-	due      time.Time // when something happens by itself; zero: never
-	failures int       // of the payment that is due, in a row
-	paid     int       // payments for the subscription
+	Met         bool      // there was a nonce
+	OnTrial     bool      // what lasts until PaidUntil is a trial
+	Due         time.Time // when something happens by itself; zero: never
+	Failures    int       // of the payment that is due, in a row
+	Instalments int       // payments for the subscription
+	Managed     int       // what the customer has done, which Kanuu notices
 }
 
 // Over reports whether there is nothing left that could go on: Paddle cannot
@@ -89,8 +90,8 @@ func (c *Customer) Running() bool { return running(c.Subscription) }
 // next is the next date at which something happens without the customer.
 func (c *Customer) next(now time.Time) time.Time {
 	switch {
-	case !c.due.IsZero():
-		return c.due
+	case !c.Due.IsZero():
+		return c.Due
 	case c.Status != "" && !c.Running() && c.PaidUntil.After(now):
 		return c.PaidUntil
 	}
@@ -102,7 +103,7 @@ func (c *Customer) Retry() time.Time {
 	if c.Status != StatusPastDue {
 		return time.Time{}
 	}
-	return c.due
+	return c.Due
 }
 
 // refundable is the index of the newest payment that was not of nothing and not
@@ -143,20 +144,20 @@ func (c *Customer) Can(do Command, now time.Time) bool {
 
 // begin makes the subscription run until then.
 func (c *Customer) begin(status string, until time.Time) {
-	c.Status, c.PaidUntil, c.due = status, until, until
-	c.trial, c.failures = status == StatusTrialing, 0
+	c.Status, c.PaidUntil, c.Due = status, until, until
+	c.OnTrial, c.Failures = status == StatusTrialing, 0
 }
 
 // set replaces the subscription, as a test does, and lets time go on from there.
 func (c *Customer) set(s Subscription, now time.Time) {
 	c.Subscription = s
-	c.trial, c.Declined, c.failures, c.due = s.Status == StatusTrialing, false, 0, time.Time{}
+	c.OnTrial, c.Declined, c.Failures, c.Due = s.Status == StatusTrialing, false, 0, time.Time{}
 	switch {
 	case running(s) && s.PaidUntil.After(now):
-		c.due = s.PaidUntil
+		c.Due = s.PaidUntil
 	case s.Status == StatusPastDue:
-		c.Declined, c.failures = true, 1
-		c.due = now.Add(retries[0])
+		c.Declined, c.Failures = true, 1
+		c.Due = now.Add(retries[0])
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The alerts of Paddle Classic that an event can be.
+// The alerts of Paddle Classic that a change of a subscription makes.
 const (
 	Created               = "subscription_created"
 	Updated               = "subscription_updated"
@@ -17,9 +17,15 @@ const (
 	PaymentRefundedAlert  = "subscription_payment_refunded"
 )
 
-// AlertNames returns them in the order of a subscription's life.
+// AlertNames returns them in the order of a subscription's life, and then what else
+// Paddle sends about a customer.
 func AlertNames() []string {
-	return []string{Created, Updated, Cancelled, PaymentSucceededAlert, PaymentFailedAlert, PaymentRefundedAlert}
+	return []string{
+		Created, Updated, Cancelled, PaymentSucceededAlert, PaymentFailedAlert, PaymentRefundedAlert,
+		"payment_succeeded", "payment_refunded", "payment_dispute_created", "payment_dispute_closed",
+		"high_risk_transaction_created", "high_risk_transaction_updated", "new_audience_member", "update_audience_member",
+		"invoice_sent", "invoice_paid", "invoice_overdue",
+	}
 }
 
 // Event is something that happened to a subscription.
@@ -37,7 +43,7 @@ type Event struct {
 // as there is any.
 func (l *Ledger) Invent(alert, identifier string, wall time.Time) Event {
 	now := l.Now(wall)
-	c, ok := l.customers[identifier]
+	c, ok := l.books.Customers[identifier]
 	if !ok {
 		c = &Customer{Identifier: identifier}
 	}

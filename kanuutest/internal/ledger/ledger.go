@@ -16,12 +16,17 @@ import (
 // Ledger has all customers. Every wall is the time of the real clock, to which
 // the ledger adds what [Ledger.Advance] did.
 type Ledger struct {
-	plans     []Plan
-	ahead     time.Duration
-	customers map[string]*Customer
-	met       []string // identifiers with a contact, oldest first
-	lastID    int64    // of subscriptions
-	lastPaid  int64    // of payments
+	plans []Plan
+	books Books
+}
+
+// Books are what a [Ledger] remembers, for a file.
+type Books struct {
+	Ahead     time.Duration // of the real clock
+	Customers map[string]*Customer
+	Met       []string // identifiers with a contact, oldest first
+	LastID    int64    // of subscriptions
+	LastPaid  int64    // of payments
 }
 
 // maxContacts bounds the identifiers of which only a nonce is known.
@@ -29,11 +34,19 @@ const maxContacts = 10_000
 
 // New returns a ledger that sells the plans.
 func New(plans []Plan) *Ledger {
-	return &Ledger{plans: plans, customers: make(map[string]*Customer)}
+	return &Ledger{plans: plans, books: Books{Customers: make(map[string]*Customer)}}
+}
+
+func (l *Ledger) restore(books Books) {
+	if books.Customers == nil {
+		books.Customers = make(map[string]*Customer)
+	}
+	maps.DeleteFunc(books.Customers, func(_ string, c *Customer) bool { return c == nil })
+	l.books = books
 }
 
 // Now is the ledger's time.
-func (l *Ledger) Now(wall time.Time) time.Time { return wall.Add(l.ahead).Round(0) }
+func (l *Ledger) Now(wall time.Time) time.Time { return wall.Add(l.books.Ahead).Round(0) }
 
 // Plan finds a plan; one that is not on sale has only a number.
 func (l *Ledger) Plan(id int64) Plan {
@@ -54,7 +67,7 @@ func (l *Ledger) Plan(id int64) Plan {
 func (l *Ledger) Do(identifier string, do Command, wall time.Time) ([]Event, error) {
 	now := l.Now(wall)
 	events := l.settle(identifier, now)
-	c, known := l.customers[identifier]
+	c, known := l.books.Customers[identifier]
 	if !known {
 		c = &Customer{Identifier: identifier}
 	}
@@ -64,8 +77,11 @@ func (l *Ledger) Do(identifier string, do Command, wall time.Time) ([]Event, err
 	if do.Action == Skip {
 		return append(events, l.Advance(c.next(now).Sub(now), wall)...), nil
 	}
-	l.customers[identifier] = c
+	l.books.Customers[identifier] = c
 	happened, err := l.take(c, now, func(t *turn) error { return t.carryOut(do) })
+	if slices.Contains(customers, do.Action) {
+		c.Managed++
+	}
 	return append(events, happened...), err
 }
 
@@ -74,7 +90,7 @@ func (l *Ledger) Do(identifier string, do Command, wall time.Time) ([]Event, err
 func (l *Ledger) Set(identifier string, s Subscription, wall time.Time) {
 	c := l.open(identifier)
 	if s == (Subscription{}) {
-		*c = Customer{Identifier: identifier, Contact: c.Contact, met: c.met}
+		*c = Customer{Identifier: identifier, Contact: c.Contact, Met: c.Met}
 		l.drop(c)
 		return
 	}
@@ -85,32 +101,38 @@ func (l *Ledger) Set(identifier string, s Subscription, wall time.Time) {
 func (l *Ledger) Meet(identifier string, contact Contact) {
 	c := l.open(identifier)
 	c.Contact = contact
-	if c.met {
+	if c.Met {
 		return
 	}
-	c.met = true
-	l.met = append(l.met, identifier)
-	if len(l.met) > maxContacts {
-		oldest := l.customers[l.met[0]]
-		l.met = l.met[1:]
-		oldest.Contact, oldest.met = Contact{}, false
+	c.Met = true
+	l.books.Met = append(l.books.Met, identifier)
+	if len(l.books.Met) > maxContacts {
+		oldest := l.books.Customers[l.books.Met[0]]
+		l.books.Met = l.books.Met[1:]
+		oldest.Contact, oldest.Met = Contact{}, false
 		l.drop(oldest)
 	}
 }
 
 func (l *Ledger) open(identifier string) *Customer {
-	c, ok := l.customers[identifier]
+	c, ok := l.books.Customers[identifier]
 	if !ok {
 		c = &Customer{Identifier: identifier}
-		l.customers[identifier] = c
+		l.books.Customers[identifier] = c
 	}
 	return c
 }
 
+// Remove removes a customer and everything about it, without an event.
+func (l *Ledger) Remove(identifier string) {
+	delete(l.books.Customers, identifier)
+	l.books.Met = slices.DeleteFunc(l.books.Met, func(met string) bool { return met == identifier })
+}
+
 // drop removes a customer without any data.
 func (l *Ledger) drop(c *Customer) {
-	if !c.met && c.Status == "" {
-		delete(l.customers, c.Identifier)
+	if !c.Met && c.Status == "" {
+		delete(l.books.Customers, c.Identifier)
 	}
 }
 
@@ -118,7 +140,7 @@ func (l *Ledger) drop(c *Customer) {
 // due until now.
 func (l *Ledger) Customer(identifier string, wall time.Time) (Customer, []Event) {
 	events := l.settle(identifier, l.Now(wall))
-	if c, ok := l.customers[identifier]; ok {
+	if c, ok := l.books.Customers[identifier]; ok {
 		return c.copy(), events
 	}
 	return Customer{Identifier: identifier}, events
@@ -128,8 +150,8 @@ func (l *Ledger) Customer(identifier string, wall time.Time) (Customer, []Event)
 // nonce, sorted by identifier, and what fell due until now.
 func (l *Ledger) Customers(wall time.Time) ([]Customer, []Event) {
 	events := l.Advance(0, wall)
-	list := make([]Customer, 0, len(l.customers))
-	for _, c := range l.customers {
+	list := make([]Customer, 0, len(l.books.Customers))
+	for _, c := range l.books.Customers {
 		list = append(list, c.copy())
 	}
 	slices.SortFunc(list, func(x, y Customer) int { return cmp.Compare(x.Identifier, y.Identifier) })
@@ -142,9 +164,9 @@ func (l *Ledger) Advance(d time.Duration, wall time.Time) []Event {
 	if d < 0 {
 		panic("kanuutest: Advance: time does not go back: use a positive duration")
 	}
-	l.ahead += d
+	l.books.Ahead += d
 	var events []Event
-	for _, identifier := range slices.Sorted(maps.Keys(l.customers)) {
+	for _, identifier := range slices.Sorted(maps.Keys(l.books.Customers)) {
 		events = append(events, l.settle(identifier, l.Now(wall))...)
 	}
 	slices.SortStableFunc(events, func(x, y Event) int { return x.At.Compare(y.At) })
@@ -159,15 +181,15 @@ const day = 24 * time.Hour
 
 // settle lets happen what falls due for a customer until then.
 func (l *Ledger) settle(identifier string, until time.Time) []Event {
-	c, ok := l.customers[identifier]
+	c, ok := l.books.Customers[identifier]
 	if !ok {
 		return nil
 	}
 	var events []Event
-	for !c.due.IsZero() && !c.due.After(until) {
-		happened, _ := l.take(c, c.due, (*turn).renew) // the events tell of a card that was declined
+	for !c.Due.IsZero() && !c.Due.After(until) {
+		happened, _ := l.take(c, c.Due, (*turn).renew) // the events tell of a card that was declined
 		events = append(events, happened...)
-		if c.Status == StatusPastDue && c.due.IsZero() {
+		if c.Status == StatusPastDue && c.Due.IsZero() {
 			happened, _ = l.take(c, happened[0].At, func(t *turn) error { t.cancel(); return nil })
 			events = append(events, happened...)
 		}
@@ -176,8 +198,8 @@ func (l *Ledger) settle(identifier string, until time.Time) []Event {
 }
 
 func (l *Ledger) nextID() int64 {
-	l.lastID++
-	return 700_000 + l.lastID
+	l.books.LastID++
+	return 700_000 + l.books.LastID
 }
 
 // turn is one step in a customer's life.
@@ -241,25 +263,25 @@ func (t *turn) pay(amount Cents, first bool) {
 // decline is one that does not: the subscription is overdue. No due date is
 // left when it was the last attempt.
 func (t *turn) decline(amount Cents) {
-	t.failures++
-	t.Status, t.due = StatusPastDue, time.Time{}
-	if t.failures <= len(retries) {
-		t.due = t.at.Add(retries[t.failures-1])
+	t.Failures++
+	t.Status, t.Due = StatusPastDue, time.Time{}
+	if t.Failures <= len(retries) {
+		t.Due = t.at.Add(retries[t.Failures-1])
 	}
 	t.charge(PaymentFailedAlert,
-		Payment{Amount: amount.String(), Status: PaymentFailed, Attempt: t.failures, NextRetry: t.due})
+		Payment{Amount: amount.String(), Status: PaymentFailed, Attempt: t.Failures, NextRetry: t.Due})
 }
 
 func (t *turn) charge(alert string, p Payment) {
-	t.ledger.lastPaid++
+	t.ledger.books.LastPaid++
 	switch {
 	case p.First:
-		t.paid = 1
+		t.Instalments = 1
 	case p.Status == PaymentPaid:
-		t.paid++
+		t.Instalments++
 	}
-	p.Instalments = max(t.paid, 1)
-	p.ID = 500_000 + t.ledger.lastPaid
+	p.Instalments = max(t.Instalments, 1)
+	p.ID = 500_000 + t.ledger.books.LastPaid
 	p.OrderID = fmt.Sprintf("1-%d", p.ID)
 	p.At, p.Plan = t.at, t.plan()
 	t.enter(p)

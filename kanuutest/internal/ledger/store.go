@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/json"
 	"sync"
 	"time"
 )
@@ -77,6 +78,23 @@ func (s *Store) Meet(identifier string, contact Contact) {
 // Advance is [Ledger.Advance].
 func (s *Store) Advance(d time.Duration) {
 	use(s, func(l *Ledger, wall time.Time) (none, []Event) { return none{}, l.Advance(d, wall) })
+}
+
+// Remove is [Ledger.Remove].
+func (s *Store) Remove(identifier string) {
+	use(s, func(l *Ledger, _ time.Time) (none, []Event) { l.Remove(identifier); return none{}, nil })
+}
+
+// Save returns the [Books] as JSON.
+func (s *Store) Save() ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return json.Marshal(s.ledger.books)
+}
+
+// Restore continues with the books of an earlier store.
+func (s *Store) Restore(books Books) {
+	use(s, func(l *Ledger, _ time.Time) (none, []Event) { l.restore(books); return none{}, nil })
 }
 
 type none struct{}

@@ -27,6 +27,16 @@ func alert(e ledger.Event) Webhook {
 var fixed = map[string]string{
 	"marketing_consent": "0", "quantity": "1", "new_quantity": "1", "old_quantity": "1", "country": "DE",
 	"customer_name": "Test Customer", "payment_method": "card", "refund_reason": "Refunded for a test", "refund_type": "full",
+	"balance_tax": "0.00", "balance_fee": "0.00", "payment_tax": "0.00", "fee": "0.00", "tax_refund": "0.00",
+	"fee_refund": "0.00", "balance_tax_refund": "0.00", "balance_fee_refund": "0.00", "fee_usd": "15.00", "risk_score": "70.00",
+	"new_marketing_consent": "1", "old_marketing_consent": "0", "subscribed": "0", "term_days": "14", "ip": "192.0.2.1",
+	"used_price_override": "0", "source": "Checkout",
+}
+
+// statusOf is the status in alerts that are not about the subscription.
+var statusOf = map[string]string{
+	"payment_dispute_created": "open", "payment_dispute_closed": "closed", "high_risk_transaction_created": "pending",
+	"high_risk_transaction_updated": "accepted", "invoice_sent": "unpaid", "invoice_paid": "paid", "invoice_overdue": "overdue",
 }
 
 // values are those of an event for the fields of all alerts.
@@ -34,14 +44,15 @@ func values(e ledger.Event) map[string]string {
 	const url = "https://checkout.paddle.com/subscription/%s?user=%d&subscription=%d&hash=%08x"
 	user, subscription, p := ledger.Number(e.Identifier), e.After.SubscriptionID, e.Payment
 	checkout := fmt.Sprintf("%d-chre%08x", user, subscription)
+	email := cmp.Or(e.Email, fmt.Sprintf("customer-%d@example.com", user))
 	currency, unit := e.Plan.Currency, e.Plan.Price
 	if p.ID != 0 {
 		currency, unit = p.Plan.Currency, p.Amount
 	}
-	gross, tax, fee, earnings := account(p.Amount)
+	now, price := e.At.UTC().Format(time.DateTime), p.Amount
 	return map[string]string{
-		"checkout_id": checkout, "currency": currency, "status": status(e.After.Status), "user_id": id(user),
-		"email":           cmp.Or(e.Email, fmt.Sprintf("customer-%d@example.com", user)),
+		"checkout_id": checkout, "currency": currency, "status": cmp.Or(statusOf[e.Alert], status(e.After.Status)), "user_id": id(user),
+		"email":           email,
 		"subscription_id": id(subscription), "subscription_plan_id": id(e.After.PlanID), "unit_price": unit,
 		"cancel_url": fmt.Sprintf(url, "cancel", user, subscription, subscription^0x3f1e42),
 		"update_url": fmt.Sprintf(url, "update", user, subscription, subscription^0xa1b2c3),
@@ -52,15 +63,17 @@ func values(e ledger.Event) map[string]string {
 		"old_subscription_plan_id": id(e.Before.PlanID),
 
 		"instalments": strconv.Itoa(p.Instalments), "initial_payment": flag(p.First), "order_id": p.OrderID,
-		"subscription_payment_id": id(p.ID), "amount": gross, "attempt_number": strconv.Itoa(p.Attempt),
+		"subscription_payment_id": id(p.ID), "amount": price, "attempt_number": strconv.Itoa(p.Attempt),
 		"next_retry_date": date(p.NextRetry), "next_payment_amount": e.Plan.Price, "plan_name": p.Plan.Name,
 		"receipt_url": fmt.Sprintf("https://my.paddle.com/receipt/%s/%s", p.OrderID, checkout),
 
-		"balance_currency": currency, "balance_gross": gross, "balance_tax": tax, "balance_fee": fee,
-		"balance_earnings": earnings, "sale_gross": gross, "payment_tax": tax, "fee": fee, "earnings": earnings,
-		"gross_refund": gross, "tax_refund": tax, "fee_refund": fee, "earnings_decrease": earnings,
-		"balance_gross_refund": gross, "balance_tax_refund": tax, "balance_fee_refund": fee,
-		"balance_earnings_decrease": earnings,
+		"balance_currency": currency, "balance_gross": price, "balance_earnings": price, "sale_gross": price, "earnings": price,
+		"gross_refund": price, "earnings_decrease": price, "balance_gross_refund": price, "balance_earnings_decrease": price,
+
+		"balance_amount": price, "case_id": id(user), "created_at": now, "updated_at": now, "customer_email_address": email,
+		"customer_user_id": id(user), "new_customer_email": email, "old_customer_email": email, "payment_id": id(p.ID),
+		"customer_id": id(user), "product_id": id(e.After.PlanID), "product_name": e.Plan.Name, "products": id(e.After.PlanID),
+		"invoiced_at": now, "date_created": date(e.At),
 	}
 }
 
@@ -82,15 +95,6 @@ func status(kanuu string) string {
 		return "deleted"
 	}
 	return kanuu
-}
-
-// account splits a price: 19 % tax as in Germany, and Paddle's fee of 5 % and
-// 50 cents.
-func account(price string) (gross, tax, fee, earnings string) {
-	all := ledger.ParsePrice(price)
-	due := (all*19 + 59) / 119
-	kept := min((all*5+50)/100+50, all-due)
-	return all.String(), due.String(), kept.String(), (all - due - kept).String()
 }
 
 func later(a, b time.Time) time.Time {

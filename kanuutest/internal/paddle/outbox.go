@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kanuu-io/kanuu-go/internal/paddle"
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
 )
 
@@ -26,6 +27,7 @@ type Options struct {
 	Signer  *Signer
 	Client  *http.Client
 	Backoff []time.Duration
+	OnTry   func(Delivery)
 }
 
 // DefaultBackoff is when a webhook that was not answered with 200 is sent again:
@@ -41,6 +43,7 @@ func DefaultBackoff() []time.Duration {
 type Outbox struct {
 	signer *Signer
 	client *http.Client
+	onTry  func(Delivery)
 
 	ctx    context.Context //nolint:containedctx // a webhook outlives what it is about; ends with Close
 	cancel context.CancelFunc
@@ -58,7 +61,7 @@ func NewOutbox(o Options, seed uint64) *Outbox {
 		return rand.New(rand.NewPCG(seed, row)) //nolint:gosec // decides what goes wrong in a test
 	}
 	b := &Outbox{
-		signer: o.Signer, client: o.Client, changed: make(chan struct{}),
+		signer: o.Signer, client: o.Client, onTry: o.OnTry, changed: make(chan struct{}),
 		queue: queue{
 			url: o.URL, backoff: slices.Clone(o.Backoff), picks: random(1), ids: random(2),
 			// An application that remembers alert IDs must not take those of the
@@ -163,7 +166,14 @@ func (b *Outbox) try(j *delivery, to string) {
 		j.body = b.signer.Sign(encode(j.Fields))
 	}
 	status, err := b.post(to, j.body)
-	b.change(func(q *queue, now time.Time) { q.tried(j, to, status, err, now) })
+	var after Delivery
+	b.change(func(q *queue, now time.Time) {
+		q.tried(j, to, status, err, now)
+		after = j.copy()
+	})
+	if b.onTry != nil {
+		b.onTry(after)
+	}
 }
 
 // post takes any response but a 200 for an error, as Paddle does. Its errors
@@ -254,6 +264,28 @@ func (b *Outbox) Deliveries() (list []Delivery) {
 		}
 	})
 	return list
+}
+
+// Restore continues with the deliveries of an earlier outbox, before others use it.
+func (b *Outbox) Restore(list []Delivery) {
+	b.change(func(q *queue, now time.Time) {
+		for _, d := range list {
+			j := &delivery{Delivery: d, due: now}
+			q.keep(j)
+			if d.State == Waiting {
+				q.enqueue(j)
+			}
+		}
+	})
+}
+
+// Sign makes the signed body of a webhook with these fields only.
+func (b *Outbox) Sign(fields map[string]string) (body string, err error) {
+	form := encode(fields)
+	if _, err := paddle.Parse(form); err != nil {
+		return "", fmt.Errorf("cannot sign: there would be %w", err)
+	}
+	return b.signer.Sign(form), nil
 }
 
 // Delivery returns a copy of the newest with that id; the zero value without one.

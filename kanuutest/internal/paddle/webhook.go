@@ -40,12 +40,16 @@ func (s *Signer) fields(w Webhook) map[string]string {
 		"event_time":  w.Time.UTC().Format(time.DateTime),
 		"passthrough": passthrough(w),
 	}
+	all := samples(w.AlertName)
 	for name := range strings.FieldsSeq(fieldsOf[w.AlertName]) {
-		fields[name] = cmp.Or(samples[name], fixed[name])
+		fields[name] = cmp.Or(all[name], fixed[name])
 	}
 	for pair := range strings.FieldsSeq(samplesOf[w.AlertName]) {
 		name, value, _ := strings.Cut(pair, "=")
 		fields[name] = strings.ReplaceAll(value, "+", " ")
+	}
+	if strings.HasSuffix(w.AlertName, "_audience_member") { // about a person, not a purchase
+		delete(fields, "passthrough")
 	}
 	maps.Copy(fields, w.Fields)
 	return fields
@@ -91,27 +95,54 @@ func (s *Signer) check(w Webhook, chosen map[string]string) error {
 const (
 	commonFields  = "checkout_id currency email marketing_consent status subscription_id subscription_plan_id user_id "
 	urlFields     = "cancel_url update_url "
+	orderFields   = "checkout_id currency email marketing_consent order_id "
+	balanceFields = "balance_currency balance_earnings balance_fee balance_gross balance_tax country coupon customer_name " +
+		"earnings fee payment_method payment_tax quantity receipt_url sale_gross "
+	refundFields = "amount balance_currency balance_earnings_decrease balance_fee_refund balance_gross_refund " +
+		"balance_tax_refund earnings_decrease fee_refund gross_refund quantity refund_reason refund_type tax_refund "
+	disputeFields = orderFields + "amount balance_amount balance_currency balance_fee fee_usd status"
+	riskFields    = "case_id checkout_id created_at customer_email_address customer_user_id marketing_consent product_id " +
+		"risk_score status "
+	invoiceFields = "amount currency customer_id customer_name date_created email invoiced_at payment_id product_id " +
+		"product_name quantity sale_gross status term_days"
 	paymentFields = "instalments order_id quantity subscription_payment_id unit_price "
 )
 
-// fieldsOf has the fields of Paddle's reference for the six subscription alerts.
+// fieldsOf has the fields of Paddle's reference.
 var fieldsOf = map[string]string{
 	ledger.Created: commonFields + urlFields + "linked_subscriptions next_bill_date quantity source unit_price",
 	ledger.Updated: commonFields + urlFields + "linked_subscriptions new_price new_quantity new_unit_price " +
 		"next_bill_date old_next_bill_date old_price old_quantity old_status old_subscription_plan_id old_unit_price",
 	ledger.Cancelled: commonFields + "cancellation_effective_date linked_subscriptions quantity unit_price",
-	ledger.PaymentSucceededAlert: commonFields + paymentFields + "balance_currency balance_earnings balance_fee " +
-		"balance_gross balance_tax country coupon customer_name earnings fee initial_payment next_bill_date " +
-		"next_payment_amount payment_method payment_tax plan_name receipt_url sale_gross",
-	ledger.PaymentFailedAlert: commonFields + urlFields + paymentFields + "amount attempt_number next_retry_date",
-	ledger.PaymentRefundedAlert: commonFields + paymentFields + "amount balance_currency balance_earnings_decrease " +
-		"balance_fee_refund balance_gross_refund balance_tax_refund earnings_decrease fee_refund gross_refund " +
-		"initial_payment refund_reason refund_type tax_refund",
+	ledger.PaymentSucceededAlert: commonFields + paymentFields + balanceFields + "initial_payment next_bill_date " +
+		"next_payment_amount plan_name",
+	ledger.PaymentFailedAlert:   commonFields + urlFields + paymentFields + "amount attempt_number next_retry_date",
+	ledger.PaymentRefundedAlert: commonFields + paymentFields + refundFields + "initial_payment",
+
+	"payment_succeeded":             orderFields + balanceFields + "ip product_id product_name used_price_override",
+	"payment_refunded":              orderFields + refundFields,
+	"payment_dispute_created":       disputeFields,
+	"payment_dispute_closed":        disputeFields,
+	"high_risk_transaction_created": riskFields,
+	"high_risk_transaction_updated": riskFields + "order_id",
+	"new_audience_member":           "created_at email marketing_consent products source subscribed user_id",
+	"update_audience_member": "new_customer_email new_marketing_consent old_customer_email old_marketing_consent products " +
+		"source updated_at user_id",
+	"invoice_sent":    invoiceFields,
+	"invoice_paid":    invoiceFields,
+	"invoice_overdue": invoiceFields,
 }
 
 // samples are values for a webhook of which only the name is given.
-var samples = values(ledger.Event{
+func samples(alert string) map[string]string {
+	e := sample
+	e.Alert = alert
+	return values(e)
+}
+
+var sample = ledger.Event{
 	Identifier: "9",
+	At:         time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC),
 	Contact:    ledger.Contact{Email: "ann@example.com"},
 	Before: ledger.Subscription{
 		Status: ledger.StatusTrialing, PlanID: 67, PaidUntil: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC),
@@ -121,12 +152,12 @@ var samples = values(ledger.Event{
 		PaidUntil: time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC),
 	},
 	OldPlan: ledger.Plan{Price: "9.00"},
-	Plan:    ledger.Plan{Price: "12.00", Currency: "EUR"},
+	Plan:    ledger.Plan{Name: "Basic", Price: "12.00", Currency: "EUR"},
 	Payment: ledger.Payment{
 		ID: 400, OrderID: "1-1", Amount: "12.00", Plan: ledger.Plan{Name: "Basic", Currency: "EUR"}, Attempt: 1, First: true,
 		NextRetry: time.Date(2026, 12, 23, 0, 0, 0, 0, time.UTC), Instalments: 1,
 	},
-})
+}
 
 // samplesOf are the samples of single alerts, + for a space.
 var samplesOf = map[string]string{

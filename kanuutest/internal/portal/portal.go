@@ -56,7 +56,7 @@ func (p *Portal) ReturnURL() string { return *p.returnURL.Load() }
 // Mint makes a one-time link for a customer, and notes the contact.
 func (p *Portal) Mint(identifier string, c ledger.Contact) (nonce string) {
 	p.store.Meet(identifier, c)
-	return p.sessions.add(identifier, true).secret
+	return p.sessions.make(identifier, true).Secret
 }
 
 // Open uses a nonce up, and returns its identifier.
@@ -65,7 +65,7 @@ func (p *Portal) Open(nonce string) (identifier string, ok bool) {
 	if v == nil {
 		return "", false
 	}
-	return v.identifier, true
+	return v.Identifier, true
 }
 
 // Known reports whether there is such a nonce, used or not.
@@ -113,7 +113,7 @@ func (v visit) get() {
 	who := v.sessions.open(v.link)
 	if who != nil {
 		http.SetCookie(v.w, &http.Cookie{
-			Name: sessionCookie, Value: who.secret, Path: v.base,
+			Name: sessionCookie, Value: who.Secret, Path: v.base,
 			HttpOnly: true, Secure: v.r.TLS != nil, SameSite: http.SameSiteLaxMode,
 		})
 	} else if who = v.visitor(); who == nil {
@@ -125,8 +125,8 @@ func (v visit) get() {
 
 // show answers one of the pages, or leads to the first page if the customer
 // cannot do any more what the page is about.
-func (v visit) show(who *session, query url.Values) {
-	c := v.store.Customer(who.identifier)
+func (v visit) show(who *Session, query url.Values) {
+	c := v.store.Customer(who.Identifier)
 	shown, do := v.view(&c), ledger.Command{}
 	file := map[string]string{"": "portal.html", "plan": "plan.html", "cancel": "cancel.html", "card": "card.html"}
 	switch show := query.Get("show"); show {
@@ -143,7 +143,7 @@ func (v visit) show(who *session, query url.Values) {
 	case "card":
 		do.Action, shown.Title = ledger.UpdateCard, "Update your card"
 	}
-	switch err := v.store.Check(who.identifier, do); {
+	switch err := v.store.Check(who.Identifier, do); {
 	case err == nil:
 		pages.Render(v.w, http.StatusOK, file[query.Get("show")], shown)
 	case errors.Is(err, ledger.ErrState):
@@ -165,7 +165,7 @@ func (v visit) post() {
 		return
 	}
 	do := readCommand(v.r.PostForm)
-	c, err := v.store.Do(who.identifier, do)
+	c, err := v.store.Do(who.Identifier, do)
 	if errors.Is(err, ledger.ErrAction) || errors.Is(err, ledger.ErrPlan) {
 		v.nonsense(http.StatusBadRequest)
 		return
@@ -201,7 +201,7 @@ func (v visit) home() string {
 
 // visitor is the session of the request, or nil. A browser may send cookies of the
 // same name from fakes below other paths.
-func (v visit) visitor() *session {
+func (v visit) visitor() *Session {
 	for _, c := range v.r.CookiesNamed(sessionCookie) {
 		if who := v.sessions.visit(c.Value, v.link); who != nil {
 			return who

@@ -14,50 +14,74 @@ const maxSessions = 10_000
 // secrets.
 type sessions struct {
 	mu    sync.Mutex
-	all   map[string]*session
+	all   map[string]*Session
 	order []string
 }
 
-type session struct {
-	secret     string
-	identifier string
-	isLink     bool
-	used       bool  // a link
-	flash      badge // for the next page
+// Session is a one-time link, or the session that one opened.
+type Session struct {
+	Secret     string
+	Identifier string
+	IsLink     bool
+	Used       bool // a link
+	flash      badge
 }
 
-// add makes a link or a session.
-func (s *sessions) add(identifier string, isLink bool) *session {
+// make adds a link or a session.
+func (s *sessions) make(identifier string, isLink bool) *Session {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails: it crashes the program instead
-	made := &session{secret: hex.EncodeToString(b), identifier: identifier, isLink: isLink}
+	made := &Session{Secret: hex.EncodeToString(b), Identifier: identifier, IsLink: isLink}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.add(made)
+	return made
+}
+
+func (s *sessions) add(made *Session) {
 	if s.all == nil {
-		s.all = make(map[string]*session)
+		s.all = make(map[string]*Session)
 	}
-	s.all[made.secret] = made
-	s.order = append(s.order, made.secret)
+	s.all[made.Secret] = made
+	s.order = append(s.order, made.Secret)
 	if len(s.order) > maxSessions {
 		delete(s.all, s.order[0])
 		s.order = s.order[1:]
 	}
-	return made
+}
+
+// Sessions returns copies of the links and sessions, for a file.
+func (p *Portal) Sessions() (list []Session) {
+	p.sessions.mu.Lock()
+	defer p.sessions.mu.Unlock()
+	for _, secret := range p.sessions.order {
+		list = append(list, *p.sessions.all[secret])
+	}
+	return list
+}
+
+// Restore continues with the links and sessions of an earlier portal.
+func (p *Portal) Restore(list []Session) {
+	p.sessions.mu.Lock()
+	defer p.sessions.mu.Unlock()
+	for _, s := range list {
+		p.sessions.add(&s)
+	}
 }
 
 // open uses an unused nonce up and starts a session for its identifier.
-func (s *sessions) open(nonce string) *session {
+func (s *sessions) open(nonce string) *Session {
 	s.mu.Lock()
 	found, ok := s.all[nonce]
-	ok = ok && found.isLink && !found.used
+	ok = ok && found.IsLink && !found.Used
 	if ok {
-		found.used = true
+		found.Used = true
 	}
 	s.mu.Unlock()
 	if !ok {
 		return nil
 	}
-	return s.add(found.identifier, false)
+	return s.make(found.Identifier, false)
 }
 
 // look reports whether there is such a nonce and whether it was used.
@@ -65,16 +89,16 @@ func (s *sessions) look(nonce string) (used, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found, ok := s.all[nonce]
-	return ok && found.used, ok && found.isLink
+	return ok && found.Used, ok && found.IsLink
 }
 
 // visit lets a session in again: to the bare portal (no nonce), or through a
 // link that was made for its identifier; else it returns nil.
-func (s *sessions) visit(secret, nonce string) *session {
+func (s *sessions) visit(secret, nonce string) *Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found, from := s.all[secret], s.all[nonce]
-	if found == nil || found.isLink || nonce != "" && (from == nil || from.identifier != found.identifier) {
+	if found == nil || found.IsLink || nonce != "" && (from == nil || from.Identifier != found.Identifier) {
 		return nil
 	}
 	return found
@@ -82,7 +106,7 @@ func (s *sessions) visit(secret, nonce string) *session {
 
 // setFlash replaces the message for the next page of a session, and returns the
 // one that was there.
-func (s *sessions) setFlash(v *session, replace func(last badge) badge) (last badge) {
+func (s *sessions) setFlash(v *Session, replace func(last badge) badge) (last badge) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last = v.flash
