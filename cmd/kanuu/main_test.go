@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"context"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,17 +30,40 @@ func TestProgram(t *testing.T) {
 	require.Error(t, wrong.Run())
 	assert.Equal(t, 2, wrong.ProcessState.ExitCode())
 
-	running := exec.CommandContext(ctx, program, "emulator", "--addr", "127.0.0.1:0") //nolint:gosec // the program under test
+	// A kill loses nothing that a response has told.
+	state := filepath.Join(t.TempDir(), "kanuu.json")
+	running, first := start(ctx, t, program, state)
+	body := strings.NewReader(`{"identifier": "42", "action": "subscribe", "plan_id": 67}`)
+	res, err := http.Post(first["KANUU_BASE_URL"]+"/control/api/act", "application/json", body)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.NoError(t, running.Process.Kill())
+	require.Error(t, running.Wait())
+
+	running, second := start(ctx, t, program, state)
+	assert.Equal(t, first["PADDLE_PUBLIC_KEY"], second["PADDLE_PUBLIC_KEY"])
+	asked := exec.CommandContext(ctx, program, "subscription", "42") //nolint:gosec // the program under test
+	for name, value := range second {
+		asked.Env = append(asked.Env, name+"="+value)
+	}
+	require.NoError(t, asked.Run(), "subscribed")
+	require.NoError(t, running.Process.Signal(os.Interrupt))
+	require.NoError(t, running.Wait(), "exit code 0")
+}
+
+// start returns an emulator with the environment that it printed.
+func start(ctx context.Context, t *testing.T, program, state string) (*exec.Cmd, map[string]string) {
+	t.Helper()
+	//nolint:gosec // the program under test
+	running := exec.CommandContext(ctx, program, "emulator", "--addr", "127.0.0.1:0", "--state", state)
 	stdout, err := running.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, running.Start())
-
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() && !strings.Contains(lines.Text(), "PADDLE_PUBLIC_KEY") {
-		continue
+	env := make(map[string]string)
+	for lines := bufio.NewScanner(stdout); env["PADDLE_PUBLIC_KEY"] == "" && lines.Scan(); {
+		name, value, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
+		env[name] = strings.Trim(value, "'")
 	}
-	require.Contains(t, lines.Text(), "PADDLE_PUBLIC_KEY")
-
-	require.NoError(t, running.Process.Signal(os.Interrupt))
-	require.NoError(t, running.Wait(), "exit code 0")
+	require.NotEmpty(t, env["PADDLE_PUBLIC_KEY"])
+	return running, env
 }

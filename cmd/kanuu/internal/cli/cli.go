@@ -23,47 +23,33 @@ type Program struct {
 	// Getenv is [os.Getenv], or a fake of it.
 	Getenv func(name string) string
 
-	// Stdout gets the data, Stderr the talk. Colours are for terminals only.
+	// Stdout gets the data, Stderr the talk.
 	Stdout, Stderr io.Writer
 
 	// Now is the clock that `kanuu doctor` judges. Nil: [time.Now].
 	Now func() time.Time
-
-	// IsTerminal tells whether a writer of the two is one. Nil: whether it is a
-	// file that is a character device.
-	IsTerminal func(w io.Writer) bool
 
 	// RootCAs that servers must have their certificate from. Nil: the system's.
 	RootCAs *x509.CertPool
 }
 
 // Run executes the command that args name, without the program's own name, and
-// returns the exit code. The codes are in the
-// help text of the root command.
-// It ends early when ctx does.
+// returns the exit code, which the help text of the root command explains. It ends
+// early when ctx does.
 func (p Program) Run(ctx context.Context, args []string) int {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-
-	if p.IsTerminal == nil {
-		p.IsTerminal = isCharacterDevice
-	}
-
 	a := &app{Program: p}
-
 	root := a.root() //nolint:contextcheck // cobra hands ctx to the commands
 	root.SetArgs(args)
-
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
 	}
-
 	if !a.started { // the flags may not have been read that far
 		a.json = slices.Contains(args, "--json")
 	}
-
 	f := a.explain(ctx, err)
 	a.report(f)
 	return f.code
@@ -89,20 +75,14 @@ func (a *app) root() *cobra.Command {
 		Example: `  kanuu emulator                    # Kanuu on this machine; prints what to export
   kanuu doctor                      # is everything set up?
   kanuu subscription user:42 --json # for scripts`,
-		Version:       kanuu.Version,
-		Args:          knownCommand,
-		SilenceErrors: true, // report prints them, once
-		SilenceUsage:  true, // a long text hides what went wrong
-		PersistentPreRun: func(*cobra.Command, []string) {
-			a.started = true
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:          kanuu.Version,
+		SilenceErrors:    true, // report prints them, once
+		SilenceUsage:     true, // a long text hides what went wrong
+		PersistentPreRun: func(*cobra.Command, []string) { a.started = true },
+		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for scripts")
-	root.SetFlagErrorFunc(suggestFlag)
 	root.SetVersionTemplate("kanuu {{.Version}}\n")
-	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		a.emulatorCommand(),
 		a.triggerCommand(),
@@ -111,22 +91,15 @@ func (a *app) root() *cobra.Command {
 		a.doctorCommand(),
 		a.versionCommand(),
 	)
-
-	root.SetOut(a.Stdout) // before the commands for completion, which keep it
+	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
-	root.InitDefaultCompletionCmd("completion")
-	if completion, _, err := root.Find([]string{"completion"}); err == nil {
-		completion.Args = knownCommand
-		completion.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	}
 	return root
 }
 
 const environmentHelp = `Environment:
   KANUU_API_KEY      the key that the Kanuu dashboard shows
   KANUU_BASE_URL     where Kanuu is; https://kanuu.io when it is not set
-  PADDLE_PUBLIC_KEY  the key that Paddle's dashboard shows (kanuu doctor)
-  NO_COLOR           set to anything: no colours`
+  PADDLE_PUBLIC_KEY  the key that Paddle's dashboard shows (kanuu doctor)`
 
 // client of the Kanuu that the environment names.
 func (a *app) client() (*kanuu.Client, error) {

@@ -3,9 +3,6 @@ package cli_test
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -79,14 +76,10 @@ func TestUsage(t *testing.T) {
 		stderr []string
 	}{
 		"mistyped command": {args: []string{"subscriptoin", "42"},
-			stderr: []string{`no command "subscriptoin"`, "did you mean `kanuu subscription`?"}},
-		"unknown command": {args: []string{"launch"}, stderr: []string{`no command "launch"`, "kanuu --help"}},
-		"mistyped help":   {args: []string{"help", "nonc"}, stderr: []string{"did you mean `kanuu nonce`?"}},
-		"mistyped shell":  {args: []string{"completion", "bsh"}, stderr: []string{"did you mean `kanuu completion bash`?"}},
-		"mistyped flag": {args: []string{"nonce", "42", "--suplemental", "a=b"},
-			stderr: []string{"did you mean --supplemental?"}},
+			stderr: []string{`unknown command "subscriptoin"`, "Did you mean this?", "subscription"}},
+		"unknown command": {args: []string{"launch"}, stderr: []string{`unknown command "launch"`, "kanuu --help"}},
 		"unknown flag": {args: []string{"nonce", "42", "--xyzzy"},
-			stderr: []string{"unknown flag: --xyzzy", "kanuu nonce --help"}},
+			stderr: []string{"unknown flag: --xyzzy", "kanuu COMMAND --help"}},
 		"no identifier": {args: []string{"nonce"},
 			stderr: []string{"nonce needs IDENTIFIER", "usage: kanuu nonce IDENTIFIER"}},
 		"two identifiers":  {args: []string{"subscription", "user", "42"}, stderr: []string{"nothing more", "quote"}},
@@ -118,9 +111,6 @@ func TestUsage(t *testing.T) {
 			}
 			assert.NotContains(t, got.stderr, "s3cret")
 			assert.True(t, strings.HasPrefix(got.stderr, "kanuu: "), got.stderr)
-			if strings.HasPrefix(name, "unknown") {
-				assert.NotContains(t, got.stderr, "did you mean")
-			}
 		})
 	}
 }
@@ -132,7 +122,7 @@ func TestUsageAsJSON(t *testing.T) {
 	assert.Empty(t, got.stdout)
 	said := decode(t, got.stderr)
 	assert.Equal(t, "unknown flag: --emial", said["error"])
-	assert.Contains(t, said["remedy"], "did you mean --email?")
+	assert.Contains(t, said["remedy"], "--help")
 	assert.InDelta(t, 2, said["exit_code"], 0)
 }
 
@@ -368,44 +358,6 @@ ok    public key    PADDLE_PUBLIC_KEY is a key to verify webhooks with; whether 
 	assert.Contains(t, got.stdout, "warn  public key    PADDLE_PUBLIC_KEY is not set")
 	assert.NotContains(t, got.stdout, "s3cret")
 	assert.Empty(t, got.stderr)
-}
-
-func TestColours(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		terminal bool
-		env      environment
-		want     string
-	}{
-		"terminal":      {true, environment{"TERM": "xterm"}, "\x1b[31mfail\x1b[0m  api key "},
-		"pipe":          {false, environment{"TERM": "xterm"}, "fail  api key "},
-		"NO_COLOR":      {true, environment{"TERM": "xterm", "NO_COLOR": "1"}, "fail  api key "},
-		"dumb terminal": {true, environment{"TERM": "dumb"}, "fail  api key "},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			// No key and no base URL: nobody is asked.
-			env := tt.env.with("KANUU_BASE_URL", "-")
-			program := cli.Program{IsTerminal: func(io.Writer) bool { return tt.terminal }}
-			assert.True(t, strings.HasPrefix(runWith(t.Context(), program, env, "doctor").stdout, tt.want))
-			assert.NotContains(t, runWith(t.Context(), program, env, "doctor", "--json").stdout, "\x1b")
-		})
-	}
-}
-
-// A regular file is no terminal.
-func TestNoColoursInFiles(t *testing.T) {
-	t.Parallel()
-	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = file.Close() })
-
-	program := cli.Program{Getenv: func(string) string { return "" }, Stdout: file, Stderr: file}
-	require.Equal(t, 2, program.Run(t.Context(), []string{"launch"}))
-
-	text, err := os.ReadFile(file.Name())
-	require.NoError(t, err)
-	assert.True(t, strings.HasPrefix(string(text), "kanuu: there is no command"), string(text))
 }
 
 func TestDoctorAsJSON(t *testing.T) {

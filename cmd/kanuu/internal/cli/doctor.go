@@ -81,17 +81,9 @@ func (a *app) doctor(ctx context.Context, webhookURL string) error {
 	return nil
 }
 
-var findingStyles = map[doctor.Status]style{
-	doctor.OK:   styleGood,
-	doctor.Skip: styleFaint,
-	doctor.Warn: styleWarn,
-	doctor.Fail: styleError,
-}
-
 // printFinding writes a line, and below it what to do.
 func (a *app) printFinding(f doctor.Finding) {
-	status := a.paint(a.Stdout, findingStyles[f.Status], fmt.Sprintf("%-4s", f.Status))
-	fmt.Fprintf(a.Stdout, "%s  %-12s  %s\n", status, f.Check, printable(f.Detail))
+	fmt.Fprintf(a.Stdout, "%-4s  %-12s  %s\n", f.Status, f.Check, printable(f.Detail))
 	if f.Remedy != "" {
 		fmt.Fprintf(a.Stdout, "%s%s\n", strings.Repeat(" ", len("fail  ")), "→ "+printable(f.Remedy))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/kanuu-io/kanuu-go"
 )
@@ -114,8 +115,8 @@ func (a *app) report(f *failure) {
 		}{f.err.Error(), f.remedy, f.code})
 		return
 	}
-	a.say(styleError, withName(f.err.Error()))
+	a.say("kanuu: " + strings.TrimPrefix(f.err.Error(), "kanuu: ")) // which the library's errors begin with
 	if f.remedy != "" {
-		a.say(stylePlain, "  "+f.remedy)
+		a.say("  " + f.remedy)
 	}
 }

@@ -66,7 +66,7 @@ func (a *app) nonce(ctx context.Context, identity kanuu.Identity) error {
 		}{identity.Identifier, nonce.URL})
 	}
 
-	a.say(styleWarn, fmt.Sprintf("Whoever opens this link first is %q in the portal. It works once.", identity.Identifier))
+	a.say(fmt.Sprintf("Whoever opens this link first is %q in the portal. It works once.", identity.Identifier))
 
 	_, err = fmt.Fprintln(a.Stdout, nonce.URL)
 	return err

@@ -4,52 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"unicode"
 )
 
-// style is how a text looks in a terminal: an SGR sequence of ECMA-48.
-type style string
-
-const (
-	stylePlain style = ""
-	styleBold  style = "1"
-	styleError style = "31"
-	styleWarn  style = "33"
-	styleGood  style = "32"
-	styleFaint style = "2"
-)
-
-// paint styles a text where w is a terminal and its owner wants colours.
-func (a *app) paint(w io.Writer, s style, text string) string {
-	if s == stylePlain || text == "" || !a.colours(w) {
-		return text
-	}
-	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
-}
-
-// colours follows https://no-color.org.
-func (a *app) colours(w io.Writer) bool {
-	return a.IsTerminal(w) && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb"
-}
-
-// isCharacterDevice tells a terminal from files and pipes. Other devices pass
-// for one; none of them minds.
-func isCharacterDevice(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
 // say writes a line of talk.
-func (a *app) say(s style, text string) {
-	fmt.Fprintln(a.Stderr, a.paint(a.Stderr, s, printable(text)))
-}
+func (a *app) say(text string) { fmt.Fprintln(a.Stderr, printable(text)) }
 
 // printJSON writes a value to stdout, in one line.
 func (a *app) printJSON(v any) error { return writeJSON(a.Stdout, v) }
@@ -91,12 +52,4 @@ func oneLine(text string) string {
 		text = cut + "…"
 	}
 	return strings.ReplaceAll(printable(text), "\n", string(unicode.ReplacementChar))
-}
-
-// withName begins a line as the library's errors do.
-func withName(message string) string {
-	if strings.HasPrefix(message, "kanuu: ") {
-		return message
-	}
-	return "kanuu: " + message
 }

@@ -5,14 +5,11 @@ import (
 	"net/http"
 )
 
-// httpClient is nil, which stands for the library's own, unless the program
-// was given root certificates.
+// httpClient trusts the root certificates that the program was given.
 func (a *app) httpClient() *http.Client {
-	if a.RootCAs == nil {
-		return nil
-	}
 	return &http.Client{Transport: &http.Transport{
-		Proxy:           http.ProxyFromEnvironment,
-		TLSClientConfig: &tls.Config{RootCAs: a.RootCAs, MinVersion: tls.VersionTLS12},
+		Proxy:             http.ProxyFromEnvironment,
+		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{RootCAs: a.RootCAs, MinVersion: tls.VersionTLS12},
 	}}
 }

@@ -1,8 +1,9 @@
-// Package emulator runs the fake Kanuu of kanuutest on an address of its own,
-// and tells what happens there.
+// Package emulator runs the fake Kanuu of kanuutest on an address of its own, and
+// reports what happens there.
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"crypto/tls"
@@ -14,7 +15,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,38 +26,47 @@ import (
 
 // Config of an emulator.
 type Config struct {
-	// Addr to listen on, host and port.
-	Addr string
+	// Options of the fake. Webhooks is required.
+	Options kanuutest.Options
 
-	// AllowRemote lets Addr be one that other machines reach.
+	// Addr to listen on, host and port. AllowRemote permits one that other machines
+	// reach.
+	Addr        string
 	AllowRemote bool
 
-	// Hosts are the names to answer for besides localhost, IP addresses and the
-	// host of Addr.
-	Hosts []string
-
-	// CertFile, where it is not empty, makes the emulator speak https: the
-	// certificate that clients have to trust is written to it.
+	// CertFile makes the emulator speak https unless it is empty: the certificate
+	// that clients have to trust is written to it.
 	CertFile string
 
-	// APIKey, AppURL, WebhookURL, Plans and FreeCustomers are
-	// [kanuutest.Options]'s. Empty ones are the defaults.
-	APIKey, AppURL, WebhookURL string
-	Plans                      []kanuutest.Plan
-	FreeCustomers              int
+	// StateFile keeps everything for the next start. Empty: nothing is kept.
+	StateFile string
 
-	// SigningKey signs the webhooks. Nil: a new one.
+	// Customers are there when the emulator starts, unless the state file is.
+	Customers []Customer
+
+	// SigningKey signs the webhooks. Nil: that of the state file, else a new one.
 	SigningKey *rsa.PrivateKey
 
-	// Report hears what happens, from several goroutines at once. Required.
+	// Report gets what happens, from several goroutines. Required.
 	Report func(Event)
+}
+
+// Event is something that happened in the emulator. It has no key, no nonce and no
+// link.
+type Event struct {
+	Time       time.Time `json:"time"`
+	Kind       string    `json:"kind"` // "call" of the API, "webhook" for one try, "notice" of the server
+	Name       string    `json:"name"` // "POST /api/nonce"; the alert's name; the notice
+	Identifier string    `json:"identifier,omitempty"`
+	AlertID    string    `json:"alert_id,omitempty"`
+	Status     int       `json:"status,omitempty"` // of the response; 0: there was none
+	Error      string    `json:"error,omitempty"`  // why it was not taken
 }
 
 // Limits of an emulator.
 const (
-	headerTimeout  = 10 * time.Second
-	webhookTimeout = 5 * time.Second // Paddle's
-	drainTimeout   = time.Second     // for requests in flight when it stops
+	headerTimeout = 10 * time.Second
+	drainTimeout  = time.Second // for requests in flight when it stops
 )
 
 // Emulator listens, and answers once [Emulator.Serve] is called.
@@ -65,11 +74,11 @@ type Emulator struct {
 	// URL is the base URL of the API, as programs on this machine reach it.
 	URL string
 
-	// Remote tells whether other machines reach it.
+	// Remote reports whether other machines reach it.
 	Remote bool
 
 	fake     *kanuutest.Kanuu
-	signer   *kanuutest.Signer
+	state    *state
 	config   Config
 	listener net.Listener
 	server   *http.Server
@@ -77,75 +86,100 @@ type Emulator struct {
 
 // What [Listen] finds wrong with the address.
 var (
-	// ErrAddress: nobody can listen there.
 	ErrAddress = errors.New("cannot listen")
-
-	// ErrRemote: it would listen for more than this machine.
-	ErrRemote = errors.New("other machines could reach the emulator")
+	ErrRemote  = errors.New("other machines could reach the emulator")
 )
 
 // Listen makes an emulator that has its port. Errors: [ErrAddress], [ErrRemote],
-// and what kept the certificate from being written.
+// [ErrState], and why the certificate could not be written.
 func Listen(ctx context.Context, config Config) (*Emulator, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", config.Addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = syscall.EADDRINUSE // without the address, which stands beside it
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w on %s: %w", ErrAddress, config.Addr, bare(err))
+		return nil, fmt.Errorf("%w on %s: %w", ErrAddress, config.Addr, err)
 	}
-
-	e := &Emulator{config: config, listener: listener, signer: kanuutest.NewSigner()}
-	if config.SigningKey != nil {
-		e.signer = kanuutest.NewSignerWithKey(config.SigningKey)
-	}
-
-	bound, _ := listener.Addr().(*net.TCPAddr) // "tcp" has no others
-	e.Remote = !bound.IP.IsLoopback()
-	if e.Remote && !config.AllowRemote {
+	e := &Emulator{config: config, listener: listener}
+	if err := e.prepare(); err != nil {
 		listener.Close()
-		return nil, fmt.Errorf("%w at %s", ErrRemote, config.Addr)
-	}
-
-	e.URL = e.baseURL(bound)
-	host, _, _ := net.SplitHostPort(config.Addr)
-	e.fake = kanuutest.New(&kanuutest.Options{
-		ControlHosts:  append(slices.Clone(config.Hosts), host), // an empty one matches nothing
-		APIKey:        config.APIKey,
-		ReturnURL:     config.AppURL,
-		Plans:         config.Plans,
-		FreeCustomers: config.FreeCustomers,
-		Webhooks: &kanuutest.WebhookOptions{
-			URL: config.WebhookURL, Signer: e.signer, Client: newWebhookClient(config.Report),
-		},
-	})
-	e.server = &http.Server{
-		Handler:           welcome(reportCalls(e.fake, config.Report)),
-		ReadHeaderTimeout: headerTimeout,
-		ErrorLog:          log.New(notices(config.Report), "", 0),
-	}
-	if config.CertFile != "" {
-		if err := e.useTLS(); err != nil {
-			listener.Close()
-			return nil, err
-		}
+		return nil, err
 	}
 	return e, nil
 }
 
-// baseURL has the host of the configured address, since a cookie of localhost
-// is not one of 127.0.0.1, and the port that was bound, since the address may
-// leave the choice to the system.
-func (e *Emulator) baseURL(bound *net.TCPAddr) string {
+func (e *Emulator) prepare() error {
+	bound, _ := e.listener.Addr().(*net.TCPAddr) // "tcp" has no others
+	e.Remote = !bound.IP.IsLoopback()
+	if e.Remote && !e.config.AllowRemote {
+		return fmt.Errorf("%w at %s", ErrRemote, e.config.Addr)
+	}
+	// The host is the configured one, since a cookie of localhost is not one of
+	// 127.0.0.1; the port is the bound one, since the system may have chosen it.
 	host, _, _ := net.SplitHostPort(e.config.Addr)
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	scheme := "http"
-	if e.config.CertFile != "" {
-		scheme = "https"
+	e.URL = "http://" + net.JoinHostPort(host, strconv.Itoa(bound.Port))
+	if err := e.open(); err != nil {
+		return err
 	}
-	return fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(host, strconv.Itoa(bound.Port)))
+	e.server = &http.Server{
+		Handler:           welcome(e.state.saving(e.fake)),
+		ReadHeaderTimeout: headerTimeout,
+		ErrorLog:          log.New(notices(e.config.Report), "", 0),
+	}
+	if e.config.CertFile == "" {
+		return nil
+	}
+	e.URL = strings.Replace(e.URL, "http:", "https:", 1)
+	return e.useTLS(host)
 }
 
-// welcome leads who opens the base URL in a browser to the control page.
+// open makes the fake, and continues from the state.
+func (e *Emulator) open() error {
+	o := e.config.Options
+	host, _, _ := net.SplitHostPort(e.config.Addr)
+	o.ControlHosts = append([]string{host}, o.ControlHosts...) // an empty one matches nothing
+	saved, err := read(e.config.StateFile)
+	if err != nil {
+		return err
+	}
+	key, err := saved.key(e.config.SigningKey)
+	if err != nil {
+		return err
+	}
+	webhooks := *o.Webhooks
+	webhooks.Signer = kanuutest.NewSigner()
+	if key != nil {
+		webhooks.Signer = kanuutest.NewSignerWithKey(key)
+	}
+	e.state = &state{file: e.config.StateFile, signingKey: encodeKey(key), report: e.config.Report}
+	webhooks.OnTry = func(d kanuutest.Delivery) {
+		e.config.Report(Event{time.Now(), "webhook", d.AlertName, d.Identifier, d.AlertID, d.Status, d.Error})
+		e.state.save()
+	}
+	o.Webhooks = &webhooks
+	o.OnCall = func(r kanuutest.Request) {
+		happened := Event{Time: time.Now(), Kind: "call", Name: r.Method + " " + r.Path, Identifier: r.Identifier(), Status: r.Status}
+		if r.Status == 0 {
+			happened.Error = "the connection was dropped"
+		}
+		e.config.Report(happened)
+	}
+	e.fake = kanuutest.New(&o)
+	e.state.fake = e.fake
+	if saved.isNew() {
+		for _, c := range e.config.Customers {
+			e.fake.SetSubscription(c.Identifier, c.subscription(e.fake.Now()))
+		}
+	} else if err := e.fake.Restore(saved.Fake); err != nil {
+		return fmt.Errorf("%w: %s is none: %w", ErrState, e.config.StateFile, err)
+	}
+	return e.state.write()
+}
+
+// welcome leads a browser from the base URL to the control page.
 func welcome(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" && r.Method == http.MethodGet {
@@ -156,28 +190,21 @@ func welcome(next http.Handler) http.Handler {
 	})
 }
 
-func (e *Emulator) useTLS() error {
-	host, _, _ := net.SplitHostPort(e.config.Addr)
-
-	var names []string
-	if host != "" {
-		names = append(names, host)
-	}
-	certificate := kanuutest.NewCertificate(names...)
+func (e *Emulator) useTLS(host string) error {
+	certificate := kanuutest.NewCertificate(host)
 	e.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
-
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})
-	if err := os.MkdirAll(filepath.Dir(e.config.CertFile), 0o750); err != nil {
-		return fmt.Errorf("cannot write the certificate: %w", err)
+	err := os.MkdirAll(filepath.Dir(e.config.CertFile), 0o750)
+	if err == nil {
+		err = os.WriteFile(e.config.CertFile, text, 0o600)
 	}
-
-	if err := os.WriteFile(e.config.CertFile, text, 0o600); err != nil {
+	if err != nil {
 		return fmt.Errorf("cannot write the certificate: %w", err)
 	}
 	return nil
 }
 
-// ControlURL is the page from which people steer it.
+// ControlURL is the control page.
 func (e *Emulator) ControlURL() string { return e.URL + "/control" }
 
 // Variable of an environment.
@@ -187,14 +214,10 @@ type Variable struct{ Name, Value string }
 // has its line ends written as \n: not everything that keeps variables takes
 // real ones.
 func (e *Emulator) Environment() []Variable {
-	key := e.config.APIKey
-	if key == "" {
-		key = kanuutest.DefaultAPIKey
-	}
 	variables := []Variable{
-		{kanuu.EnvAPIKey, key},
+		{kanuu.EnvAPIKey, cmp.Or(e.config.Options.APIKey, kanuutest.DefaultAPIKey)},
 		{kanuu.EnvBaseURL, e.URL},
-		{"PADDLE_PUBLIC_KEY", strings.ReplaceAll(strings.TrimSpace(e.signer.PublicKey()), "\n", `\n`)},
+		{"PADDLE_PUBLIC_KEY", strings.ReplaceAll(strings.TrimSpace(e.fake.PublicKey()), "\n", `\n`)},
 	}
 	if e.config.CertFile != "" {
 		variables = append(variables, Variable{"SSL_CERT_FILE", e.config.CertFile})
@@ -202,15 +225,17 @@ func (e *Emulator) Environment() []Variable {
 	return variables
 }
 
+// WebhookURL is where webhooks go; empty: nowhere.
+func (e *Emulator) WebhookURL() string { return e.fake.WebhookURL() }
+
 // Serve answers until ctx is done, and returns nil then.
 func (e *Emulator) Serve(ctx context.Context) error {
 	defer e.fake.Close()
-
+	defer e.state.stop() // before webhooks that wait are given up
 	serve := e.server.Serve
 	if e.server.TLSConfig != nil {
 		serve = func(l net.Listener) error { return e.server.ServeTLS(l, "", "") }
 	}
-
 	ended := make(chan error, 1)
 	go func() { ended <- serve(e.listener) }()
 	select {
@@ -218,26 +243,21 @@ func (e *Emulator) Serve(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
-
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if e.server.Shutdown(drain) != nil { // something still waits, such as for a delay on demand
 		_ = e.server.Close() // nothing is lost with those connections
 	}
-
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
 }
 
-// bare is the error without the operation and the address, which stand beside it.
-func bare(err error) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return syscall.EADDRINUSE
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return op.Err
-	}
-	return err
+// notices reports the lines that are written to it.
+type notices func(Event)
+
+func (report notices) Write(line []byte) (int, error) {
+	report(Event{Time: time.Now(), Kind: "notice", Name: strings.TrimSpace(string(line))})
+	return len(line), nil
 }
