@@ -7,8 +7,10 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"net/http"
 	"slices"
 	"time"
 
@@ -109,4 +111,13 @@ func (a *app) client() (*kanuu.Client, error) {
 		HTTPClient: a.httpClient(),
 	}
 	return kanuu.NewClient(config)
+}
+
+// httpClient trusts the root certificates that the program was given.
+func (a *app) httpClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		Proxy:             http.ProxyFromEnvironment,
+		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{RootCAs: a.RootCAs, MinVersion: tls.VersionTLS12},
+	}}
 }

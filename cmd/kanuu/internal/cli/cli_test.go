@@ -346,7 +346,7 @@ ok    base url      `+fake.URL+` answers
 ok    certificate   none needed: plain http on this machine, as the emulator has it
 ok    clock         it agrees with the server's
 ok    key accepted  Kanuu answered about "kanuu-doctor", whom nobody is
-ok    public key    PADDLE_PUBLIC_KEY is a key to verify webhooks with; whether it is the sender's, the first webhook shows
+ok    public key    PADDLE_PUBLIC_KEY is the emulator's
 `, got.stdout)
 	assert.Empty(t, got.stderr)
 
@@ -354,7 +354,7 @@ ok    public key    PADDLE_PUBLIC_KEY is a key to verify webhooks with; whether 
 
 	assert.Equal(t, 1, got.code)
 	assert.Contains(t, got.stdout, "fail  key accepted  fetch subscription: the API key was refused")
-	assert.Contains(t, got.stdout, "\n      → set KANUU_API_KEY to the key")
+	assert.Contains(t, got.stdout, " → set KANUU_API_KEY to the key")
 	assert.Contains(t, got.stdout, "warn  public key    PADDLE_PUBLIC_KEY is not set")
 	assert.NotContains(t, got.stdout, "s3cret")
 	assert.Empty(t, got.stderr)

@@ -9,53 +9,71 @@ import (
 
 	"github.com/kanuu-io/kanuu-go"
 	"github.com/kanuu-io/kanuu-go/cmd/kanuu/internal/doctor"
+	"github.com/kanuu-io/kanuu-go/cmd/kanuu/internal/emulator"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
-	var webhookURL string
+	var (
+		setup      doctor.Setup
+		signingKey string
+	)
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Find out what is wrong with a set-up, and what to do",
-		Long: `Find out what is wrong with a set-up, and what to do.
+		Long: `Find out what is wrong with a set-up, and what to do. Each finding is one line.
 
 It looks at ` + kanuu.EnvAPIKey + `, ` + kanuu.EnvBaseURL + ` and PADDLE_PUBLIC_KEY, at the server's
-certificate and at this machine's clock. It makes no nonce: whether the key is
-accepted shows when Kanuu is asked for the subscription of "` + doctor.Identifier + `", whom
-nobody is. With --webhook-url it sends the application an alert named
-kanuu_doctor, about nobody and without a signature, which has to be answered 401.
+certificate and at this machine's clock. It makes no nonce at Kanuu: whether the
+key is accepted shows when Kanuu is asked for the subscription of
+"` + doctor.Identifier + `", which does not exist.
+
+With --app-url it examines the running application: /webhooks/paddle, /billing,
+the page of --gate, the session cookies and the clock. It sends two alerts named
+kanuu_doctor about nobody: one without a signature, which has to be answered 401,
+and one with, which has to be answered 200. The emulator signs it, or the key of
+--signing-key. To examine the application as a customer who is logged in, set
+` + doctor.EnvCookie + ` to the Cookie header of the browser.
 
 Exits with 1 when something failed; a warning is no failure.`,
 		Example: `  kanuu doctor
-  kanuu doctor --webhook-url http://localhost:8080/webhooks/paddle
+  kanuu doctor --app-url http://localhost:8080 --gate /pro
   kanuu doctor --json | jq '.checks[] | select(.status == "fail")'`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if webhookURL != "" && !isAbsolute(webhookURL) {
-				return usage("write it like http://localhost:8080/webhooks/paddle", "--webhook-url %q is not an absolute URL",
-					webhookURL)
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			for flag, value := range map[string]string{"--webhook-url": setup.WebhookURL, "--app-url": setup.AppURL} {
+				if value != "" && !isAbsolute(value) {
+					return usage("write it like http://localhost:8080/", "%s %q is not an absolute URL", flag, value)
+				}
 			}
-			return a.doctor(cmd.Context(), webhookURL)
+			if setup.AppURL != "" && setup.WebhookURL == "" {
+				setup.WebhookURL = strings.TrimRight(setup.AppURL, "/") + "/webhooks/paddle"
+			}
+			if signingKey != "" {
+				if setup.SigningKey, err = emulator.ReadSigningKey(signingKey); err != nil {
+					return usage("", "--signing-key: %w", err)
+				}
+			}
+			return a.doctor(cmd.Context(), setup)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	cmd.Flags().StringVar(&webhookURL, "webhook-url", "",
-		"the application's `URL` for webhooks, to see whether it refuses what is not signed")
+	f := cmd.Flags()
+	f.StringVar(&setup.AppURL, "app-url", "", "the application's base `URL`, to examine it as it runs")
+	f.StringVar(&setup.Gate, "gate", "", "`PATH` of a gated page below --app-url")
+	f.StringVar(&setup.WebhookURL, "webhook-url", "", "the application's `URL` for webhooks (default: --app-url/webhooks/paddle)")
+	f.StringVar(&signingKey, "signing-key", "", "PEM `FILE` with the RSA key that signs an alert (default: the emulator's)")
 	return cmd
 }
 
-func (a *app) doctor(ctx context.Context, webhookURL string) error {
+func (a *app) doctor(ctx context.Context, setup doctor.Setup) error {
 	var (
 		findings []doctor.Finding
 		failed   int
 	)
-	doctor.Examine(ctx, doctor.Setup{
-		APIKey:     a.Getenv(kanuu.EnvAPIKey),
-		BaseURL:    a.Getenv(kanuu.EnvBaseURL),
-		PublicKey:  a.Getenv("PADDLE_PUBLIC_KEY"),
-		WebhookURL: webhookURL,
-		Now:        a.Now,
-		RootCAs:    a.RootCAs,
-	}, func(f doctor.Finding) {
+	setup.APIKey, setup.BaseURL = a.Getenv(kanuu.EnvAPIKey), a.Getenv(kanuu.EnvBaseURL)
+	setup.PublicKey, setup.Cookie = a.Getenv("PADDLE_PUBLIC_KEY"), a.Getenv(doctor.EnvCookie)
+	setup.Now, setup.RootCAs = a.Now, a.RootCAs
+	doctor.Examine(ctx, setup, func(f doctor.Finding) {
 		findings = append(findings, f)
 		if f.Status == doctor.Fail {
 			failed++
@@ -81,10 +99,11 @@ func (a *app) doctor(ctx context.Context, webhookURL string) error {
 	return nil
 }
 
-// printFinding writes a line, and below it what to do.
+// printFinding writes what is wrong and what to do in one line.
 func (a *app) printFinding(f doctor.Finding) {
-	fmt.Fprintf(a.Stdout, "%-4s  %-12s  %s\n", f.Status, f.Check, printable(f.Detail))
+	line := fmt.Sprintf("%-4s  %-12s  %s", f.Status, f.Check, f.Detail)
 	if f.Remedy != "" {
-		fmt.Fprintf(a.Stdout, "%s%s\n", strings.Repeat(" ", len("fail  ")), "→ "+printable(f.Remedy))
+		line += " → " + f.Remedy
 	}
+	fmt.Fprintln(a.Stdout, strings.ReplaceAll(printable(line), "\n", " "))
 }

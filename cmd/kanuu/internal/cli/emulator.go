@@ -112,7 +112,8 @@ func (f *emulatorFlags) check() error {
 		return usage("write it like http://localhost:8080/", "--app-url %q is not an absolute URL", o.ReturnURL)
 	}
 	if f.webhookURL != "" && !isAbsolute(f.webhookURL) {
-		return usage("write it like http://localhost:8080/webhooks/paddle", "--webhook-url %q is not an absolute URL", f.webhookURL)
+		return usage("write it like http://localhost:8080/webhooks/paddle", "--webhook-url %q is not an absolute URL",
+			f.webhookURL)
 	}
 	o.Webhooks = &kanuutest.WebhookOptions{URL: f.webhookURL}
 	if o.FreeCustomers < 0 {
@@ -220,11 +221,11 @@ func (a *app) printEvent(e emulator.Event) {
 		return
 	}
 	name, status := e.Name, "---"
-	switch {
-	case e.Kind == "notice":
+	switch e.Kind {
+	case "notice":
 		fmt.Fprintf(a.Stderr, "%s  %s\n", e.Time.Format(time.TimeOnly), oneLine(name))
 		return
-	case e.Kind == "webhook":
+	case "webhook":
 		name = "webhook " + name
 	}
 	if e.Status != 0 {

@@ -176,6 +176,7 @@ export PADDLE_PUBLIC_KEY='-----BEGIN PUBLIC KEY-----\\nMII[A-Za-z0-9+/=\\]+\\n--
 	got := run(t, emu.env, "doctor", "--webhook-url", app.URL+"/webhooks/paddle")
 	assert.Equal(t, 0, got.code, got.stdout)
 	assert.NotContains(t, got.stdout, "warn")
+	assert.Equal(t, "kanuu_doctor", (<-events).AlertName)
 
 	got = run(t, emu.env, "nonce", "user:42")
 	require.Equal(t, 0, got.code, got.stderr)
@@ -383,7 +384,7 @@ func TestEmulatorWithTLS(t *testing.T) {
 	// Whoever does not trust it hears why, and so does the log.
 	got := run(t, emu.env, "doctor")
 	assert.Equal(t, 1, got.code)
-	assert.Contains(t, got.stdout, "fail  certificate   this machine does not know who issued it")
+	assert.Contains(t, got.stdout, "fail  certificate   certificate signed by unknown authority")
 	emu.stderr.await(t, "TLS handshake error")
 	assert.Equal(t, 5, run(t, emu.env, "nonce", "42").code)
 

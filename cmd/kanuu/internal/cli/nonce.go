@@ -58,7 +58,6 @@ func (a *app) nonce(ctx context.Context, identity kanuu.Identity) error {
 	if err != nil {
 		return err
 	}
-
 	if a.json {
 		return a.printJSON(struct {
 			Identifier string `json:"identifier"`

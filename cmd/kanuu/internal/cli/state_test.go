@@ -47,7 +47,7 @@ func TestEmulatorKeepsItsState(t *testing.T) {
 	info, err := os.Stat(file)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "it has a private key")
-	require.NoError(t, os.WriteFile(file, killed, 0o600))
+	require.NoError(t, os.WriteFile(file, killed, 0o600)) //nolint:gosec // of the test
 
 	second := startEmulator(t, "--state", file)
 	after := second.state(t)
@@ -108,25 +108,27 @@ func TestEmulatorSeed(t *testing.T) {
 
 func TestEmulatorSeedErrors(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
-		"":                           "EOF",
-		"{} {}":                      "something follows",
-		`{"plan": []}`:               `unknown field "plan"`,
-		`{"customers": [{"id": 1}]}`: `unknown field "id"`,
-		`{"plans": [{"id": "5"}]}`:   "plans.id",
-		`{"plans": [{"id": 0}]}`:     "plans[0].id is 0",
-		`{"plans": [{"id": 5, "name": "A", "price": "1.00", "currency": "EUR"}, {"id": 5}]}`: "plans[1].id is 5",
-		`{"plans": [{"id": 5}]}`:                                                                                                    "plans[0].name is empty",
-		`{"plans": [{"id": 5, "name": "A", "price": "9,00"}]}`:                                                                      `plans[0].price is "9,00": write it like 9.00`,
-		`{"plans": [{"id": 5, "name": "A", "price": "9.00", "currency": "Euro"}]}`:                                                  `currency is "Euro"`,
-		`{"plans": [{"id": 5, "name": "A", "price": "9.00", "currency": "EUR", "trial_days": -1}]}`:                                 "trial_days is -1",
-		`{"customers": [{"plan_id": 5}]}`:                                                                                           "customers[0].identifier: ",
-		`{"customers": [{"identifier": "1", "plan_id": 5}, {"identifier": "1"}]}`:                                                   `customers[1].identifier is "1"`,
-		`{"customers": [{"identifier": "1", "status": "lapsed"}]}`:                                                                  `customers[0].status is "lapsed": use one of trialing active`,
-		`{"customers": [{"identifier": "1"}]}`:                                                                                      "customers[0].plan_id is 0",
-		`{"customers": [{"identifier": "1", "plan_id": 67, "paid_until": "soon"}]}`:                                                 "soon",
-		`{"plans": [{"id": 5, "name": "A", "price": "9.00", "currency": "EUR"}], "customers": [{"identifier": "1", "plan_id": 6}]}`: "plan_id is 6",
+	plan := `{"id": 5, "name": "A", "price": "9.00", "currency": "EUR"}`
+	for _, tt := range []struct{ text, want string }{
+		{"", "EOF"},
+		{"{} {}", "something follows"},
+		{`{"plan": []}`, `unknown field "plan"`},
+		{`{"customers": [{"id": 1}]}`, `unknown field "id"`},
+		{`{"plans": [{"id": "5"}]}`, "plans.id"},
+		{`{"plans": [{"id": 0}]}`, "plans[0].id is 0"},
+		{`{"plans": [` + plan + `, {"id": 5}]}`, "plans[1].id is 5"},
+		{`{"plans": [{"id": 5}]}`, "plans[0].name is empty"},
+		{`{"plans": [{"id": 5, "name": "A", "price": "9,00"}]}`, `plans[0].price is "9,00": write it like 9.00`},
+		{`{"plans": [{"id": 5, "name": "A", "price": "9.00", "currency": "Euro"}]}`, `currency is "Euro"`},
+		{`{"plans": [` + strings.Replace(plan, "}", `, "trial_days": -1}`, 1) + `]}`, "trial_days is -1"},
+		{`{"customers": [{"plan_id": 5}]}`, "customers[0].identifier: "},
+		{`{"customers": [{"identifier": "1", "plan_id": 5}, {"identifier": "1"}]}`, `customers[1].identifier is "1"`},
+		{`{"customers": [{"identifier": "1", "status": "lapsed"}]}`, `customers[0].status is "lapsed": use one of trialing`},
+		{`{"customers": [{"identifier": "1"}]}`, "customers[0].plan_id is 0"},
+		{`{"customers": [{"identifier": "1", "plan_id": 67, "paid_until": "soon"}]}`, "soon"},
+		{`{"plans": [` + plan + `], "customers": [{"identifier": "1", "plan_id": 6}]}`, "plan_id is 6"},
 	} {
+		text, want := tt.text, tt.want
 		file := filepath.Join(t.TempDir(), "seed.json")
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		got := run(t, nil, "emulator", "--seed", file)

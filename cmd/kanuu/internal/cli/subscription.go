@@ -42,9 +42,12 @@ func (a *app) subscription(ctx context.Context, identifier string) error {
 	if err != nil {
 		return err
 	}
-
 	if a.json {
-		err = a.printJSON(describe(identifier, s))
+		err = a.printJSON(map[string]any{ // the names and the nulls of Kanuu's API, and what the library makes of them
+			"identifier": identifier, "is_subscribed": s.IsSubscribed, "is_trialing": s.IsTrialing,
+			"on_grace_period": s.OnGracePeriod(), "status": nullable(string(s.Status)), "plan_id": nullable(s.PlanID),
+			"subscription_id": nullable(s.SubscriptionID),
+		})
 	} else {
 		err = a.printTable([]row{
 			{"identifier", identifier},
@@ -54,35 +57,10 @@ func (a *app) subscription(ctx context.Context, identifier string) error {
 			{"subscription", idText(s.SubscriptionID)},
 		})
 	}
-
 	if err == nil && !s.IsSubscribed {
 		return &failure{code: exitNotSubscribed}
 	}
 	return err
-}
-
-// subscriptionJSON has the names and the nulls of Kanuu's API, beside what the
-// library makes of them.
-type subscriptionJSON struct {
-	Identifier     string  `json:"identifier"`
-	IsSubscribed   bool    `json:"is_subscribed"`
-	IsTrialing     bool    `json:"is_trialing"`
-	OnGracePeriod  bool    `json:"on_grace_period"`
-	Status         *string `json:"status"`
-	PlanID         *int64  `json:"plan_id"`
-	SubscriptionID *int64  `json:"subscription_id"`
-}
-
-func describe(identifier string, s kanuu.Subscription) subscriptionJSON {
-	return subscriptionJSON{
-		Identifier:     identifier,
-		IsSubscribed:   s.IsSubscribed,
-		IsTrialing:     s.IsTrialing,
-		OnGracePeriod:  s.OnGracePeriod(),
-		Status:         nullable(string(s.Status)),
-		PlanID:         nullable(s.PlanID),
-		SubscriptionID: nullable(s.SubscriptionID),
-	}
 }
 
 func nullable[T comparable](v T) *T {

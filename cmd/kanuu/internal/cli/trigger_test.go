@@ -138,7 +138,7 @@ func TestTriggerUsage(t *testing.T) {
 	}{
 		"no identifier":    {[]string{"subscription_created"}, 2, "trigger needs IDENTIFIER"},
 		"nothing":          {nil, 2, "trigger needs ALERT and IDENTIFIER"},
-		"mistyped":         {[]string{"subscription_cancled", "42"}, 2, `no alert is named "subscription_cancled": use one of subscription_created,`},
+		"mistyped":         {[]string{"subscription_cancled", "42"}, 2, `no alert is named "subscription_cancled": use one of`},
 		"no customer's":    {[]string{"transfer_paid", "42"}, 2, "use one of subscription_created, subscription_updated"},
 		"empty identifier": {[]string{"subscription_created", ""}, 2, "Identifier is empty"},
 		"Kanuu itself":     {[]string{"subscription_created", "42", "--emulator", "https://kanuu.io/"}, 2, "is Kanuu itself"},

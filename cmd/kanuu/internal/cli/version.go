@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -16,32 +15,13 @@ func (a *app) versionCommand() *cobra.Command {
 		Short: "Say which version this is",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			v := readVersion()
+			platform := runtime.GOOS + "/" + runtime.GOARCH
 			if a.json {
-				return a.printJSON(v)
+				return a.printJSON(map[string]string{"version": kanuu.Version, "go": runtime.Version(), "platform": platform})
 			}
-			_, err := fmt.Fprintf(a.Stdout, "kanuu %s (%s, %s)\n", v.Version, v.Go, v.Platform)
+			_, err := fmt.Fprintf(a.Stdout, "kanuu %s (%s, %s)\n", kanuu.Version, runtime.Version(), platform)
 			return err
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-}
-
-type version struct {
-	Version  string `json:"version"`
-	Revision string `json:"revision,omitempty"` // of git, where it was built in a checkout
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-}
-
-func readVersion() version {
-	v := version{Version: kanuu.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, setting := range info.Settings {
-			if setting.Key == "vcs.revision" {
-				v.Revision = setting.Value
-			}
-		}
-	}
-	return v
 }

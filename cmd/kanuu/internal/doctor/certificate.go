@@ -39,8 +39,7 @@ func (m meeting) certificateErr() *tls.CertificateVerificationError {
 
 func (d *doctor) checkCertificate(met meeting) {
 	if refused := met.certificateErr(); refused != nil {
-		detail, remedy := d.explain(met.url.Hostname(), refused)
-		d.say(checkCertificate, Fail, detail, remedy)
+		d.say(checkCertificate, Fail, strings.TrimPrefix(refused.Err.Error(), "x509: "), d.remedyOfCertificate(refused))
 		return
 	}
 	switch {
@@ -51,7 +50,7 @@ func (d *doctor) checkCertificate(met meeting) {
 	default:
 		end := earliestEnd(met.res.TLS.VerifiedChains)
 		left := end.Sub(d.Now())
-		detail := fmt.Sprintf("valid until %s, %s, %s", end.UTC().Format(time.DateOnly), inTime(left),
+		detail := fmt.Sprintf("valid until %s, in %s, %s", end.UTC().Format(time.DateOnly), roughly(left),
 			tls.VersionName(met.res.TLS.Version))
 		if left < expiresSoon {
 			d.say(checkCertificate, Warn, detail, "whoever runs the server has to renew it: after that day no call succeeds")
@@ -60,8 +59,6 @@ func (d *doctor) checkCertificate(met meeting) {
 		d.say(checkCertificate, OK, detail, "")
 	}
 }
-
-func inTime(left time.Duration) string { return "in " + roughly(left) }
 
 // earliestEnd of the certificates that the server itself can renew: all of the
 // best chain but the root, for which clients answer.
@@ -81,59 +78,24 @@ func earliestEnd(chains [][]*x509.Certificate) time.Time {
 	return latest
 }
 
-// explain says what is wrong with a certificate that was refused.
-func (d *doctor) explain(host string, refused *tls.CertificateVerificationError) (detail, remedy string) {
+// remedyOfCertificate is for one that was refused. Its error has the names and dates.
+func (d *doctor) remedyOfCertificate(refused *tls.CertificateVerificationError) string {
 	var (
 		unknown  x509.UnknownAuthorityError
 		hostname x509.HostnameError
 		invalid  x509.CertificateInvalidError
 	)
 	switch {
-	case errors.As(refused, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
-		if d.Now().Before(invalid.Cert.NotBefore) {
-			return "it is not valid before " + invalid.Cert.NotBefore.UTC().Format(time.RFC1123),
-				d.clockRemedy("the server got its certificate too early")
-		}
-		return "it expired on " + invalid.Cert.NotAfter.UTC().Format(time.RFC1123),
-			d.clockRemedy("whoever runs the server has to renew it")
+	case errors.As(refused, &invalid) && invalid.Reason == x509.Expired:
+		return "whoever runs the server has to renew it, unless it is this machine's clock that is wrong: it says " +
+			d.Now().UTC().Format(time.RFC1123)
 	case errors.As(refused, &hostname):
-		return fmt.Sprintf("it is not for %s but for %s", host, namesOf(hostname.Certificate)),
-			"check " + kanuu.EnvBaseURL + ": another server answers under this name, or the name is not the one to use"
+		return "check " + kanuu.EnvBaseURL + ": another server answers under this name, or the name is not the one to use"
 	case errors.As(refused, &unknown):
-		return "this machine does not know who issued it" + issuerOf(refused.UnverifiedCertificates),
-			"install the system's root certificates (Debian: ca-certificates); for a CA of your own (a company's proxy, " +
-				"the emulator's --tls) point SSL_CERT_FILE to its certificate; else the server does not send its intermediate " +
-				"certificate, or somebody listens in between"
-	default:
-		return "it was refused: " + refused.Err.Error(), "whoever runs the server has to replace it"
+		return "install the system's root certificates (Debian: ca-certificates); for a CA of your own (a company's proxy, " +
+			"the emulator's --tls) point SSL_CERT_FILE to its certificate"
 	}
-}
-
-// clockRemedy adds that the clock may be what is wrong.
-func (d *doctor) clockRemedy(remedy string) string {
-	return remedy + ", unless it is this machine's clock that is wrong: it says " + d.Now().UTC().Format(time.RFC1123)
-}
-
-func namesOf(certificate *x509.Certificate) string {
-	names := append([]string(nil), certificate.DNSNames...)
-	for _, ip := range certificate.IPAddresses {
-		names = append(names, ip.String())
-	}
-	switch {
-	case len(names) == 0:
-		return "no host at all"
-	case len(names) > 3:
-		return strings.Join(names[:3], ", ") + " …"
-	default:
-		return strings.Join(names, ", ")
-	}
-}
-
-func issuerOf(chain []*x509.Certificate) string {
-	if len(chain) == 0 {
-		return ""
-	}
-	return ": " + chain[len(chain)-1].Issuer.String()
+	return "whoever runs the server has to replace it"
 }
 
 // reason of a failed call, without the operation and the URL around it.

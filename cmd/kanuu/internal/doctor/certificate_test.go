@@ -94,21 +94,21 @@ func TestCertificate(t *testing.T) {
 		"expires soon": {from: -80 * day, to: 10 * day, roots: root.pool(), status: doctor.Warn,
 			says: []string{"in 10 days", "renew"}},
 		"expired": {from: -91 * day, to: -day, roots: root.pool(), status: doctor.Fail,
-			says: []string{"it expired on", "renew it", "clock"}},
+			says: []string{"certificate has expired", "renew it", "clock"}},
 		"not yet valid": {from: day, to: 90 * day, roots: root.pool(), status: doctor.Fail,
-			says: []string{"not valid before", "clock"}},
+			says: []string{"not yet valid", "is before", "clock"}},
 		"unknown CA": {
 			from: -day, to: 90 * day, roots: newAuthority(t).pool(), status: doctor.Fail,
-			says: []string{"does not know who issued it: CN=Acme Root", "SSL_CERT_FILE"},
+			says: []string{"signed by unknown authority", "SSL_CERT_FILE"},
 		},
 		"wrong host": {
 			from: -day, to: 90 * day, names: []string{"kanuu.example", "www.kanuu.example"}, roots: root.pool(),
 			status: doctor.Fail,
-			says:   []string{"not for 127.0.0.1 but for kanuu.example, www.kanuu.example", "KANUU_BASE_URL"},
+			says:   []string{"127.0.0.1", "KANUU_BASE_URL"},
 		},
 		"fine, but the clock is a year ahead": {
 			from: -day, to: 90 * day, roots: root.pool(), clock: 365 * day, status: doctor.Fail,
-			says: []string{"it expired on", "unless it is this machine's clock"},
+			says: []string{"certificate has expired", "unless it is this machine's clock"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

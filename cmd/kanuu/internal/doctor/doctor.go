@@ -1,14 +1,21 @@
 // Package doctor finds out what is wrong with an application's set-up. It looks
-// and asks, and changes nothing: no nonce is made, and no alert is sent that an
-// application could act on.
+// and asks, and changes nothing: no nonce is made but in an emulator, and no alert
+// is sent that is about a customer.
 package doctor
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"net/http"
 	"time"
+
+	"github.com/kanuu-io/kanuu-go/cmd/kanuu/internal/control"
+	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
+
+// EnvCookie is the environment variable for [Setup.Cookie].
+const EnvCookie = "KANUU_DOCTOR_COOKIE"
 
 // Identifier is the one that Kanuu is asked about to see whether the key is
 // accepted. Asking about an identifier that nobody has creates nothing.
@@ -44,6 +51,16 @@ type Setup struct {
 	// WebhookURL is the application's endpoint. Empty: it is not asked.
 	WebhookURL string
 
+	// AppURL is where the application is. Empty: it is not asked. Gate is the path
+	// of a gated page; it may be empty.
+	AppURL, Gate string
+
+	// Cookie is the Cookie header of a customer who is logged in. Empty: nobody is.
+	Cookie string
+
+	// SigningKey signs an alert. Nil: the emulator does, if there is one.
+	SigningKey *rsa.PrivateKey
+
 	// Now is the clock to judge. Nil: [time.Now].
 	Now func() time.Time
 
@@ -58,8 +75,11 @@ const timeout = 10 * time.Second
 type doctor struct {
 	Setup
 
-	transport *http.Transport
-	report    func(Finding)
+	transport  *http.Transport
+	client     *http.Client
+	report     func(Finding)
+	isEmulator bool
+	cookies    []*http.Cookie // that the application has set
 }
 
 // Examine makes all checks, in the order in which one should mend, and reports
@@ -68,17 +88,25 @@ func Examine(ctx context.Context, setup Setup, report func(Finding)) {
 	if setup.Now == nil {
 		setup.Now = time.Now
 	}
-	d := &doctor{Setup: setup, transport: newTransport(setup), report: report}
+	transport := newTransport(setup)
+	d := &doctor{Setup: setup, transport: transport, client: &http.Client{Transport: transport}, report: report}
 	defer d.transport.CloseIdleConnections()
 
 	validKey := d.checkAPIKey()
 	met, reached := d.checkBaseURL(ctx)
 	d.checkCertificate(met)
-	d.checkClock(met)
+	d.checkClock(checkClock, met)
 	d.checkAccepted(ctx, validKey, reached)
-	d.checkPublicKey()
+	if reached && setup.BaseURL != "" {
+		var state kanuutest.State
+		d.isEmulator = control.Call(ctx, d.client, setup.BaseURL, "state", nil, &state) == nil && state.Webhooks.PublicKey != ""
+	}
+	d.checkPublicKey(ctx)
 	if setup.WebhookURL != "" {
 		d.checkWebhook(ctx)
+	}
+	if setup.AppURL != "" {
+		d.checkApplication(ctx)
 	}
 }
 

@@ -2,6 +2,8 @@ package doctor_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -93,7 +95,9 @@ func TestKeySentToTheAPIOnly(t *testing.T) {
 	for key := range keys {
 		seen = append(seen, key)
 	}
-	assert.Equal(t, []string{"HEAD / ", "POST /api/subscription Bearer kanuu-test-key", "POST /webhooks "}, seen)
+	assert.Equal(t, []string{
+		"HEAD / ", "POST /api/subscription Bearer kanuu-test-key", "GET /control/api/state ", "POST /webhooks ",
+	}, seen)
 }
 
 // Somebody pasted the emulator's key without its address: nobody is asked, and
@@ -361,4 +365,12 @@ func TestWebhookURL(t *testing.T) {
 			assertFinding(t, examine(t, setup)["webhook"], doctor.Fail, tt.says)
 		})
 	}
+}
+
+func newRSA() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
 }

@@ -23,6 +23,13 @@ const (
 	checkAccepted    = "key accepted"
 	checkPublicKey   = "public key"
 	checkWebhook     = "webhook"
+	checkSigned      = "signed alert"
+	checkApplication = "application"
+	checkAppClock    = "app clock"
+	checkPrefetch    = "prefetch"
+	checkLink        = "portal link"
+	checkGate        = "gated page"
+	checkCookies     = "cookies"
 )
 
 // loopback is a base URL that is valid and is never called.
@@ -60,13 +67,11 @@ func (d *doctor) checkBaseURL(ctx context.Context) (met meeting, reached bool) {
 		d.say(checkBaseURL, Fail, "what "+kanuu.EnvBaseURL+" holds is no base URL", problem)
 		return meeting{}, false
 	}
-
 	base := cmp.Or(d.BaseURL, "https://kanuu.io")
 	if strings.TrimRight(base, "/") == "https://kanuu.io" && d.APIKey == kanuutest.DefaultAPIKey {
 		d.sayStrayKey()
 		return meeting{}, false
 	}
-
 	met = d.meet(ctx, base)
 	path, without := surplus(base)
 	switch {
@@ -122,7 +127,6 @@ func leaveOut(path, without string) string {
 // meeting is the answer to a request without a key.
 type meeting struct {
 	asked bool
-	url   *url.URL
 	res   *http.Response
 	err   error
 	at    time.Time     // by the clock that is judged, half way between question and answer
@@ -132,16 +136,14 @@ type meeting struct {
 func (d *doctor) meet(ctx context.Context, target string) meeting {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, target, http.NoBody)
 	if err != nil {
 		return meeting{err: err}
 	}
 	begun, asked := time.Now(), d.Now()
-
 	res, err := d.transport.RoundTrip(req)
 	took := time.Since(begun)
-	met := meeting{asked: true, url: req.URL, res: res, err: err, at: asked.Add(took / 2), took: took}
+	met := meeting{asked: true, res: res, err: err, at: asked.Add(took / 2), took: took}
 	if err == nil {
 		res.Body.Close()
 	}
@@ -154,18 +156,16 @@ const (
 	clockFail = 5 * time.Minute
 )
 
-func (d *doctor) checkClock(met meeting) {
+func (d *doctor) checkClock(check string, met meeting) {
 	if met.err != nil || !met.asked {
-		d.say(checkClock, Skip, "nobody was reached to compare it with", "")
+		d.say(check, Skip, "nobody was reached to compare it with", "")
 		return
 	}
-
 	date, err := http.ParseTime(met.res.Header.Get("Date"))
 	if err != nil {
-		d.say(checkClock, Skip, "the server does not say what time it is", "")
+		d.say(check, Skip, "the server does not say what time it is", "")
 		return
 	}
-
 	const remedy = "let the machine set its clock by NTP (timedatectl set-ntp true): certificates and trials are judged by it"
 
 	// The header's seconds are cut off: on average half of one is missing.
@@ -177,11 +177,11 @@ func (d *doctor) checkClock(met meeting) {
 	detail := fmt.Sprintf("this machine is %s %s the server", roughly(off), direction)
 	switch {
 	case off > clockFail:
-		d.say(checkClock, Fail, detail, remedy)
+		d.say(check, Fail, detail, remedy)
 	case off > clockOK+met.took/2:
-		d.say(checkClock, Warn, detail, remedy)
+		d.say(check, Warn, detail, remedy)
 	default:
-		d.say(checkClock, OK, "it agrees with the server's", "")
+		d.say(check, OK, "it agrees with the server's", "")
 	}
 }
 
@@ -212,7 +212,6 @@ func (d *doctor) checkAccepted(ctx context.Context, validKey, reached bool) {
 		d.say(checkAccepted, Skip, "Kanuu was not asked, because of what is above", "")
 		return
 	}
-
 	client, err := kanuu.NewClient(kanuu.Config{
 		APIKey: d.APIKey, BaseURL: d.BaseURL, HTTPClient: &http.Client{Transport: d.transport}, Timeout: timeout,
 	})
@@ -220,7 +219,6 @@ func (d *doctor) checkAccepted(ctx context.Context, validKey, reached bool) {
 		d.say(checkAccepted, Fail, err.Error(), "")
 		return
 	}
-
 	_, err = client.FetchSubscription(ctx, Identifier)
 	detail := strings.TrimPrefix(fmt.Sprint(err), "kanuu: ")
 	answer, _ := errors.AsType[*kanuu.APIError](err)

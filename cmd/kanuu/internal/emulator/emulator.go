@@ -161,7 +161,7 @@ func (e *Emulator) open() error {
 	}
 	o.Webhooks = &webhooks
 	o.OnCall = func(r kanuutest.Request) {
-		happened := Event{Time: time.Now(), Kind: "call", Name: r.Method + " " + r.Path, Identifier: r.Identifier(), Status: r.Status}
+		happened := Event{time.Now(), "call", r.Method + " " + r.Path, r.Identifier(), "", r.Status, ""}
 		if r.Status == 0 {
 			happened.Error = "the connection was dropped"
 		}

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -43,13 +44,12 @@ func (c Customer) subscription(now time.Time) kanuutest.Subscription {
 
 // ReadSeed reads a JSON file. Its errors name the place.
 func ReadSeed(file string) (Seed, error) {
-	f, err := os.Open(file) //nolint:gosec // the user named it
+	text, err := os.ReadFile(file) //nolint:gosec // the user named it
 	if err != nil {
 		return Seed{}, err
 	}
-	defer f.Close()
 	var s Seed
-	decoder := json.NewDecoder(f)
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	err = decoder.Decode(&s)
 	if _, more := decoder.Token(); err == nil && !errors.Is(more, io.EOF) {
@@ -67,9 +67,7 @@ func ReadSeed(file string) (Seed, error) {
 var (
 	priceForm    = regexp.MustCompile(`^\d{1,9}(\.\d\d)?$`)
 	currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
-	statuses     = []string{
-		"", kanuutest.StatusTrialing, kanuutest.StatusActive, kanuutest.StatusPastDue, kanuutest.StatusPaused, kanuutest.StatusCanceled,
-	}
+	statuses     = []string{"", "trialing", "active", "past-due", "paused", "canceled"}
 )
 
 // check also gives each customer a subscription id.
