@@ -157,6 +157,18 @@ func TestControlForms(t *testing.T) {
 	assert.Equal(t, "The API has no faults any more.", said)
 	assert.Empty(t, s.Faults())
 
+	said, page = press(t, s.URL, "do=cache&on=")
+	assert.Equal(t, "Kanuu's own cache was switched.", said)
+	assert.Contains(t, page, "Kanuu's own cache, of up to an hour, is on.")
+	press(t, s.URL, "do=cache")
+	assert.False(t, s.State().KanuuCache)
+
+	mint(t, s.URL, "user:43")
+	said, _ = press(t, s.URL, "do=remove&identifier=user:43")
+	assert.Equal(t, "The customer was removed.", said)
+	assert.Len(t, s.State().Customers, 1)
+	s.Reset()
+
 	mint(t, s.URL, "user:42")
 	_, page = press(t, s.URL, "do=recover")
 	assert.Contains(t, page, "POST /api/nonce")
