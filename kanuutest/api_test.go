@@ -111,13 +111,13 @@ func TestValidation(t *testing.T) {
 		},
 		"two": {
 			`{"email":"nobody"}`,
-			`{"message":"The identifier field is required. (and 1 more error)"` +
+			`{"message":"The identifier field is required."` +
 				`,"errors":{"identifier":["The identifier field is required."],` +
 				`"email":["The email must be a valid email address."]}}`,
 		},
 		"three": {
 			`{"email":"nobody","supplemental":{"x":1}}`,
-			`{"message":"The identifier field is required. (and 2 more errors)"` +
+			`{"message":"The identifier field is required."` +
 				`,"errors":{"identifier":["The identifier field is required."],` +
 				`"email":["The email must be a valid email address."],` +
 				`"supplemental.x":["The supplemental.x must be a string."]}}`,

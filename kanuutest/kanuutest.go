@@ -144,7 +144,8 @@ func New(opts *Options) *Kanuu {
 		o.OnCall = func(Request) {}
 	}
 	calls := api.New(api.Options{
-		Key: cmp.Or(o.APIKey, DefaultAPIKey), Free: o.FreeCustomers, Store: store, Mint: pages.Mint, OnCall: o.OnCall, Seed: o.Seed,
+		Key: cmp.Or(o.APIKey, DefaultAPIKey), Free: o.FreeCustomers, Store: store, Mint: pages.Mint, OnCall: o.OnCall,
+		Seed: o.Seed,
 	})
 	calls.SetCache(o.KanuuCache)
 	k := &Kanuu{

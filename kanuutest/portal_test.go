@@ -470,3 +470,22 @@ func TestLinksAreBounded(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, visit(t, http.DefaultClient, http.MethodGet, first).StatusCode)
 	assert.Equal(t, http.StatusOK, visit(t, http.DefaultClient, http.MethodGet, second).StatusCode)
 }
+
+// Paddle Classic cannot reinstate a deleted subscription, so neither can the portal,
+// whatever is posted: subscribing begins another one.
+func TestPortalDoesNotResumeADeletedSubscription(t *testing.T) {
+	t.Parallel()
+	s := openCustomer(t, nil)
+	s.click(t, "subscribe", "67")
+	s.click(t, "cancel", "")
+	s.alerts(t)
+	assert.NotContains(t, visit(t, s.client, http.MethodGet, s.link).body, `value="resume"`)
+	for _, action := range []string{"resume", "pay", "pause", "cancel", "card"} {
+		s.click(t, action, "")
+		assert.Equal(t, kanuutest.StatusCanceled, s.Subscription("42").Status, action)
+	}
+	assert.Empty(t, s.alerts(t))
+	s.click(t, "subscribe", "67")
+	assert.EqualValues(t, 700_002, s.Subscription("42").SubscriptionID)
+	assert.Equal(t, "700002", s.alerts(t)[1].Fields["subscription_id"])
+}

@@ -82,13 +82,8 @@ type Webhook = paddle.Webhook
 //	…
 //	answer := signer.Post(hook, kanuutest.Webhook{AlertName: "subscription_cancelled", Identifier: "42"})
 //
-// Its methods:
-//
-//	PublicKey() string                            // what Paddle's dashboard would show: PEM
-//	Post(h http.Handler, webhook Webhook) Answer  // hands a webhook to a handler, at /webhooks/paddle
-//	Request(url string, webhook Webhook) *http.Request
-//	Body(webhook Webhook) string                  // the signed form
-//	Sign(form string) string                      // adds the p_signature to any form
+// PublicKey is PEM, Post hands a webhook to a handler at /webhooks/paddle, Request makes
+// a request of it, Body the signed form, and Sign adds the p_signature to any form.
 type Signer = paddle.Signer
 
 // NewSigner makes a signer. All that it makes have the same key, of 2048 bits,

@@ -23,17 +23,35 @@ import (
 var calls = map[string]func(c *Control, body []byte) (response any, err error){
 	"advance":      with((*Control).advance),
 	"trigger":      with((*Control).trigger),
-	"resend":       with((*Control).resend),
+	"resend":       with(func(c *Control, in input) (any, error) { return alertID(in.AlertID), c.Outbox.Resend(in.AlertID) }),
+	"sign":         with((*Control).sign),
 	"webhooks":     with((*Control).setWebhooks),
 	"chaos":        with((*Control).setChaos),
 	"faults":       with((*Control).inject),
 	"recover":      with(func(c *Control, none struct{}) (any, error) { c.API.Recover(); return none, nil }),
+	"cache":        with((*Control).setCache),
 	"subscription": with((*Control).setSubscription),
 	"act":          with((*Control).act),
 	"remove":       with((*Control).remove),
-	"cache":        with((*Control).setCache),
-	"sign":         with((*Control).sign),
 	"reset":        with(func(c *Control, none struct{}) (any, error) { c.Reset(); return none, nil }),
+}
+
+// input is the body of a call. No call has all of it.
+type input struct {
+	Identifier     string            `json:"identifier"`
+	Action         ledger.Action     `json:"action"`
+	PlanID         int64             `json:"plan_id"`
+	Status         string            `json:"status"`
+	SubscriptionID int64             `json:"subscription_id"`
+	PaidUntil      time.Time         `json:"paid_until"`
+	Alert          string            `json:"alert"`
+	AlertID        string            `json:"alert_id"`
+	Fields         map[string]string `json:"fields"`
+	URL            *string           `json:"url"`
+	Months         int               `json:"months"`
+	Days           int               `json:"days"`
+	Duration       jsonbody.Duration `json:"duration"`
+	On             bool              `json:"on"`
 }
 
 // with reads the JSON body that a call has; an empty one is an empty object.
@@ -126,12 +144,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 // advance moves the clock, all three together.
-func (c *Control) advance(by struct {
-	Months   int               `json:"months"`
-	Days     int               `json:"days"`
-	Duration jsonbody.Duration `json:"duration"`
-},
-) (any, error) {
+func (c *Control) advance(by input) (any, error) {
 	const years = 10 // keeps a typing error from a thousand years of payments
 	now := c.Store.Now()
 	to := ledger.AddMonths(now, min(by.Months, 12*years+1)).AddDate(0, 0, min(by.Days, 366*years+1))
@@ -143,27 +156,22 @@ func (c *Control) advance(by struct {
 	return map[string]time.Time{"now": c.Store.Now().UTC()}, nil
 }
 
-func (c *Control) trigger(in struct {
-	Alert      string            `json:"alert"`
-	Identifier string            `json:"identifier"`
-	Fields     map[string]string `json:"fields"`
-},
-) (any, error) {
+func (c *Control) trigger(in input) (any, error) {
 	id, err := c.Trigger(in.Alert, in.Identifier, in.Fields)
 	return alertID(id), err
 }
 
-func (c *Control) resend(in struct {
-	AlertID string `json:"alert_id"`
-},
-) (any, error) {
-	return alertID(in.AlertID), c.Outbox.Resend(in.AlertID)
+func (c *Control) sign(in input) (any, error) {
+	body, err := c.Outbox.Sign(in.Fields)
+	return map[string]string{"body": body}, err
 }
 
-func (c *Control) setWebhooks(to struct {
-	URL *string `json:"url"`
-},
-) (any, error) {
+func (c *Control) setCache(to input) (any, error) {
+	c.API.SetCache(to.On)
+	return map[string]bool{"on": to.On}, nil
+}
+
+func (c *Control) setWebhooks(to input) (any, error) {
 	if to.URL == nil {
 		return nil, errors.New("url is missing: leave it empty to send nothing")
 	}
@@ -202,14 +210,7 @@ func (c *Control) inject(f api.Fault) (any, error) {
 
 var errNoIdentifier = errors.New("identifier is empty")
 
-func (c *Control) setSubscription(is struct {
-	Identifier     string    `json:"identifier"`
-	Status         string    `json:"status"`
-	PlanID         int64     `json:"plan_id"`
-	SubscriptionID int64     `json:"subscription_id"`
-	PaidUntil      time.Time `json:"paid_until"`
-},
-) (any, error) {
+func (c *Control) setSubscription(is input) (any, error) {
 	if is.Identifier == "" {
 		return nil, errNoIdentifier
 	}
@@ -219,39 +220,7 @@ func (c *Control) setSubscription(is struct {
 	return c.customer(c.Store.Customer(is.Identifier)), nil
 }
 
-func (c *Control) remove(in struct {
-	Identifier string `json:"identifier"`
-},
-) (any, error) {
-	if in.Identifier == "" {
-		return nil, errNoIdentifier
-	}
-	c.Store.Remove(in.Identifier)
-	return c.customer(c.Store.Customer(in.Identifier)), nil
-}
-
-func (c *Control) setCache(to struct {
-	On bool `json:"on"`
-},
-) (any, error) {
-	c.API.SetCache(to.On)
-	return to, nil
-}
-
-func (c *Control) sign(in struct {
-	Fields map[string]string `json:"fields"`
-},
-) (any, error) {
-	body, err := c.Outbox.Sign(in.Fields)
-	return map[string]string{"body": body}, err
-}
-
-func (c *Control) act(in struct {
-	Identifier string        `json:"identifier"`
-	Action     ledger.Action `json:"action"`
-	PlanID     int64         `json:"plan_id"`
-},
-) (any, error) {
+func (c *Control) act(in input) (any, error) {
 	if in.Identifier == "" {
 		return nil, errNoIdentifier
 	}
@@ -260,4 +229,12 @@ func (c *Control) act(in struct {
 		err = nil
 	}
 	return c.customer(is), err
+}
+
+func (c *Control) remove(in input) (any, error) {
+	if in.Identifier == "" {
+		return nil, errNoIdentifier
+	}
+	c.Store.Remove(in.Identifier)
+	return c.customer(c.Store.Customer(in.Identifier)), nil
 }

@@ -130,7 +130,7 @@ func (t *turn) subscribe(do Command) error {
 	if t.Status == StatusTrialing {
 		t.begin(StatusTrialing, t.PaidUntil)
 	} else {
-		t.pay(ParsePrice(plan.Price), false)
+		t.pay(plan.Price, false)
 		t.begin(StatusActive, Renewal(plan, t.at))
 	}
 	t.tell(Updated, Payment{})
@@ -141,9 +141,9 @@ func (t *turn) subscribe(do Command) error {
 // reports a first payment for a trial, too, of nothing.
 func (t *turn) buy(plan Plan) {
 	t.SubscriptionID, t.PlanID, t.Declined = t.ledger.nextID(), plan.ID, false
-	price := ParsePrice(plan.Price)
+	price := plan.Price
 	if plan.TrialDays > 0 {
-		price = 0
+		price = free
 		t.begin(StatusTrialing, t.at.AddDate(0, 0, plan.TrialDays))
 	} else {
 		t.begin(StatusActive, Renewal(plan, t.at))

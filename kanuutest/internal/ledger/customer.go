@@ -110,7 +110,7 @@ func (c *Customer) Retry() time.Time {
 // given back; else -1.
 func (c *Customer) refundable() int {
 	for i, p := range slices.Backward(c.Payments) {
-		if p.Status == PaymentPaid && ParsePrice(p.Amount) > 0 {
+		if p.Status == PaymentPaid && p.Amount != free {
 			return i
 		}
 	}

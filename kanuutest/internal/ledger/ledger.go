@@ -240,7 +240,7 @@ func (t *turn) tell(alert string, p Payment) {
 // renew charges for a period that begins now, whether it is the first attempt
 // or a later one.
 func (t *turn) renew() error {
-	status, price := t.Status, ParsePrice(t.plan().Price)
+	status, price := t.Status, cmp.Or(t.plan().Price, free)
 	var err error
 	if t.Declined {
 		err = ErrDeclined
@@ -256,20 +256,20 @@ func (t *turn) renew() error {
 }
 
 // pay is a payment that goes through.
-func (t *turn) pay(amount Cents, first bool) {
-	t.charge(PaymentSucceededAlert, Payment{Amount: amount.String(), Status: PaymentPaid, First: first})
+func (t *turn) pay(amount string, first bool) {
+	t.charge(PaymentSucceededAlert, Payment{Amount: amount, Status: PaymentPaid, First: first})
 }
 
 // decline is one that does not: the subscription is overdue. No due date is
 // left when it was the last attempt.
-func (t *turn) decline(amount Cents) {
+func (t *turn) decline(amount string) {
 	t.Failures++
 	t.Status, t.Due = StatusPastDue, time.Time{}
 	if t.Failures <= len(retries) {
 		t.Due = t.at.Add(retries[t.Failures-1])
 	}
 	t.charge(PaymentFailedAlert,
-		Payment{Amount: amount.String(), Status: PaymentFailed, Attempt: t.Failures, NextRetry: t.Due})
+		Payment{Amount: amount, Status: PaymentFailed, Attempt: t.Failures, NextRetry: t.Due})
 }
 
 func (t *turn) charge(alert string, p Payment) {

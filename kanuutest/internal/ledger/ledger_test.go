@@ -2,7 +2,6 @@ package ledger_test
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -421,16 +420,6 @@ func TestEndOfMonth(t *testing.T) {
 			at = ledger.Renewal(ledger.Plan{Yearly: tc.yearly}, at)
 			assert.Equal(t, want, at.Format(time.DateOnly), name)
 		}
-	}
-}
-
-func TestPrices(t *testing.T) {
-	t.Parallel()
-	for price, want := range map[string]string{
-		"9.00": "9.00", "9": "9.00", "9.5": "9.50", "9.999": "9.99", "1,299.00": "1299.00", "0.05": "0.05",
-		"": "0.00", "free": "0.00", "-5.00": "0.00", strconv.Itoa(math.MaxInt): "0.00",
-	} {
-		assert.Equal(t, want, ledger.ParsePrice(price).String(), price)
 	}
 }
 

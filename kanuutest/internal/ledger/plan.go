@@ -1,11 +1,6 @@
 package ledger
 
-import (
-	"fmt"
-	"strconv"
-	"strings"
-	"time"
-)
+import "time"
 
 // Plan is something that the portal sells.
 type Plan struct {
@@ -43,17 +38,5 @@ func AddMonths(t time.Time, months int) time.Time {
 	return to
 }
 
-// Cents is money in hundredths of a currency.
-type Cents int64
-
-// ParsePrice reads "29.00", "29" and "1,299.5". Anything else costs nothing.
-func ParsePrice(s string) Cents {
-	whole, fraction, _ := strings.Cut(strings.ReplaceAll(s, ",", ""), ".")
-	n, err := strconv.ParseUint(whole+(fraction + "00")[:2], 10, 48)
-	if err != nil {
-		return 0
-	}
-	return Cents(n)
-}
-
-func (c Cents) String() string { return fmt.Sprintf("%d.%02d", c/100, c%100) }
+// free is the amount of the first payment for a trial.
+const free = "0.00"

@@ -51,8 +51,8 @@ func values(e ledger.Event) map[string]string {
 	}
 	now, price := e.At.UTC().Format(time.DateTime), p.Amount
 	return map[string]string{
-		"checkout_id": checkout, "currency": currency, "status": cmp.Or(statusOf[e.Alert], status(e.After.Status)), "user_id": id(user),
-		"email":           email,
+		"checkout_id": checkout, "currency": currency, "user_id": id(user), "email": email,
+		"status":          cmp.Or(statusOf[e.Alert], status(e.After.Status)),
 		"subscription_id": id(subscription), "subscription_plan_id": id(e.After.PlanID), "unit_price": unit,
 		"cancel_url": fmt.Sprintf(url, "cancel", user, subscription, subscription^0x3f1e42),
 		"update_url": fmt.Sprintf(url, "update", user, subscription, subscription^0xa1b2c3),
@@ -67,8 +67,8 @@ func values(e ledger.Event) map[string]string {
 		"next_retry_date": date(p.NextRetry), "next_payment_amount": e.Plan.Price, "plan_name": p.Plan.Name,
 		"receipt_url": fmt.Sprintf("https://my.paddle.com/receipt/%s/%s", p.OrderID, checkout),
 
-		"balance_currency": currency, "balance_gross": price, "balance_earnings": price, "sale_gross": price, "earnings": price,
-		"gross_refund": price, "earnings_decrease": price, "balance_gross_refund": price, "balance_earnings_decrease": price,
+		"balance_currency": currency, "balance_gross": price, "balance_earnings": price, "sale_gross": price,
+		"earnings": price, "gross_refund": price, "earnings_decrease": price, "balance_gross_refund": price, "balance_earnings_decrease": price,
 
 		"balance_amount": price, "case_id": id(user), "created_at": now, "updated_at": now, "customer_email_address": email,
 		"customer_user_id": id(user), "new_customer_email": email, "old_customer_email": email, "payment_id": id(p.ID),

@@ -60,18 +60,16 @@ func (p *Portal) Mint(identifier string, c ledger.Contact) (nonce string) {
 }
 
 // Open uses a nonce up, and returns its identifier.
-func (p *Portal) Open(nonce string) (identifier string, ok bool) {
-	v := p.sessions.open(nonce)
-	if v == nil {
-		return "", false
-	}
-	return v.Identifier, true
-}
-
-// Known reports whether there is such a nonce, used or not.
-func (p *Portal) Known(nonce string) bool {
+func (p *Portal) Open(nonce string) (identifier string, err error) {
 	_, known := p.sessions.look(nonce)
-	return known
+	v := p.sessions.open(nonce)
+	switch {
+	case v != nil:
+		return v.Identifier, nil
+	case known:
+		return "", errors.New("the link was already used")
+	}
+	return "", errors.New("the link is none of this fake")
 }
 
 // visit is a request for a page.

@@ -113,9 +113,7 @@ func (v *view) Newest() []ledger.Payment {
 	return newest
 }
 
-func price(p ledger.Plan) string {
-	return strings.TrimSpace(ledger.ParsePrice(p.Price).String() + " " + p.Currency)
-}
+func price(p ledger.Plan) string { return strings.TrimSpace(p.Price + " " + p.Currency) }
 
 // period is what the price is for.
 func period(p ledger.Plan) string {
