@@ -68,7 +68,8 @@ func values(e ledger.Event) map[string]string {
 		"receipt_url": fmt.Sprintf("https://my.paddle.com/receipt/%s/%s", p.OrderID, checkout),
 
 		"balance_currency": currency, "balance_gross": price, "balance_earnings": price, "sale_gross": price,
-		"earnings": price, "gross_refund": price, "earnings_decrease": price, "balance_gross_refund": price, "balance_earnings_decrease": price,
+		"earnings": price, "gross_refund": price, "earnings_decrease": price, "balance_gross_refund": price,
+		"balance_earnings_decrease": price,
 
 		"balance_amount": price, "case_id": id(user), "created_at": now, "updated_at": now, "customer_email_address": email,
 		"customer_user_id": id(user), "new_customer_email": email, "old_customer_email": email, "payment_id": id(p.ID),
