@@ -22,8 +22,8 @@ type snapshot[B any] struct {
 }
 
 // Snapshot returns as JSON what [Kanuu.Restore] continues with: the customers, the
-// clock, the links and sessions of the portal, the newest webhooks with those that
-// wait, and where they go. It leaves out the recorded calls, the faults and the
+// clock, the links and sessions of the portal, the newest webhooks with the waiting
+// ones, and where they go. It leaves out the recorded calls, the faults and the
 // chaos.
 func (k *Kanuu) Snapshot() ([]byte, error) {
 	books, err := k.store.Save()

@@ -27,7 +27,7 @@ const (
 	Refund  Action = "refund"  // of the newest payment
 )
 
-// customers are the actions of a customer in the portal, and others those of time, a
+// customers are the actions of a customer in the portal; others come from time, a
 // bank and the seller.
 var (
 	customers = []Action{Subscribe, Resume, Pay, Pause, Cancel, UpdateCard}

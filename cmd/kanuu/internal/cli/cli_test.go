@@ -345,7 +345,7 @@ func TestDoctor(t *testing.T) {
 ok    base url      `+fake.URL+` answers
 ok    certificate   none needed: plain http on this machine, as the emulator has it
 ok    clock         it agrees with the server's
-ok    key accepted  Kanuu answered about "kanuu-doctor", whom nobody is
+ok    key accepted  Kanuu answered about "kanuu-doctor", which does not exist
 ok    public key    PADDLE_PUBLIC_KEY is the emulator's
 `, got.stdout)
 	assert.Empty(t, got.stderr)

@@ -29,9 +29,9 @@ key is accepted shows when Kanuu is asked for the subscription of
 
 With --app-url it examines the running application: /webhooks/paddle, /billing,
 the page of --gate, the session cookies and the clock. It sends two alerts named
-kanuu_doctor about nobody: one without a signature, which has to be answered 401,
-and one with, which has to be answered 200. The emulator signs it, or the key of
---signing-key. To examine the application as a customer who is logged in, set
+kanuu_doctor, without a customer: one without a signature, which has to be
+answered 401, and one with, which has to be answered 200. The emulator signs it,
+or the key of --signing-key. To examine the application as a customer who is logged in, set
 ` + doctor.EnvCookie + ` to the Cookie header of the browser.
 
 Exits with 1 when something failed; a warning is no failure.`,

@@ -234,7 +234,7 @@ func (d *doctor) emulator(ctx context.Context) (s kanuutest.State) {
 	return s
 }
 
-// sign makes the body of an alert that is about nobody.
+// sign makes the body of an alert without a customer.
 func (d *doctor) sign(ctx context.Context) (body string, err error) {
 	now := d.Now().UTC()
 	fields := map[string]string{

@@ -18,7 +18,7 @@ import (
 const EnvCookie = "KANUU_DOCTOR_COOKIE"
 
 // Identifier is the one that Kanuu is asked about to see whether the key is
-// accepted. Asking about an identifier that nobody has creates nothing.
+// accepted. Asking about an unknown identifier creates nothing.
 const Identifier = "kanuu-doctor"
 
 // Status of a finding.
@@ -55,7 +55,7 @@ type Setup struct {
 	// of a gated page; it may be empty.
 	AppURL, Gate string
 
-	// Cookie is the Cookie header of a customer who is logged in. Empty: nobody is.
+	// Cookie is the Cookie header of a customer who is logged in. Empty: none is.
 	Cookie string
 
 	// SigningKey signs an alert. Nil: the emulator does, if there is one.

@@ -206,7 +206,7 @@ func count(n int, unit string) string {
 	return fmt.Sprintf("%d %ss", n, unit)
 }
 
-// checkAccepted asks about somebody who does not exist.
+// checkAccepted asks about an unknown customer.
 func (d *doctor) checkAccepted(ctx context.Context, validKey, reached bool) {
 	if !validKey || !reached {
 		d.say(checkAccepted, Skip, "Kanuu was not asked, because of what is above", "")
@@ -225,7 +225,7 @@ func (d *doctor) checkAccepted(ctx context.Context, validKey, reached bool) {
 	path, without := surplus(d.BaseURL)
 	switch {
 	case err == nil:
-		d.say(checkAccepted, OK, fmt.Sprintf("Kanuu answered about %q, whom nobody is", Identifier), "")
+		d.say(checkAccepted, OK, fmt.Sprintf("Kanuu answered about %q, which does not exist", Identifier), "")
 	case errors.Is(err, kanuu.ErrInvalidAPIKey):
 		d.say(checkAccepted, Fail, detail,
 			"set "+kanuu.EnvAPIKey+" to the key that the Kanuu dashboard shows for this team; the emulator has a key of its own")

@@ -45,13 +45,13 @@ func (d *doctor) checkPublicKey(ctx context.Context) {
 	}
 }
 
-// unsignedAlert is about nobody, and its name is none that an application
+// unsignedAlert has no customer, and its name is none that an application
 // would act on, should it not look at the signature.
 var unsignedAlert = url.Values{"alert_id": {"0"}, "alert_name": {"kanuu_doctor"}, "passthrough": {""}}.Encode()
 
 var formType = map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
 
-// checkWebhook sends the application an alert that nobody signed, which it has to
+// checkWebhook sends the application an unsigned alert, which it has to
 // refuse, and one that is signed.
 func (d *doctor) checkWebhook(ctx context.Context) {
 	target, err := url.Parse(d.WebhookURL)
@@ -66,13 +66,13 @@ func (d *doctor) checkWebhook(ctx context.Context) {
 		return
 	}
 	status, remedy := judgeWebhook(res.status)
-	d.say(checkWebhook, status, fmt.Sprintf("it answered %d to an alert that nobody signed", res.status), remedy)
+	d.say(checkWebhook, status, fmt.Sprintf("it answered %d to an unsigned alert", res.status), remedy)
 	if res.status >= http.StatusBadRequest && status != Fail {
 		d.checkSigned(ctx)
 	}
 }
 
-// judgeWebhook by the status for an alert that nobody signed.
+// judgeWebhook by the status for an unsigned alert.
 func judgeWebhook(status int) (judgement Status, remedy string) {
 	switch {
 	case status == http.StatusUnauthorized:
