@@ -16,6 +16,7 @@ require (
 	github.com/kanuu-io/kanuu-go/adapters/gin v0.0.0-00010101000000-000000000000
 	github.com/kanuu-io/kanuu-go/adapters/prometheus v0.0.0-00010101000000-000000000000
 	github.com/kanuu-io/kanuu-go/adapters/redis v0.0.0-00010101000000-000000000000
+	github.com/kanuu-io/kanuu-go/adapters/sql v0.0.0-00010101000000-000000000000
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/labstack/echo/v5 v5.4.4
 	github.com/prometheus/client_golang v1.25.0
@@ -50,7 +51,7 @@ require (
 	github.com/labstack/gommon v0.5.0 // indirect
 	github.com/leodido/go-urn v1.4.0 // indirect
 	github.com/mattn/go-colorable v0.1.15 // indirect
-	github.com/mattn/go-isatty v0.0.22 // indirect
+	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/maypok86/otter/v2 v2.4.0 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.2 // indirect
@@ -72,7 +73,7 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/arch v0.22.0 // indirect
 	golang.org/x/crypto v0.57.0 // indirect
-	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
@@ -85,4 +86,5 @@ replace (
 	github.com/kanuu-io/kanuu-go/adapters/gin => ../adapters/gin
 	github.com/kanuu-io/kanuu-go/adapters/prometheus => ../adapters/prometheus
 	github.com/kanuu-io/kanuu-go/adapters/redis => ../adapters/redis
+	github.com/kanuu-io/kanuu-go/adapters/sql => ../adapters/sql
 )
