@@ -70,6 +70,12 @@ func newAlert(e kanuu.Event) alert {
 			a.fields[name] = value
 		}
 	}
+	switch a.name {
+	case kanuu.AlertSubscriptionCreated, kanuu.AlertSubscriptionUpdated, kanuu.AlertSubscriptionPaymentFailed:
+	default: // has none according to Paddle
+		delete(a.fields, cancelURLField)
+		delete(a.fields, updateURLField)
+	}
 	if e.Identifier != "" && storable(e.Identifier, maxIdentifier) {
 		a.fields[identifierField] = e.Identifier
 	}

@@ -47,7 +47,7 @@ type engine struct {
 	program    string // is looked for in PATH and in these folders
 	folders    string
 	install    string // the Debian package
-	start      func(e *engine, tb testing.TB)
+	start      func(tb testing.TB, e *engine)
 	once       sync.Once
 	folder     string
 	process    *exec.Cmd
@@ -98,7 +98,7 @@ func (e *engine) newDatabase(tb testing.TB) *database {
 		}
 		tb.Skip(missing)
 	}
-	e.once.Do(func() { e.start(e, tb) })
+	e.once.Do(func() { e.start(tb, e) })
 	require.NotNil(tb, e.process, "the server did not start")
 	name := fmt.Sprintf("app%d", e.databases.Add(1))
 	admin, err := sql.Open(e.driver, e.dsn("postgres"))
@@ -140,8 +140,8 @@ func (d *database) store(tb testing.TB, db *sql.DB) *kanuusql.Store {
 // find is the path of a program of the engine; empty without one.
 func (e *engine) find(program string) string {
 	if path, err := exec.LookPath(program); err == nil {
-		if real, err := filepath.EvalSymlinks(path); err == nil { // a server looks for its files beside it
-			return real
+		if target, err := filepath.EvalSymlinks(path); err == nil { // a server looks for its files beside it
+			return target
 		}
 	}
 	found, err := filepath.Glob(filepath.Join(e.folders, program))
@@ -192,7 +192,7 @@ func (e *engine) run(tb testing.TB, prepare *exec.Cmd, server *exec.Cmd) {
 func (e *engine) newFolder(tb testing.TB) {
 	tb.Helper()
 	var err error
-	e.folder, err = os.MkdirTemp("", "kanuusql") // short, because sockets are in it
+	e.folder, err = os.MkdirTemp("", "kanuusql") //nolint:usetesting // outlives the test, and is short because sockets are in it
 	require.NoError(tb, err)
 	if os.Geteuid() == 0 {
 		nobody, err := user.Lookup("nobody")
@@ -203,7 +203,7 @@ func (e *engine) newFolder(tb testing.TB) {
 	}
 }
 
-func startPostgres(e *engine, tb testing.TB) {
+func startPostgres(tb testing.TB, e *engine) {
 	tb.Helper()
 	e.newFolder(tb)
 	data := filepath.Join(e.folder, "data")
@@ -212,7 +212,7 @@ func startPostgres(e *engine, tb testing.TB) {
 			"-c", "max_connections=200"))
 }
 
-func startMariaDB(e *engine, tb testing.TB) {
+func startMariaDB(tb testing.TB, e *engine) {
 	tb.Helper()
 	e.newFolder(tb)
 	e.run(tb, e.command("sh", "-c", "mkdir data"), // without grants, nothing has to be in it

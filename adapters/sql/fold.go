@@ -28,15 +28,14 @@ func (s *Subscription) take(a alert) {
 		return // a canceled subscription cannot be reinstated; a refund does not end one
 	}
 	s.takeState(a)
-	if a.name != kanuu.AlertSubscriptionPaymentSucceeded && a.name != observedName { // which have none
-		s.CancelURL = cmp.Or(Secret(a.fields[cancelURLField]), s.CancelURL)
-		s.UpdateURL = cmp.Or(Secret(a.fields[updateURLField]), s.UpdateURL)
-	}
+	s.CancelURL = cmp.Or(Secret(a.fields[cancelURLField]), s.CancelURL)
+	s.UpdateURL = cmp.Or(Secret(a.fields[updateURLField]), s.UpdateURL)
 	switch s.Status {
 	case kanuu.StatusCanceled:
 		s.NextBillDate, s.PausedFrom, s.PausedReason, s.CancelURL, s.UpdateURL = time.Time{}, time.Time{}, "", "", ""
 	case kanuu.StatusPaused:
 		s.NextBillDate = time.Time{}
+	default:
 	}
 }
 

@@ -21,7 +21,7 @@ var ranks = map[string]int{
 }
 
 // inOrder returns the alerts of one subscription in the order in which they happened,
-// as far as they show it. The result depends on the set of alerts alone. An alert
+// as far as they show it. The result depends only on the set of alerts. An alert
 // with an unreadable time comes first.
 //
 // Times have whole seconds, and ids do not grow with time. Within a second, the kind

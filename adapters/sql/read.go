@@ -12,7 +12,7 @@ import (
 	"github.com/kanuu-io/kanuu-go"
 )
 
-// Subscriptions returns those of an identifier, the oldest first; none is no error. A
+// Subscriptions returns the rows of an identifier, the oldest first; none is no error. A
 // buyer can choose the identifier of an alert, so one of them may be a stranger's.
 func (s *Store) Subscriptions(ctx context.Context, identifier string) ([]Subscription, error) {
 	list, err := s.subscriptions(ctx, s.db, identifier)
@@ -112,6 +112,7 @@ func (s *Store) purge(ctx context.Context, tx Tx, identifier string, list []Subs
 		switch r.Status {
 		case kanuu.StatusActive, kanuu.StatusTrialing, kanuu.StatusPastDue, kanuu.StatusPaused:
 			return ErrStillBilled
+		default:
 		}
 		if err := s.save(ctx, tx, Subscription{ID: is.ID}); err != nil {
 			return err

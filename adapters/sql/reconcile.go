@@ -45,9 +45,9 @@ const (
 
 // Reconcile compares n subscriptions with Kanuu, and repairs the table where alerts
 // were lost. Call it regularly, such as every hour with n = 100, on one instance or
-// several. Suspicious rows come first: those that are [Unknown], that ended before they
-// were paid for, and of which the alert of the creation is missing. Then those whose
-// last check is the oldest.
+// several. Suspicious rows are checked first: [Unknown] ones, ones that ended before the
+// date that was paid for, and ones without the alert of their creation. The others follow
+// in the order of their last checks.
 //
 // It calls Kanuu once a second at most, and returns at the first [kanuu.ErrRateLimited]
 // or other error, with the differences found so far. It changes no row directly: it

@@ -112,7 +112,7 @@ func (s *Store) insert(ctx context.Context, tx Tx, a alert) (bool, error) {
 	return isNew, nil
 }
 
-// alerts reads those of a subscription.
+// alerts reads the alerts of a subscription, without those of other kinds that name it.
 func (s *Store) alerts(ctx context.Context, tx Tx, id int64) ([]alert, error) {
 	rows, err := tx.QueryContext(ctx, s.statements.selectAlerts, s.account, id)
 	if err != nil {
@@ -129,7 +129,9 @@ func (s *Store) alerts(ctx context.Context, tx Tx, id int64) ([]alert, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read alerts: %w", err)
 		}
-		list = append(list, a)
+		if a.isFolded() {
+			list = append(list, a)
+		}
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read alerts: %w", err)
@@ -153,8 +155,8 @@ func (s *Store) refold(ctx context.Context, tx Tx, id int64) (Subscription, erro
 	return is, s.save(ctx, tx, is)
 }
 
-// blanked returns the alerts whose URLs are superseded, without these. Those of the
-// newest second stay: another alert of that second may still change which is last.
+// blanked returns the alerts whose URLs are superseded, without these. The URLs
+// of the newest second stay: another alert of that second may still change the order.
 func blanked(alerts []alert, is Subscription) []alert {
 	var changed []alert
 	newest := make(map[string]time.Time)

@@ -94,8 +94,8 @@ func (m migration) statements() []string {
 
 // Migrate creates the tables, or adds what a newer version of the package needs. It is
 // for applications without a migration tool. Call it before the first webhook, also on
-// several instances: they wait for each other. What it has done is in the table
-// kanuu_schema. It never drops anything.
+// several instances: they wait for each other. The table kanuu_schema
+// lists the files that it ran. It never drops anything.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return fmt.Errorf("kanuusql: migrate: %w", err)

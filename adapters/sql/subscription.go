@@ -50,7 +50,7 @@ type Subscription struct {
 	// card; empty if canceled.
 	CancelURL, UpdateURL Secret
 
-	// PastDueSince is when the first payment failed of those that are overdue now.
+	// PastDueSince is when a payment failed first, since the last one that succeeded.
 	PastDueSince time.Time
 
 	// CreatedAt is the time of the first alert.
