@@ -82,11 +82,20 @@ func (e Event) GrossRefund() Amount { return e.amount("gross_refund") }
 // NextBillDate is the day of the next payment, as midnight UTC.
 func (e Event) NextBillDate() time.Time { return e.time("next_bill_date", time.DateOnly) }
 
-// CancellationEffectiveDate is the day on which a cancelled subscription ends,
-// as midnight UTC, in subscription_cancelled.
+// CancellationEffectiveDate is when a cancelled subscription ends, in
+// subscription_cancelled: midnight UTC of a day, or a day with a time, as Paddle sends
+// it for some.
 func (e Event) CancellationEffectiveDate() time.Time {
-	return e.time("cancellation_effective_date", time.DateOnly)
+	return e.time("cancellation_effective_date", time.DateOnly, time.DateTime)
 }
+
+// PausedFrom is when a pause begins or began, in subscription_updated; zero if the
+// subscription is not paused, and no pause is planned.
+func (e Event) PausedFrom() time.Time { return e.time("paused_from", time.DateTime, time.DateOnly) }
+
+// PausedReason is why a subscription is paused, in subscription_updated, such as
+// "voluntary" or "delinquent".
+func (e Event) PausedReason() string { return e.Fields.Get("paused_reason") }
 
 // CancelURL is a page where any bearer can cancel.
 func (e Event) CancelURL() string { return e.Fields.Get("cancel_url") }
@@ -157,12 +166,14 @@ func (e Event) amount(field string) Amount {
 	return Amount{Value: value, Currency: e.Fields.Get("currency")}
 }
 
-func (e Event) time(field, layout string) time.Time {
-	value, err := time.Parse(layout, e.Fields.Get(field))
-	if err != nil {
-		return time.Time{}
+// time is the field in the first of the layouts that it has.
+func (e Event) time(field string, layouts ...string) time.Time {
+	for _, layout := range layouts {
+		if value, err := time.Parse(layout, e.Fields.Get(field)); err == nil {
+			return value
+		}
 	}
-	return value
+	return time.Time{}
 }
 
 // Fields of an alert, as PHP reads a form. They hold what is personal about

@@ -57,6 +57,8 @@ type reading struct {
 	UnitPrice, Price, SaleGross         kanuu.Amount
 	Amount, GrossRefund                 kanuu.Amount
 	NextBillDate, CancellationEffective time.Time
+	PausedFrom                          time.Time
+	PausedReason                        string
 	Previous                            kanuu.Previous
 }
 
@@ -65,7 +67,7 @@ func read(e kanuu.Event) reading {
 		e.Status(), e.SubscriptionID(), e.PlanID(), e.Quantity(), e.Email(), e.CancelURL(),
 		e.UpdateURL(),
 		e.UnitPrice(), e.Price(), e.SaleGross(), e.Amount(), e.GrossRefund(), e.NextBillDate(), e.CancellationEffectiveDate(),
-		e.Previous(),
+		e.PausedFrom(), e.PausedReason(), e.Previous(),
 	}
 }
 
@@ -137,6 +139,23 @@ func TestEventWithoutFields(t *testing.T) {
 		assert.Zero(t, e.Time, name)
 		assert.Empty(t, e.AlertName+e.AlertID+e.Identifier, name)
 		assert.Nil(t, e.Supplemental, name)
+	}
+}
+
+// Paddle documents a day, and sends a day with a time too.
+func TestEventDates(t *testing.T) {
+	t.Parallel()
+	afternoon := time.Date(2020, 6, 15, 12, 51, 17, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"2020-06-15": day(2020, 6, 15), "2020-06-15 12:51:17": afternoon,
+		"": {}, "soon": {}, "2020-06-15 12:51": {}, "2020-06-31": {},
+	} {
+		e := eventOf(t, signer.PublicKey(), signer.Body(kanuutest.Webhook{Fields: map[string]string{
+			"cancellation_effective_date": text, "paused_from": text, "paused_reason": "voluntary",
+		}}))
+		assert.Equal(t, want, e.CancellationEffectiveDate(), text)
+		assert.Equal(t, want, e.PausedFrom(), text)
+		assert.Equal(t, "voluntary", e.PausedReason())
 	}
 }
 
