@@ -1,7 +1,7 @@
 package guide_test
 
 import (
-	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,8 +18,10 @@ import (
 	"github.com/gorilla/sessions"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite"
 
 	"github.com/kanuu-io/kanuu-go"
+	kanuusql "github.com/kanuu-io/kanuu-go/adapters/sql"
 	"github.com/kanuu-io/kanuu-go/examples/internal/guide"
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
@@ -244,35 +246,46 @@ func TestLaravel(t *testing.T) {
 	assert.Equal(t, http.StatusFound, get(mux, "/billing", "Test-User", "42").Code)
 }
 
-// plan is a row of the table of plans.
-type plan struct {
-	at     time.Time
-	plan   int64
-	status kanuu.Status
-}
-
-type planTable map[string]plan
-
-func (p planTable) Set(_ context.Context, identifier string, at time.Time, id int64, status kanuu.Status) error {
-	if at.After(p[identifier].at) {
-		p[identifier] = plan{at, id, status}
-	}
-	return nil
-}
-
-func TestKeepPlans(t *testing.T) {
+// Effects are rows that are written with the alert.
+func TestEffects(t *testing.T) {
 	t.Parallel()
 	client, _ := setup(t)
 	hook, signer := newWebhook(t, client)
-	plans := make(planTable)
-	guide.KeepPlans(hook, plans)
-	noon := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
-	for _, webhook := range []kanuutest.Webhook{
-		{AlertName: "subscription_cancelled", Identifier: "user:42", Time: noon},
-		{AlertName: "subscription_created", Identifier: "user:42", Time: noon.Add(-time.Hour)}, // late
-		{AlertName: "subscription_created", Time: noon},                                        // not Kanuu's
-	} {
+	db, err := sql.Open("sqlite", "file:"+t.TempDir()+"/app.db?_pragma=busy_timeout(3000)")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	store, err := kanuusql.New(db, kanuusql.SQLite, nil)
+	require.NoError(t, err)
+	require.NoError(t, store.Migrate(t.Context()))
+	_, err = db.ExecContext(t.Context(), "CREATE TABLE outbox (kind text, identifier text); "+
+		"CREATE TABLE teams (billing_id text, seats integer); INSERT INTO teams VALUES ('team:7', 1)")
+	require.NoError(t, err)
+	hook.On("*", store.Handler(guide.Effects()))
+	noon := time.Now().UTC().Truncate(time.Second)
+	post := func(id, name string, after time.Duration, fields map[string]string) {
+		t.Helper()
+		fields["subscription_id"] = "70"
+		webhook := kanuutest.Webhook{AlertID: id, AlertName: name, Identifier: "team:7", Time: noon.Add(after), Fields: fields}
 		require.Equal(t, http.StatusOK, signer.Post(hook, webhook).StatusCode)
 	}
-	assert.Equal(t, planTable{"user:42": {noon, 12345, kanuu.StatusCanceled}}, plans)
+	post("2", kanuu.AlertSubscriptionUpdated, 2*time.Second, map[string]string{"subscription_plan_id": "2", "new_quantity": "5"})
+	post("1", kanuu.AlertSubscriptionCreated, time.Second, map[string]string{"subscription_plan_id": "1"}) // late
+	post("3", kanuu.AlertSubscriptionUpdated, 3*time.Second, map[string]string{"subscription_plan_id": "3", "new_quantity": "6"})
+	post("4", kanuu.AlertSubscriptionPaymentFailed, 4*time.Second, map[string]string{"subscription_plan_id": "3", "quantity": "6"})
+	for range 2 {
+		post("5", kanuu.AlertSubscriptionCancelled, 5*time.Second, map[string]string{"quantity": "6"})
+	}
+	var mails string
+	var seats int
+	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT group_concat(kind), (SELECT seats FROM teams) FROM outbox").Scan(
+		&mails, &seats))
+	assert.Equal(t, "plan changed,payment failed,goodbye", mails)
+	assert.Equal(t, 6, seats)
+}
+
+func TestProof(t *testing.T) {
+	t.Parallel()
+	id := guide.Signed([]byte("secret"), "user:42")
+	require.NoError(t, id.Validate())
+	assert.Len(t, id.Supplemental["proof"], 43)
 }

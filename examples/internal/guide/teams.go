@@ -1,10 +1,8 @@
 package guide
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/kanuu-io/kanuu-go"
 )
@@ -92,23 +90,4 @@ func Back(client *kanuu.Client, who kanuu.IdentifierResolver) http.Handler {
 	})
 	// snippet: end
 	return back
-}
-
-// Plans is the application's own table of who has which plan, for reports.
-type Plans interface {
-	// Set replaces a row that is older than at, and leaves another alone.
-	Set(ctx context.Context, identifier string, at time.Time, plan int64, status kanuu.Status) error
-}
-
-// KeepPlans keeps a table for reports.
-func KeepPlans(hook *kanuu.WebhookHandler, plans Plans) {
-	// snippet: table
-	hook.On("subscription_*", func(ctx context.Context, e kanuu.Event) error {
-		if e.Identifier == "" { // a checkout that Kanuu did not open
-			return nil
-		}
-		// UPDATE … WHERE updated_at < e.Time: alerts come twice, late, and in any order.
-		return plans.Set(ctx, e.Identifier, e.Time, e.PlanID(), e.Status())
-	})
-	// snippet: end
 }
