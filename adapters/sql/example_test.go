@@ -89,7 +89,11 @@ func Example() {
 
 // The SQL of the tables, for a migration tool.
 func ExampleSchema() {
-	for line := range strings.Lines(kanuusql.Schema(kanuusql.Postgres, "shop_")) {
+	schema, err := kanuusql.Schema(kanuusql.Postgres, "shop_")
+	if err != nil {
+		panic(err)
+	}
+	for line := range strings.Lines(schema) {
 		if strings.HasPrefix(line, "CREATE TABLE") {
 			fmt.Print(line)
 		}

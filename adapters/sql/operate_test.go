@@ -55,8 +55,10 @@ func TestMigrate(t *testing.T) {
 		assert.Equal(t, 1, n)
 
 		// A migration tool applies the same text, also after Migrate.
+		schema, err := kanuusql.Schema(d.dialect, "")
+		require.NoError(t, err)
 		for range 2 {
-			for statement := range strings.SplitSeq(kanuusql.Schema(d.dialect, ""), ";\n") {
+			for statement := range strings.SplitSeq(schema, ";\n") {
 				if strings.TrimSpace(statement) != "" {
 					_, err := db.ExecContext(t.Context(), statement)
 					require.NoError(t, err)
@@ -68,10 +70,12 @@ func TestMigrate(t *testing.T) {
 		files := kanuusql.Migrations(d.dialect)
 		text, err := fs.ReadFile(files, "0001_kanuu.up.sql")
 		require.NoError(t, err)
-		assert.Equal(t, string(text), kanuusql.Schema(d.dialect, kanuusql.DefaultPrefix))
+		assert.Equal(t, string(text), schema)
 	})
 	assert.Panics(t, func() { kanuusql.Migrations("oracle") })
-	assert.Panics(t, func() { kanuusql.Schema(kanuusql.MySQL, "a-b") })
+	_, err := kanuusql.Schema("oracle", "a-b")
+	require.EqualError(t, err, `kanuu: the dialect is "oracle": use one of ["postgres" "mysql" "sqlite"]; `+
+		`the prefix is "a-b": use at most 32 of a-z, 0-9 and _, and no digit at the beginning`)
 }
 
 // Two Paddle accounts have the same ids.

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kanuu-io/kanuu-go"
 )
 
 // DefaultPrefix of the tables: kanuu_alerts, kanuu_subscriptions, kanuu_once.
@@ -25,7 +27,9 @@ var migrations embed.FS
 // drop data that Paddle does not send again. golang-migrate needs multiStatements=true
 // in the DSN of MySQL. It panics if the dialect is none of the package's.
 func Migrations(dialect Dialect) fs.FS {
-	mustKnow(dialect)
+	if problem := checkDialect(dialect); problem != "" {
+		panic("kanuusql: Migrations: " + problem)
+	}
 	files, err := fs.Sub(migrations, "migrations/"+string(dialect))
 	if err != nil {
 		panic(err) // the folders are embedded
@@ -34,23 +38,31 @@ func Migrations(dialect Dialect) fs.FS {
 }
 
 // Schema returns the SQL of all migrations with another prefix for the tables; an empty
-// one is the default. It panics if the dialect is none of the package's, or if the
-// prefix has other characters than a-z, 0-9 and _.
-func Schema(dialect Dialect, prefix string) string {
+// one is the default. It returns a [*kanuu.ConfigError] if the dialect is none of the
+// package's, or if the prefix has other characters than a-z, 0-9 and _.
+func Schema(dialect Dialect, prefix string) (string, error) {
+	var problems []string
+	if problem := checkDialect(dialect); problem != "" {
+		problems = append(problems, problem)
+	}
 	if problem := checkPrefix(prefix); problem != "" {
-		panic("kanuusql: Schema: " + problem)
+		problems = append(problems, problem)
+	}
+	if problems != nil {
+		return "", &kanuu.ConfigError{Problems: problems}
 	}
 	var all []string
 	for _, m := range migrationsOf(dialect, prefix) {
 		all = append(all, m.text)
 	}
-	return strings.Join(all, "\n")
+	return strings.Join(all, "\n"), nil
 }
 
-func mustKnow(dialect Dialect) {
-	if !slices.Contains(dialects, dialect) {
-		panic(fmt.Sprintf("kanuusql: there is no dialect %q: use one of %q", dialect, dialects))
+func checkDialect(dialect Dialect) (problem string) {
+	if slices.Contains(dialects, dialect) {
+		return ""
 	}
+	return fmt.Sprintf("the dialect is %q: use one of %q", dialect, dialects)
 }
 
 var validPrefix = regexp.MustCompile(`^([a-z_][a-z0-9_]{0,31})?$`)
@@ -59,7 +71,7 @@ func checkPrefix(prefix string) (problem string) {
 	if validPrefix.MatchString(prefix) {
 		return ""
 	}
-	return fmt.Sprintf("Options.Prefix is %q: use at most 32 of a-z, 0-9 and _, and no digit at the beginning", prefix)
+	return fmt.Sprintf("the prefix is %q: use at most 32 of a-z, 0-9 and _, and no digit at the beginning", prefix)
 }
 
 // migration is one file.

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -61,8 +60,8 @@ func New(db *sql.DB, dialect Dialect, options *Options) (*Store, error) {
 	if db == nil {
 		problems = append(problems, "db is nil: open one with sql.Open")
 	}
-	if !slices.Contains(dialects, dialect) {
-		problems = append(problems, fmt.Sprintf("dialect is %q: use Postgres, MySQL or SQLite", dialect))
+	if problem := checkDialect(dialect); problem != "" {
+		problems = append(problems, problem)
 	}
 	if problem := checkPrefix(set.Prefix); problem != "" {
 		problems = append(problems, problem)

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/kanuu-io/kanuu-go v0.0.0-00010101000000-000000000000
+	github.com/kanuu-io/kanuu-go/adapters/sql v0.0.0-00010101000000-000000000000
 	github.com/spf13/cobra v1.10.2
 	github.com/stretchr/testify v1.12.1
 )
@@ -17,3 +18,5 @@ require (
 )
 
 replace github.com/kanuu-io/kanuu-go => ../..
+
+replace github.com/kanuu-io/kanuu-go/adapters/sql => ../../adapters/sql

@@ -271,9 +271,10 @@ func TestEffects(t *testing.T) {
 	post("2", kanuu.AlertSubscriptionUpdated, 2*time.Second, map[string]string{"subscription_plan_id": "2", "new_quantity": "5"})
 	post("1", kanuu.AlertSubscriptionCreated, time.Second, map[string]string{"subscription_plan_id": "1"}) // late
 	post("3", kanuu.AlertSubscriptionUpdated, 3*time.Second, map[string]string{"subscription_plan_id": "3", "new_quantity": "6"})
-	post("4", kanuu.AlertSubscriptionPaymentFailed, 4*time.Second, map[string]string{"subscription_plan_id": "3", "quantity": "6"})
+	last := map[string]string{"subscription_plan_id": "3", "quantity": "6"}
+	post("4", kanuu.AlertSubscriptionPaymentFailed, 4*time.Second, last)
 	for range 2 {
-		post("5", kanuu.AlertSubscriptionCancelled, 5*time.Second, map[string]string{"quantity": "6"})
+		post("5", kanuu.AlertSubscriptionCancelled, 5*time.Second, last)
 	}
 	var mails string
 	var seats int

@@ -91,6 +91,7 @@ func (a *app) root() *cobra.Command {
 		a.nonceCommand(),
 		a.subscriptionCommand(),
 		a.doctorCommand(),
+		a.schemaCommand(),
 		a.versionCommand(),
 	)
 	root.SetOut(a.Stdout)

@@ -27,6 +27,11 @@ func main() {
 		log.Panic(err)
 	}
 
-	tables := strings.Count(kanuusql.Schema(kanuusql.SQLite, "shop_"), "CREATE TABLE IF NOT EXISTS shop_")
+	schema, err := kanuusql.Schema(kanuusql.SQLite, "shop_")
+	if err != nil {
+		log.Panic(err)
+	}
+
+	tables := strings.Count(schema, "CREATE TABLE IF NOT EXISTS shop_")
 	fmt.Fprintln(os.Stdout, tables, subscription.IsSubscribed, fake.Requests()[0].Header.Get("User-Agent"))
 }
