@@ -18,13 +18,13 @@ import (
 
 var signer = kanuutest.NewSigner()
 
-// newHook is the webhook handler of an instance. It takes recordings.
+// newHook is the webhook handler of an instance. It takes recordings, on slow machines too.
 func newHook(tb testing.TB, handler func(context.Context, kanuu.Event) error) *kanuu.WebhookHandler {
 	tb.Helper()
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey})
 	require.NoError(tb, err)
 	tb.Cleanup(client.Close)
-	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), &kanuu.WebhookOptions{MaxAge: -1})
+	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), &kanuu.WebhookOptions{MaxAge: -1, Timeout: time.Minute})
 	require.NoError(tb, err)
 	if handler != nil {
 		hook.On("*", handler)

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"fmt"
 	"html/template"
@@ -17,12 +18,24 @@ import (
 type App struct {
 	Client  *kanuu.Client
 	Webhook *kanuu.WebhookHandler // nil: PADDLE_PUBLIC_KEY is not set
+	Getenv  func(string) string
+
+	// An example with a database of its own sets these before it returns its handler:
+	// lines for the home page, kanuu.Config.LastKnown, and what to do at the end.
+	Facts     func(ctx context.Context, user *User) ([]Fact, error)
+	LastKnown lastKnown
+	Close     func() error
 
 	framework string
 	control   string // page of the emulator; empty: there is none
 	sessions  sessions
 	events    events
 	logger    *slog.Logger
+}
+
+// Fact is a line about the user's subscription.
+type Fact struct {
+	Name, Text string
 }
 
 // User returns who is logged in by the session cookie.
@@ -39,6 +52,13 @@ func (a *App) home(w http.ResponseWriter, r *http.Request, status int, user *Use
 	data := view{User: user, Alert: alert, Next: r.FormValue("next")}
 	if user != nil {
 		data.State, data.Events = a.stateOf(r, user), a.events.last(user.ID)
+		if a.Facts != nil {
+			facts, err := a.Facts(r.Context(), user)
+			if err != nil {
+				a.logger.Error("the database failed", "error", err)
+			}
+			data.Facts = facts
+		}
 	}
 	a.render(w, status, homePage, data)
 }
@@ -161,6 +181,7 @@ func page(file string) *template.Template {
 type view struct {
 	User   *User
 	State  state // of the user's subscription
+	Facts  []Fact
 	Events []event
 	Alert  string
 	Next   string // page to open after the login

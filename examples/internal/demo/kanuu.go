@@ -1,24 +1,28 @@
 package demo
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/kanuu-io/kanuu-go"
 	"github.com/kanuu-io/kanuu-go/kanuutest"
 )
 
+type lastKnown = func(ctx context.Context, identifier string) (kanuu.Subscription, time.Time, error)
+
 // newClient returns a client of the real Kanuu where there is an API key, else
 // one of a emulator that the caller has to close. The emulator's "back to your
 // application" leads to home; of the real one, that is set in Kanuu.
-func newClient(getenv func(string) string, home string, cache kanuu.SharedCache, logger *slog.Logger) (*kanuu.Client,
-	*kanuutest.Server,
-	error) {
+func newClient(getenv func(string) string, home string, cache kanuu.SharedCache, lastKnown lastKnown,
+	logger *slog.Logger) (*kanuu.Client, *kanuutest.Server, error) {
 	config := kanuu.Config{
 		APIKey:      getenv("KANUU_API_KEY"),
 		BaseURL:     getenv("KANUU_BASE_URL"),
 		Logger:      logger,
 		SharedCache: cache,
+		LastKnown:   lastKnown,
 	}
 	if config.APIKey != "" {
 		client, err := kanuu.NewClient(config)

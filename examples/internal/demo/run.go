@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/kanuu-io/kanuu-go"
 )
 
 const (
@@ -47,6 +49,7 @@ func Run(framework string, build Build) int {
 //	KANUU_BASE_URL     https://kanuu.io
 //	PADDLE_PUBLIC_KEY  without it, the app listens to the emulator's webhooks, or to none
 //	REDIS_URL          without it, each replica has a cache of its own
+//	DATABASE_URL       (examples/database) without it, a file of SQLite in the working folder
 //	SESSION_KEY        signs the session cookies: random, so a restart logs everybody out
 func Serve(ctx context.Context, getenv func(string) string, stderr io.Writer, framework string, build Build) int {
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
@@ -79,7 +82,14 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 	}
 	defer shared.close()
 
-	client, fake, err := newClient(getenv, home, shared.cache, logger)
+	app := &App{Getenv: getenv, framework: framework, sessions: sessions, logger: logger}
+	recall := func(ctx context.Context, identifier string) (kanuu.Subscription, time.Time, error) {
+		if app.LastKnown == nil {
+			return kanuu.Subscription{}, time.Time{}, kanuu.ErrUnavailable
+		}
+		return app.LastKnown(ctx, identifier)
+	}
+	client, fake, err := newClient(getenv, home, shared.cache, recall, logger)
 	if err != nil {
 		return err
 	}
@@ -99,7 +109,7 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 		return err
 	}
 
-	app := &App{Client: client, Webhook: hook, framework: framework, sessions: sessions, logger: logger}
+	app.Client, app.Webhook = client, hook
 	if fake != nil {
 		app.control = fake.URL + "/control"
 	}
@@ -107,6 +117,9 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 	handler, err := build(app)
 	if err != nil {
 		return err
+	}
+	if app.Close != nil {
+		defer func() { _ = app.Close() }()
 	}
 
 	server := &http.Server{
