@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -104,12 +105,12 @@ func deadlocks(tb testing.TB, d *database, db *sql.DB) int {
 	return n
 }
 
-// Eight workers of two instances deliver the alerts of few subscriptions, each alert
-// twice.
+// Eight workers of two instances deliver the alerts of each subscription at the same
+// time, each alert twice. No later alert repairs a row that became stale.
 func TestConcurrentInstances(t *testing.T) {
 	t.Parallel()
 	onEachEngine(t, func(t *testing.T, d *database) {
-		const subscriptions, alertsOfEach = 5, 60
+		const subscriptions, alertsOfEach = 75, 4
 		db := d.open(t)
 		store := d.store(t, db)
 		createEffects(t, db)
@@ -117,16 +118,18 @@ func TestConcurrentInstances(t *testing.T) {
 		verifier := newHook(t, nil)
 		for i := range subscriptions * alertsOfEach {
 			e, err := verifier.Verify(signer.Request("http://localhost/", kanuutest.Webhook{
-				AlertID: strconv.Itoa(i + 1), AlertName: []string{created, updated, succeeded, failed}[i/subscriptions%4],
-				Identifier: "42", Time: at("1 10:00:00").Add(time.Duration(i/subscriptions/2) * time.Second),
-				Fields: map[string]string{"subscription_id": strconv.Itoa(70 + i%subscriptions),
+				AlertID: strconv.Itoa(i + 1), AlertName: []string{created, updated, succeeded, failed}[i%alertsOfEach],
+				Identifier: "42", Time: at("1 10:00:00").Add(time.Duration(i%alertsOfEach/2) * time.Second),
+				Fields: map[string]string{"subscription_id": strconv.Itoa(70 + i/alertsOfEach),
 					"subscription_plan_id": strconv.Itoa(i)},
 			}))
 			require.NoError(t, err)
 			events = append(events, e, e)
 		}
-		//nolint:gosec // no secret
-		rand.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+		for group := range slices.Chunk(events, 2*alertsOfEach) {
+			//nolint:gosec // no secret
+			rand.Shuffle(len(group), func(i, j int) { group[i], group[j] = group[j], group[i] })
+		}
 		before := deadlocks(t, d, db)
 		var (
 			runs    atomic.Int64
