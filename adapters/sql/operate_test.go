@@ -218,6 +218,68 @@ func TestReconcile(t *testing.T) {
 	})
 }
 
+// A repair changes the row. Kanuu's response has no dates, so it cannot correct those.
+func TestReconcileWithoutRepair(t *testing.T) {
+	t.Parallel()
+	monthAgo, monthAhead := time.Now().AddDate(0, -1, 0), time.Now().AddDate(0, 1, 0)
+	for name, tc := range map[string]struct {
+		paidUntil      time.Time // of the table
+		kanuuPaidUntil time.Time
+		want           string
+		entitled       kanuusql.Entitlement
+	}{
+		"neither shows access":    {time.Time{}, monthAgo, "", kanuusql.Unknown},
+		"within the margin":       {time.Now().Add(-time.Hour), time.Now().Add(-time.Hour), "", kanuusql.Entitled},
+		"only Kanuu shows access": {time.Time{}, monthAhead, "true", kanuusql.Entitled},
+		"only the table does":     {monthAhead, monthAgo, "false", kanuusql.Entitled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onEachEngine(t, func(t *testing.T, d *database) {
+				db := d.open(t)
+				store := d.store(t, db)
+				handle := store.Handler(nil)
+				fake := kanuutest.NewServer(nil)
+				defer fake.Close()
+				client, err := kanuu.NewClient(kanuu.Config{APIKey: kanuutest.DefaultAPIKey, BaseURL: fake.URL})
+				require.NoError(t, err)
+				defer client.Close()
+				send := func(name string, when time.Time, fields map[string]string) {
+					fields["subscription_id"], fields["subscription_plan_id"] = "70", "67"
+					require.NoError(t, handle(t.Context(), event(t, kanuutest.Webhook{
+						AlertID: name, AlertName: name, Identifier: "42", Time: when, Fields: fields,
+					})))
+				}
+				send(created, monthAgo, map[string]string{"status": "active"})
+				if !tc.paidUntil.IsZero() {
+					send(succeeded, monthAgo, map[string]string{
+						"status": "active", "next_bill_date": tc.paidUntil.UTC().Format(time.DateTime),
+					})
+				}
+				send(updated, monthAgo.Add(time.Second), map[string]string{"status": "paused"})
+				fake.SetSubscription("42", kanuutest.Subscription{
+					Status: kanuutest.StatusPaused, PlanID: 67, SubscriptionID: 70, PaidUntil: tc.kanuuPaidUntil,
+				})
+				before := dump(t, db)
+				differences, err := store.Reconcile(t.Context(), client, 1)
+				require.NoError(t, err)
+				got := ""
+				for _, is := range differences {
+					got += strconv.FormatBool(is.Repaired)
+				}
+				assert.Equal(t, tc.want, got)
+				if tc.want != "true" {
+					assert.ElementsMatch(t, before, dump(t, db))
+				}
+				list, err := store.Subscriptions(t.Context(), "42")
+				require.NoError(t, err)
+				require.Len(t, list, 1)
+				assert.Equal(t, tc.entitled, list[0].Entitled(time.Now()))
+			})
+		})
+	}
+}
+
 // Errors after which a transaction is run again.
 func TestTransientErrors(t *testing.T) {
 	t.Parallel()

@@ -19,9 +19,10 @@ type Difference struct {
 	// Kanuu is its response for the identifier of the row.
 	Kanuu kanuu.Subscription
 
-	// Repaired is whether the response was stored as an observation. It is not while an
-	// alert is younger than 65 minutes, because Kanuu's response may be an hour old, nor
-	// if Kanuu names no subscription.
+	// Repaired is whether the response was stored as an observation, and changed the
+	// row. It is not stored while an alert is younger than 65 minutes, because Kanuu's
+	// response may be an hour old, nor if Kanuu names no subscription, nor if a row does
+	// not follow from the response: it shows no dates.
 	Repaired bool
 }
 
@@ -129,22 +130,31 @@ func (s *Store) checkOne(ctx context.Context, client *kanuu.Client, is Subscript
 		return difference, nil
 	}
 	err = s.transact(ctx, func(tx *sql.Tx) error {
-		_, err := s.apply(ctx, tx, observation(is.Identifier, response, at))
+		change, err := s.apply(ctx, tx, observation(is.Identifier, response, at))
+		if err == nil && change.Before == change.After {
+			return errNoChange // so that each check does not add another observation
+		}
 		return err
 	})
 	difference.Repaired = err == nil
+	if errors.Is(err, errNoChange) {
+		err = nil
+	}
 	return difference, err
 }
 
+// errNoChange rolls back an observation that changes nothing.
+var errNoChange = errors.New("the row stays as it is")
+
 // agrees reports whether a row and Kanuu say the same. A day's difference at the end
-// of a subscription is a margin, and no fault.
+// of a subscription is a margin, and no fault. A row that is [Unknown] contradicts
+// only a response that the customer has access.
 func agrees(is Subscription, response kanuu.Subscription, at time.Time) bool {
-	entitled := is.Entitled(at)
-	if is.Status == kanuu.StatusCanceled && !response.IsSubscribed && is.Entitled(at.Add(endMargin)) == NotEntitled {
-		entitled = NotEntitled
+	isEntitled := is.Entitled(at) == Entitled
+	if !response.IsSubscribed && is.Entitled(at.Add(endMargin)) == NotEntitled {
+		isEntitled = false
 	}
-	return is.Status == response.Status && is.PlanID == response.PlanID &&
-		(entitled == Entitled) == response.IsSubscribed && entitled != Unknown
+	return is.Status == response.Status && is.PlanID == response.PlanID && isEntitled == response.IsSubscribed
 }
 
 // observation makes an alert of a response. Its time is that of the oldest state that
