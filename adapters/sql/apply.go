@@ -123,7 +123,7 @@ func (s *Store) First(ctx context.Context, tx Tx, name string) (bool, error) {
 	if name == "" || !storable(name, maxName) {
 		return false, errors.New("kanuusql: first: a name has 1 to 255 bytes of valid UTF-8")
 	}
-	isNew, err := affects(tx.ExecContext(ctx, s.statements.insertOnce, name, s.dialect.bind(time.Now())))
+	isNew, err := s.dialect.isNew(tx.ExecContext(ctx, s.statements.insertOnce, name, s.dialect.bind(time.Now())))
 	if err != nil {
 		return false, fmt.Errorf("kanuusql: first: %w", err)
 	}

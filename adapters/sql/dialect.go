@@ -57,12 +57,26 @@ func (d Dialect) lockSuffix(key string) string {
 	return " ON CONFLICT (" + key + ") DO UPDATE SET account = excluded.account"
 }
 
-// insertNew makes an INSERT that affects no row if there is one with the key.
-func (d Dialect) insertNew(insert string) string {
-	if d == MySQL { // affects 0 rows with and without clientFoundRows
-		return strings.Replace(insert, "INSERT INTO", "INSERT IGNORE INTO", 1)
+// insertNew makes an INSERT that keeps the row that has the key already, for [isNew].
+// Other rows that the engine refuses are errors, which MySQL's INSERT IGNORE would hide.
+func (d Dialect) insertNew(insert, key string) string {
+	if d == MySQL { // LAST_INSERT_ID is returned with the result of a duplicate
+		return insert + fmt.Sprintf(" ON DUPLICATE KEY UPDATE %[1]s = IF(LAST_INSERT_ID(1), %[1]s, %[1]s)", key)
 	}
 	return insert + " ON CONFLICT DO NOTHING"
+}
+
+// isNew reports whether a statement of insertNew inserted its row.
+func (d Dialect) isNew(result sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	if d == MySQL { // how many rows it affected depends on clientFoundRows
+		duplicate, err := result.LastInsertId()
+		return duplicate == 0, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
 }
 
 // bind makes an argument of a time; NULL if it is zero. Own texts do not depend on the

@@ -135,6 +135,53 @@ func TestHostileAlerts(t *testing.T) {
 	})
 }
 
+// A row that the database refuses is an error, and not an alert that was handled before.
+func TestRefusedRowIsAnError(t *testing.T) {
+	t.Parallel()
+	onEachEngine(t, func(t *testing.T, d *database) {
+		db := d.open(t)
+		store := d.store(t, db)
+		for _, statement := range []string{
+			"ALTER TABLE kanuu_alerts ADD COLUMN checked integer CHECK (alert_name <> 'transfer_paid')",
+			"ALTER TABLE kanuu_once ADD COLUMN checked integer CHECK (name <> 'refused')",
+		} {
+			_, err := db.ExecContext(t.Context(), statement)
+			require.NoError(t, err)
+		}
+		handle := store.Handler(nil)
+		require.NoError(t, handle(t.Context(), event(t, kanuutest.Webhook{AlertName: kanuu.AlertTransferCreated})))
+		require.Error(t, handle(t.Context(), event(t, kanuutest.Webhook{AlertName: kanuu.AlertTransferPaid})))
+		_, err := store.First(t.Context(), db, "refused")
+		require.Error(t, err)
+		if d.dialect == kanuusql.MySQL { // the others do not shorten
+			_, err := db.ExecContext(t.Context(), "ALTER TABLE kanuu_alerts MODIFY fields varchar(20) NOT NULL")
+			require.NoError(t, err)
+			require.ErrorContains(t, handle(t.Context(), event(t, kanuutest.Webhook{AlertName: created})), "Data too long")
+		}
+	})
+}
+
+// The option changes how many rows a statement affects.
+func TestMySQLClientFoundRows(t *testing.T) {
+	t.Parallel()
+	d := engines[2].newDatabase(t)
+	d.dsn += "?clientFoundRows=true"
+	db := d.open(t)
+	store := d.store(t, db)
+	calls := 0
+	handle := store.Handler(func(context.Context, *sql.Tx, kanuu.Event, kanuusql.Change) error { calls++; return nil })
+	for range 2 {
+		require.NoError(t, handle(t.Context(), event(t, kanuutest.Webhook{AlertID: "7", AlertName: created})))
+		require.NoError(t, handle(t.Context(), event(t, kanuutest.Webhook{AlertID: "8", AlertName: kanuu.AlertTransferPaid})))
+	}
+	assert.Equal(t, 2, calls)
+	for _, want := range []bool{true, false, false} {
+		first, err := store.First(t.Context(), db, "welcome")
+		require.NoError(t, err)
+		assert.Equal(t, want, first)
+	}
+}
+
 // Names are for ever, and differ by every byte.
 func TestFirst(t *testing.T) {
 	t.Parallel()

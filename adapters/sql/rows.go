@@ -33,12 +33,12 @@ func (s *Store) prepare() {
 			" = ?, fold_version = ?" + where),
 		selectByIdentifier: s.sql("SELECT purged_at, subscription_id, " + columns +
 			" FROM {}subscriptions WHERE account = ? AND identifier = ?"),
-		insertAlert: s.sql(s.dialect.insertNew("INSERT INTO {}alerts (account, alert_id, subscription_id, event_time, " +
-			"alert_name, received_at, fields) VALUES (?, ?, ?, ?, ?, ?, ?)")),
+		insertAlert: s.sql(s.dialect.insertNew("INSERT INTO {}alerts (account, alert_id, subscription_id, event_time, "+
+			"alert_name, received_at, fields) VALUES (?, ?, ?, ?, ?, ?, ?)", "alert_id")),
 		selectAlerts: s.sql("SELECT alert_id, event_time, alert_name, fields FROM {}alerts" + where),
 		updateFields: s.sql("UPDATE {}alerts SET fields = ? WHERE account = ? AND alert_id = ?"),
 		isCommitted:  s.sql("SELECT 1 FROM {}alerts WHERE account = ? AND alert_id = ?"),
-		insertOnce:   s.sql(s.dialect.insertNew("INSERT INTO {}once (name, happened_at) VALUES (?, ?)")),
+		insertOnce:   s.sql(s.dialect.insertNew("INSERT INTO {}once (name, happened_at) VALUES (?, ?)", "name")),
 	}
 }
 
@@ -104,7 +104,7 @@ func orNull[T comparable](value T) any {
 
 // insert stores an alert, and reports whether it is new.
 func (s *Store) insert(ctx context.Context, tx Tx, a alert) (bool, error) {
-	isNew, err := affects(tx.ExecContext(ctx, s.statements.insertAlert, s.account, a.id, orNull(a.subscriptionID),
+	isNew, err := s.dialect.isNew(tx.ExecContext(ctx, s.statements.insertAlert, s.account, a.id, orNull(a.subscriptionID),
 		s.dialect.bind(a.time), a.name, s.dialect.bind(time.Now()), a.encodeFields()))
 	if err != nil {
 		return false, fmt.Errorf("insert alert: %w", err)

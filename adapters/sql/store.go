@@ -101,15 +101,6 @@ func (s *Store) sql(statement string) string {
 	return s.dialect.rebind(strings.ReplaceAll(statement, "{}", s.prefix))
 }
 
-// affects reports whether a statement affected a row.
-func affects(result sql.Result, err error) (bool, error) {
-	if err != nil {
-		return false, err
-	}
-	n, err := result.RowsAffected()
-	return n > 0, err
-}
-
 // maxRuns of a transaction. Paddle delivers an alert again only after an hour.
 const maxRuns = 3
 
