@@ -3,6 +3,7 @@ package kanuusql_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -135,6 +136,71 @@ func TestPurge(t *testing.T) {
 		assert.NotContains(t, text, "canceled")
 		require.NoError(t, store.Purge(t.Context(), "ann@example.com"), "again")
 	})
+}
+
+// An alert that arrives when Purge begins is not missed.
+func TestPurgeMeetsAlert(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		alert string
+		want  error
+	}{
+		"that bills":   {created, kanuusql.ErrStillBilled},
+		"of a payment": {succeeded, kanuusql.ErrStillBilled},
+		"of an end":    {cancelled, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onEachEngine(t, func(t *testing.T, d *database) {
+				db := d.open(t)
+				handle := d.store(t, db).Handler(nil)
+				send := func(name string, subscription int) {
+					assert.NoError(t, handle(t.Context(), event(t, kanuutest.Webhook{
+						AlertID: name + strconv.Itoa(subscription), AlertName: name, Identifier: "ann@example.com",
+						Fields: map[string]string{"subscription_id": strconv.Itoa(subscription)},
+					})))
+				}
+				send(cancelled, 70)
+				before := dump(t, db)
+				meets := sync.OnceFunc(func() { send(tc.alert, 71); send(tc.alert, 69) })
+				hooked := sql.OpenDB(&beforeTx{db.Driver(), d.dsn, meets})
+				defer func() { _ = hooked.Close() }()
+				store, err := kanuusql.New(hooked, d.dialect, nil)
+				require.NoError(t, err)
+				err = store.Purge(t.Context(), "ann@example.com")
+				require.ErrorIs(t, err, tc.want)
+				if tc.want != nil {
+					assert.Subset(t, dump(t, db), before, "nothing is deleted")
+				} else {
+					assert.NotContains(t, fmt.Sprint(dump(t, db)), "ann@example.com")
+				}
+			})
+		})
+	}
+}
+
+// beforeTx calls a function before each transaction begins.
+type beforeTx struct {
+	driver driver.Driver
+	dsn    string
+	call   func()
+}
+
+func (b *beforeTx) Driver() driver.Driver { return b.driver }
+
+func (b *beforeTx) Connect(context.Context) (driver.Conn, error) {
+	conn, err := b.driver.Open(b.dsn)
+	return &beforeTxConn{conn, b.call}, err
+}
+
+type beforeTxConn struct {
+	driver.Conn
+	call func()
+}
+
+func (c *beforeTxConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
+	c.call()
+	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, options)
 }
 
 func TestReconcile(t *testing.T) {

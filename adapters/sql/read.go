@@ -98,22 +98,37 @@ func (s *Store) Purge(ctx context.Context, identifier string) error {
 	return nil
 }
 
+// purge deletes the subscriptions of an identifier. The list was read before tx, whose
+// first statement has to lock a row, so it is read again when the rows are locked.
 func (s *Store) purge(ctx context.Context, tx Tx, identifier string, list []Subscription) error {
-	// In one order everywhere, so two calls do not deadlock.
-	slices.SortFunc(list, func(a, b Subscription) int { return cmp.Compare(a.ID, b.ID) })
-	for _, is := range list {
-		r, err := s.lock(ctx, tx, is.ID)
-		if err != nil {
+	locked := make(map[int64]bool)
+	isLocked := func(is Subscription) bool { return locked[is.ID] }
+	for {
+		added := slices.DeleteFunc(slices.Clone(list), isLocked)
+		if len(added) == 0 {
+			break
+		}
+		// In one order everywhere, so two calls do not deadlock.
+		slices.SortFunc(added, func(a, b Subscription) int { return cmp.Compare(a.ID, b.ID) })
+		for _, is := range added {
+			if _, err := s.lock(ctx, tx, is.ID); err != nil {
+				return err
+			}
+			locked[is.ID] = true
+		}
+		var err error
+		if list, err = s.subscriptions(ctx, tx, identifier); err != nil {
 			return err
 		}
-		if r.Identifier != identifier {
-			continue
-		}
-		switch r.Status {
+	}
+	for _, is := range list {
+		switch is.Status {
 		case kanuu.StatusActive, kanuu.StatusTrialing, kanuu.StatusPastDue, kanuu.StatusPaused:
 			return ErrStillBilled
 		default:
 		}
+	}
+	for _, is := range list {
 		if err := s.save(ctx, tx, Subscription{ID: is.ID}); err != nil {
 			return err
 		}
