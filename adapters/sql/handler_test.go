@@ -161,24 +161,38 @@ func TestRefusedRowIsAnError(t *testing.T) {
 	})
 }
 
-// The option changes how many rows a statement affects.
-func TestMySQLClientFoundRows(t *testing.T) {
+// Options of the driver change how many rows a statement affects, and what a time is.
+func TestMySQLDriverOptions(t *testing.T) {
 	t.Parallel()
-	d := engines[2].newDatabase(t)
-	d.dsn += "?clientFoundRows=true"
-	db := d.open(t)
-	store := d.store(t, db)
-	calls := 0
-	handle := store.Handler(func(context.Context, *sql.Tx, kanuu.Event, kanuusql.Change) error { calls++; return nil })
-	for range 2 {
-		require.NoError(t, handle(t.Context(), event(t, kanuutest.Webhook{AlertID: "7", AlertName: created})))
-		require.NoError(t, handle(t.Context(), event(t, kanuutest.Webhook{AlertID: "8", AlertName: kanuu.AlertTransferPaid})))
-	}
-	assert.Equal(t, 2, calls)
-	for _, want := range []bool{true, false, false} {
-		first, err := store.First(t.Context(), db, "welcome")
-		require.NoError(t, err)
-		assert.Equal(t, want, first)
+	for _, options := range []string{"", "?clientFoundRows=true", "?parseTime=true&loc=America%2FNew_York"} {
+		t.Run(options, func(t *testing.T) {
+			t.Parallel()
+			d := engines[2].newDatabase(t)
+			d.dsn += options
+			db := d.open(t)
+			store := d.store(t, db)
+			calls := 0
+			handle := store.Handler(func(context.Context, *sql.Tx, kanuu.Event, kanuusql.Change) error { calls++; return nil })
+			for range 2 {
+				require.NoError(t, handle(t.Context(), event(t, kanuutest.Webhook{
+					AlertID: "7", AlertName: created, Identifier: "42", Time: at("1 10:00:00"),
+					Fields: map[string]string{"next_bill_date": "2026-07-01"},
+				})))
+				transfer := kanuutest.Webhook{AlertID: "8", AlertName: kanuu.AlertTransferPaid}
+				require.NoError(t, handle(t.Context(), event(t, transfer)))
+			}
+			assert.Equal(t, 2, calls)
+			for _, want := range []bool{true, false, false} {
+				first, err := store.First(t.Context(), db, "welcome")
+				require.NoError(t, err)
+				assert.Equal(t, want, first)
+			}
+			list, err := store.Subscriptions(t.Context(), "42")
+			require.NoError(t, err)
+			require.Len(t, list, 1)
+			assert.Equal(t, at("1 10:00:00"), list[0].EventTime)
+			assert.Equal(t, time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC), list[0].NextBillDate)
+		})
 	}
 }
 
