@@ -2,8 +2,6 @@ package guide
 
 import (
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/kanuu-io/kanuu-go"
 )
@@ -15,25 +13,12 @@ func WithReturn(client *kanuu.Client, who kanuu.IdentifierResolver, pro http.Han
 		BillingURL: "/billing", LoginURL: "/login", ReturnParam: "next", // /login?next=%2Fpro
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, &kanuu.RedirectOptions{LoginURL: "/login?next=%2Fbilling"}))
+	mux.Handle("/billing", kanuu.NewRedirectHandler(client, who, &kanuu.RedirectOptions{LoginURL: "/login", ReturnParam: "next"}))
 	mux.Handle("/pro", gate.Handler(who, pro))
 	// snippet: end
 
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, localPath(r.FormValue("next")), http.StatusSeeOther) //nolint:gosec // localPath refuses other sites
+		http.Redirect(w, r, kanuu.LocalPath(r.FormValue("next"), "/"), http.StatusSeeOther) //nolint:gosec // only local
 	})
 	return mux
 }
-
-// snippet: local path
-// localPath is next where it leads to a page of this application, else the start page.
-func localPath(next string) string {
-	u, err := url.Parse(next) // refuses what has a tab or a line end in it
-	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(next, "/") ||
-		strings.HasPrefix(next, "//") || strings.Contains(next, `\`) {
-		return "/"
-	}
-	return next
-}
-
-// snippet: end

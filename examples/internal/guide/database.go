@@ -2,10 +2,7 @@ package guide
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/base64"
 	"errors"
 	"log"
 	"log/slog"
@@ -141,23 +138,4 @@ func WithPgx(ctx context.Context, pool *pgxpool.Pool, store *kanuusql.Store, e k
 	}
 	return tx.Commit()
 	// snippet: end
-}
-
-// Signed adds a proof that this application named the identifier.
-func Signed(secret []byte, identifier string) kanuu.Identity {
-	// snippet: proof
-	sign := func(identifier string) string {
-		mac := hmac.New(sha256.New, secret)
-		mac.Write([]byte(identifier))
-		return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) // 43 characters
-	}
-	// In the resolver:
-	identity := kanuu.Identity{Identifier: identifier, Supplemental: map[string]string{"proof": sign(identifier)}}
-	// In the handler, before anything of value is given:
-	isOurs := func(e kanuu.Event) bool {
-		return hmac.Equal([]byte(e.Supplemental["proof"]), []byte(sign(e.Identifier)))
-	}
-	// snippet: end
-	_ = isOurs
-	return identity
 }

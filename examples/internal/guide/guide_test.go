@@ -1,6 +1,7 @@
 package guide_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -289,4 +290,54 @@ func TestProof(t *testing.T) {
 	id := guide.Signed([]byte("secret"), "user:42")
 	require.NoError(t, id.Validate())
 	assert.Len(t, id.Supplemental["proof"], 43)
+}
+
+// outbox has a job for each alert, and fails if it is full.
+type outbox struct {
+	jobs []string
+	full bool
+}
+
+func (o *outbox) Add(_ context.Context, job string, e kanuu.Event) error {
+	if o.full {
+		return errors.New("outbox is full")
+	}
+	if job += " " + e.AlertID; !slices.Contains(o.jobs, job) {
+		o.jobs = append(o.jobs, job)
+	}
+	return nil
+}
+
+func TestWebhooks(t *testing.T) {
+	t.Parallel()
+	client, _ := setup(t)
+	signer := kanuutest.NewSigner()
+	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), nil)
+	require.NoError(t, err)
+	for name, tc := range map[string]struct {
+		app  func(guide.Outbox) http.Handler
+		want []string
+	}{
+		"On": {func(o guide.Outbox) http.Handler { return guide.Webhooks(client, signer.PublicKey(), nil, o) },
+			[]string{"welcome 1", "bookkeeping 2"}},
+		"Verify": {func(o guide.Outbox) http.Handler { return guide.OwnDispatch(client, hook, o) },
+			[]string{"subscription_created 1", "subscription_payment_failed 2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			box := &outbox{full: true}
+			app := tc.app(box)
+			deliver := func(id, name string) int {
+				return signer.Post(app, kanuutest.Webhook{AlertID: id, AlertName: name, Identifier: "42"}).StatusCode
+			}
+			assert.Equal(t, http.StatusInternalServerError, deliver("1", kanuu.AlertSubscriptionCreated))
+			box.full = false
+			for range 2 {
+				assert.Equal(t, http.StatusOK, deliver("1", kanuu.AlertSubscriptionCreated))
+			}
+			assert.Equal(t, http.StatusOK, deliver("2", kanuu.AlertSubscriptionPaymentFailed))
+			assert.Equal(t, tc.want, box.jobs)
+			assert.Equal(t, http.StatusUnauthorized, post(app, "/webhooks/paddle", url.Values{"alert_id": {"3"}}).Code)
+		})
+	}
 }
