@@ -20,7 +20,7 @@ func LaravelBillable(ctx context.Context, client *kanuu.Client, user User) (bool
 	// snippet: laravel billable
 	subscription, err := client.Subscription(ctx, user.ID)
 	if err != nil {
-		return false, err // Kanuu is down, and nothing is known of them: not the same as "no"
+		return false, err // Kanuu is unavailable and nothing is cached: not the same as "no"
 	}
 	return subscription.IsSubscribed, nil
 	// snippet: end
