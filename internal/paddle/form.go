@@ -175,6 +175,9 @@ func (a *Array) register(name, value string, room *int) error {
 		if item.Array == nil {
 			item.Text, item.Array = "", new(Array)
 		}
+		if isForbidden(sub.text, name) {
+			return nil
+		}
 		a, at, subscripts = item.Array, sub, rest
 	}
 
@@ -208,13 +211,18 @@ func splitName(name string) (variable key, subscripts string) {
 		return key{text: raw}, subscripts
 	}
 
-	// A cookie with such a name is trusted for it: PHP lets no other become one.
-	for _, prefix := range []string{"__Host-", "__Secure-"} {
-		if strings.HasPrefix(mangled, prefix) && !strings.HasPrefix(raw, prefix) {
-			return key{}, ""
-		}
+	if isForbidden(mangled, raw) {
+		return key{}, ""
 	}
 	return key{text: mangled}, subscripts
+}
+
+// isForbidden reports whether a name or subscript becomes that of a cookie that is
+// trusted for its name, although the field did not begin with it.
+func isForbidden(text, name string) bool {
+	return strings.HasPrefix(text, "__") &&
+		(strings.HasPrefix(text, "__Host-") && !strings.HasPrefix(name, "__Host-") ||
+			strings.HasPrefix(text, "__Secure-") && !strings.HasPrefix(name, "__Secure-"))
 }
 
 var mangler = strings.NewReplacer(" ", "_", ".", "_", "[", "_")

@@ -60,16 +60,24 @@ type sortKey struct {
 	isNumber bool
 }
 
-// compareKeys compares two keys as numbers if both are, else as text.
+// compareKeys compares two keys as numbers if both are, else as text. Of two keys that
+// are text to PHP, numbers that are too large to tell apart are compared as text.
 func compareKeys(x, y sortKey) int {
+	a, b := x.number, y.number
+	bothText := !a.isKey && !b.isKey
 	switch {
 	case !x.isNumber || !y.isNumber:
 		return strings.Compare(x.item.Key, y.item.Key)
-	case x.number.isInteger && y.number.isInteger:
-		return cmp.Compare(x.number.integer, y.number.integer)
-	default:
-		return cmp.Compare(x.number.float, y.number.float)
+	case a.isInteger && b.isInteger:
+		return cmp.Compare(a.integer, b.integer)
+	case bothText && a.isInteger && b.overflow != 0:
+		return -b.overflow
+	case bothText && b.isInteger && a.overflow != 0:
+		return a.overflow
+	case bothText && a.float == b.float && (math.IsInf(a.float, 0) || a.overflow != 0 && a.overflow == b.overflow):
+		return strings.Compare(x.item.Key, y.item.Key)
 	}
+	return cmp.Compare(a.float, b.float)
 }
 
 // startsNumber keeps nearly every name from being read as a number.
@@ -77,26 +85,48 @@ func startsNumber(s string) bool {
 	return s != "" && (isDigit(s[0]) || s[0] == '-' || s[0] == '+' || isSpace(s[0]))
 }
 
+// number is a key that is one. A key such as +5 is text to PHP, and compared as a
+// number; 5 is an integer to begin with.
 type number struct {
-	integer   int64
-	float     float64
-	isInteger bool
+	integer          int64
+	float            float64
+	isKey, isInteger bool
+	overflow         int // 1 or -1: has the digits of an integer that int64 does not hold
 }
+
+// minInteger is the lowest int64 without its sign.
+const (
+	minInteger = "9223372036854775808"
+	maxDigits  = len(minInteger)
+)
 
 // parseNumber is is_numeric, for keys: they have no dot.
 func parseNumber(s string) (number, bool) {
 	const space = " \t\n\r\v\f"
 
-	s = strings.Trim(s, space)
-	if s == "" || strings.Trim(s, "+-0123456789eE") != "" {
+	_, isKey := parseInteger(s)
+	text := strings.Trim(s, space)
+	if text == "" || strings.Trim(text, "+-0123456789eE") != "" {
 		return number{}, false // what Go takes for a number and PHP does not
 	}
-	integer, errInteger := strconv.ParseInt(s, 10, 64)
-	float, errFloat := strconv.ParseFloat(s, 64)
+	integer, errInteger := strconv.ParseInt(text, 10, 64)
+	float, errFloat := strconv.ParseFloat(text, 64)
 	if errFloat != nil && !math.IsInf(float, 0) {
 		return number{}, false
 	}
-	return number{integer: integer, float: float, isInteger: errInteger == nil}, true
+	n := number{integer: integer, float: float, isKey: isKey, isInteger: errInteger == nil}
+	digits := strings.TrimLeft(strings.TrimLeft(text, "+-"), "0")
+	whole := len(digits) - len(strings.TrimLeft(digits, "0123456789"))
+	if whole == maxDigits && digits == minInteger && !strings.HasSuffix(s, text) { // PHP compares with the space behind
+		n.isInteger = false
+	}
+	if whole > maxDigits || whole == maxDigits && whole == len(digits) && !n.isInteger {
+		n.overflow = 1
+		if text[0] == '-' {
+			n.overflow = -1
+		}
+	}
+	return n, true
 }
 
 // AppendSerialized appends what serialize makes of the array. Lengths are
