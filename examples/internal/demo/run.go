@@ -76,7 +76,7 @@ func serve(ctx context.Context, getenv func(string) string, logger *slog.Logger,
 
 	home := homeURL(addr, listener.Addr())
 
-	shared, err := newShared(getenv("REDIS_URL"), logger) //nolint:contextcheck // it lives until it is closed
+	shared, err := newShared(getenv("REDIS_URL"), logger)
 	if err != nil {
 		return err
 	}
