@@ -49,6 +49,7 @@
 // # More
 //
 // Adapters have modules of their own: adapters/echo (echo v4), adapters/echov5,
-// adapters/gin, and adapters/redis for several instances. Package kanuutest is a
-// fake Kanuu for tests. All types are safe for concurrent use.
+// adapters/gin, adapters/redis for several instances, and adapters/sql for the
+// application's own table of subscriptions. Package kanuutest is a fake Kanuu for
+// tests. All types are safe for concurrent use.
 package kanuu
