@@ -131,7 +131,7 @@ func TestErrorsAndLogLinesAreExplained(t *testing.T) {
 	}
 
 	for _, name := range heard.errors {
-		assert.Regexp(t, "(?m)^\\| .*`(kanuuredis\\.)?"+name+"`", page(t, "errors.md"), "errors.md")
+		assert.Regexp(t, "(?m)^\\| .*`(kanuu(redis|sql)\\.)?"+name+"`", page(t, "errors.md"), "errors.md")
 	}
 
 	for _, name := range heard.attributes {
