@@ -57,7 +57,7 @@ var (
 	attempts  = newDesc("attempts_total", "Attempts that were sent to Kanuu, retries included.")
 	retries   = newDesc("retries_total", "Retries among the attempts.")
 	failures  = newDesc("failures_total", "Calls to Kanuu that failed.")
-	unsent    = newDesc("short_circuited_total", "Calls that were not sent: circuit breaker, pause after a 429, limit of attempts.")
+	unsent    = newDesc("short_circuited_total", "Calls that were not sent: circuit breaker, 429, too many attempts.")
 	outages   = newDesc("outages_total", "How often a circuit breaker opened.")
 	inFlight  = newDesc("calls_in_flight", "Calls to Kanuu that run now.")
 	breaker   = newDesc("breaker_state", "1 for the state of the circuit breaker.", "state")
