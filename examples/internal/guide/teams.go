@@ -7,7 +7,7 @@ import (
 	"github.com/kanuu-io/kanuu-go"
 )
 
-// Member is a row of the application: who is in which team, and what they may.
+// Member is a row of the application: a user in a team, with their rights.
 type Member struct {
 	UserID, TeamID string
 	Owner          bool
@@ -17,14 +17,14 @@ type Member struct {
 // Members is the application's own table.
 type Members interface {
 	// OfSession is the member that the session names, in the team that they
-	// chose to work in. ok is false where nobody is logged in.
+	// chose to work in. ok is false if the user is not logged in.
 	OfSession(r *http.Request) (member Member, ok bool, err error)
 }
 
 // WithTeams is an application in which teams and people pay.
 func WithTeams(client *kanuu.Client, members Members, pro http.Handler) http.Handler {
 	// snippet: teams
-	// Who pays: the team, or somebody alone.
+	// payer is the team, or a user without one.
 	payer := func(member Member) string {
 		if member.TeamID != "" {
 			return "team:" + member.TeamID
@@ -32,7 +32,7 @@ func WithTeams(client *kanuu.Client, members Members, pro http.Handler) http.Han
 		return "user:" + member.UserID
 	}
 
-	// Before pages for subscribers: whoever is in a team that pays comes in.
+	// Before gated pages: every member of a team that pays has access.
 	anyMember := kanuu.IdentifierResolverFunc(func(r *http.Request) (kanuu.Identity, error) {
 		member, ok, err := members.OfSession(r)
 		switch {
