@@ -88,8 +88,9 @@ type Deduplicator interface {
 //
 // It responds 200 if all handlers succeeded, and for alerts that have no handler or
 // were handled before. 500 or 503 make Paddle deliver the alert again: a handler
-// failed, or the [SharedCache] or the [Deduplicator] did. All handlers are then
-// called again, also if they succeeded: they must be able to handle an alert twice.
+// failed, or the [SharedCache] or the [Deduplicator] did. If a handler failed, all
+// are called again, also those that succeeded: they must be able to handle an alert
+// twice.
 //
 // Other requests get 400 (no form that PHP would read, or older than
 // [WebhookOptions.MaxAge]), 401 (the signature), 405 (no POST), 413 (over 64 KiB) or
@@ -210,7 +211,7 @@ func (h *WebhookHandler) deliver(ctx context.Context, e Event) int {
 	}
 	status, counter := h.handleOnce(ctx, e)
 	if invalidateErr != nil && status == http.StatusOK { // else this delivery has its line
-		h.logFailure(ctx, e, invalidateErr, "check Config.SharedCache")
+		h.logFailure(ctx, e, invalidateErr, "wait until Config.SharedCache is available again; Paddle delivers the alert again")
 		// Another delivery invalidates the shared entry. By then it is known whether
 		// the alert was handled.
 		status = http.StatusInternalServerError

@@ -612,7 +612,7 @@ func TestFailedInvalidationIsRetried(t *testing.T) {
 	body := signer.Body(kanuutest.Webhook{Identifier: "42"})
 	assert.Equal(t, http.StatusInternalServerError, s.post(body), "Paddle shall come again")
 	assert.Equal(t, 1, *events, "what does not need the cache goes on")
-	assert.Contains(t, s.log.String(), "check Config.SharedCache")
+	assert.Contains(t, s.log.String(), "wait until Config.SharedCache is available")
 
 	s.cache.err = nil
 	assert.Equal(t, http.StatusOK, s.post(body))

@@ -4,7 +4,7 @@
 //	store, err := kanuuredis.NewFromURL(os.Getenv("REDIS_URL"), nil)
 //	defer store.Close()
 //	client, err := kanuu.NewClient(kanuu.Config{APIKey: key, SharedCache: store})
-//	hook, err := kanuu.NewWebhookHandler(client, publicKey, &kanuu.WebhookOptions{Deduplicator: store})
+//	hook, err := kanuu.NewWebhookHandler(client, publicKey, &kanuu.WebhookOptions{Deduplicator: store, Name: "shop"})
 //
 // Each instance answers from its own memory, and Redis notifies it of what has
 // changed (server-assisted client-side caching). It works with Redis 6 or newer,

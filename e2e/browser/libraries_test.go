@@ -447,6 +447,31 @@ func TestLibrariesOpenPro(t *testing.T) {
 	}
 }
 
+// htmx shows the response of a page that the user goes back to, and does not follow HX-Redirect there.
+func TestHTMXGoesBackToAGatedPage(t *testing.T) {
+	t.Parallel()
+	l := library{
+		head: `<meta name="htmx-config" content='{"historyCacheSize": 0}'>` + htmx2, body: boost(plainLink),
+	}
+	site, p := newLibraryApp(t, l, secureHost, "/pro"), openPage(t)
+	p.lenient = true
+	set := func(subscription kanuutest.Subscription) {
+		site.kanuu.SetSubscription(userID, subscription)
+		require.NoError(t, site.client.InvalidateSubscription(t.Context(), userID))
+	}
+	set(kanuutest.Subscription{Status: kanuutest.StatusActive, PlanID: 67, PaidUntil: time.Now().AddDate(0, 1, 0)})
+	p.visit(site.URL + "/logged-in")
+	p.must(l.element(p).Click())
+	p.expect(heading("Welcome to Pro"))
+	p.back()
+	p.must(expect.Locator(l.element(p)).ToBeVisible())
+	set(kanuutest.Subscription{})
+	p.forward()
+	p.expect(link("Continue"))
+	p.click(link("Continue"))
+	p.expectPath(portal + "...")
+}
+
 // open opens the page and waits until it may be used.
 func (l library) open(p *page, url string) {
 	p.visit(url)

@@ -30,9 +30,9 @@ const (
 
 // Vary lists each header that the response depends on, including the headers of
 // http.CrossOriginProtection.
-const Vary = "Accept, HX-Preloaded, HX-Request, Next-Router-Prefetch, Origin, Purpose, Sec-Fetch-Dest, Sec-Fetch-Mode, " +
-	"Sec-Fetch-Site, Sec-Fetch-User, Sec-Purpose, Turbo-Frame, Upgrade, Upgrade-Insecure-Requests, X-Inertia, X-Moz, " +
-	"X-Purpose, X-Requested-With, X-Sec-Purpose, X-Up-Version"
+const Vary = "Accept, HX-History-Restore-Request, HX-Preloaded, HX-Request, Next-Router-Prefetch, Origin, Purpose, " +
+	"Sec-Fetch-Dest, Sec-Fetch-Mode, Sec-Fetch-Site, Sec-Fetch-User, Sec-Purpose, Turbo-Frame, Upgrade, " +
+	"Upgrade-Insecure-Requests, X-Inertia, X-Moz, X-Purpose, X-Requested-With, X-Sec-Purpose, X-Up-Version"
 
 // Mints reports whether the kind may create a nonce.
 func (k Kind) Mints() bool { return k <= Inertia }
@@ -73,6 +73,8 @@ func Classify(method string, h http.Header) Kind {
 		return Framed
 	case isEmbedded(h, mode, accepted):
 		return Embedded
+	case isTrue(first(h, "Hx-History-Restore-Request")):
+		return Scripted // htmx shows the response as the page that the user went back to, and ignores HX-Redirect
 	case isTrue(first(h, "Hx-Request")):
 		return HTMX
 	case inertia:

@@ -62,6 +62,7 @@ func TestClassify(t *testing.T) {
 		"hover, frame of Turbo": {"GET", header(cors, destEmpty, turbo, "X-Sec-Purpose: prefetch", "Turbo-Frame: a"),
 			visit.Scripted},
 		"hover, htmx preload":    {"GET", header(cors, destEmpty, htmx, "HX-Preloaded: true"), visit.Speculative},
+		"htmx goes back":         {"GET", header(cors, destEmpty, htmx, "HX-History-Restore-Request: true"), visit.Scripted},
 		"click after it":         {"GET", header(cors, destEmpty, htmx, "HX-Preloaded: false"), visit.HTMX},
 		"prefetch by proxy":      {"GET", header("Sec-Purpose: prefetch;anonymous-client-ip"), visit.Speculative},
 		"prefetch, odd spelling": {"GET", header("Sec-Purpose: a, Prefetch ;b"), visit.Speculative},

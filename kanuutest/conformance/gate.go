@@ -55,6 +55,8 @@ func gated() []visit {
 		{name: "not subscribed, HEAD", method: "HEAD", headers: click(nil), status: 303, answers: location(Path), gate: door},
 		{name: "not subscribed, fetch", headers: script(nil), status: 402, lacks: []string{"Location"}, body: problem,
 			onward: Path, gate: door},
+		{name: "not subscribed, htmx goes back", headers: script(with(htmx, "HX-History-Restore-Request", "true")), status: 303,
+			answers: location(Path), lacks: []string{"Hx-Redirect"}, gate: door},
 		{name: "not subscribed, htmx", headers: script(htmx), status: 200, answers: map[string]string{"Hx-Redirect": Path},
 			lacks: []string{"Location"}, gate: door},
 		{name: "not subscribed, Inertia", headers: script(inertia), status: 409,
