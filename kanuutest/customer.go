@@ -78,7 +78,9 @@ func (c *Customer) Refund() error { return c.do(ledger.Command{Action: ledger.Re
 func (c *Customer) FailPayments() error { return c.do(ledger.Command{Action: ledger.Fail}) }
 
 // SkipToNextDate moves the fake's clock to when the next thing happens to the
-// customer: a renewal, another try of a payment, or the end of the paid time.
+// customer: a renewal, another try of a payment, or the end of the paid time. The end
+// sends no webhook, as at Paddle: an application that has cached the subscription sees
+// it at the end of its max age, or after kanuu.Client.InvalidateSubscription.
 func (c *Customer) SkipToNextDate() error { return c.do(ledger.Command{Action: ledger.Skip}) }
 
 func (c *Customer) do(command ledger.Command) error {

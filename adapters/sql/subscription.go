@@ -15,7 +15,8 @@ type Subscription struct {
 	// ID is Paddle's id of the subscription.
 	ID int64
 
-	// Identifier of the customer: the first one that an alert named. It never changes.
+	// Identifier of the customer: that of the earliest alert that names one. No later
+	// alert changes it.
 	// A buyer can set it to another customer's.
 	Identifier string
 

@@ -14,7 +14,7 @@ import (
 // newApp is whatever the application is.
 func newApp(client *kanuu.Client, hook *kanuu.WebhookHandler) http.Handler {
 	who := kanuu.IdentifierResolverFunc(func(*http.Request) (kanuu.Identity, error) {
-		return kanuu.Identity{Identifier: "42"}, nil
+		return kanuu.Identity{Identifier: "user:42"}, nil
 	})
 	pro := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 
@@ -26,13 +26,13 @@ func newApp(client *kanuu.Client, hook *kanuu.WebhookHandler) http.Handler {
 }
 
 // configure makes the application as its main function does.
-func configure(t *testing.T, baseURL, apiKey, publicKey string) http.Handler {
+func configure(t *testing.T, baseURL, apiKey, publicKey string) (http.Handler, *kanuu.Client) {
 	t.Helper()
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: apiKey, BaseURL: baseURL})
 	require.NoError(t, err)
 	hook, err := kanuu.NewWebhookHandler(client, publicKey, nil)
 	require.NoError(t, err)
-	return newApp(client, hook)
+	return newApp(client, hook), client
 }
 
 // get returns the status of a page, and follows no redirect.
@@ -51,16 +51,20 @@ func TestSubscribe(t *testing.T) {
 	t.Parallel()
 	fake := kanuutest.NewServer(nil)
 	defer fake.Close()
-	app := httptest.NewServer(configure(t, fake.URL, kanuutest.DefaultAPIKey, fake.PublicKey())) // your application
+	handler, client := configure(t, fake.URL, kanuutest.DefaultAPIKey, fake.PublicKey()) // your application
+	app := httptest.NewServer(handler)
 	defer app.Close()
 	fake.SetWebhookURL(app.URL + "/webhooks/paddle")
 
-	customer := fake.Customer("42")
+	customer := fake.Customer("user:42")
 	require.Equal(t, http.StatusSeeOther, get(t, app.URL+"/pro")) // to /billing
 	require.NoError(t, customer.Subscribe(67))                    // the Pro plan
 	require.Equal(t, http.StatusOK, get(t, app.URL+"/pro"))
 	require.NoError(t, customer.Cancel())
 	require.Equal(t, http.StatusOK, get(t, app.URL+"/pro")) // until the end of the month
+	require.NoError(t, customer.SkipToNextDate())
+	require.NoError(t, client.InvalidateSubscription(t.Context(), "user:42")) // the end sends no webhook
+	require.Equal(t, http.StatusSeeOther, get(t, app.URL+"/pro"))
 }
 
 // snippet: end

@@ -31,7 +31,12 @@ func Database() (*kanuu.WebhookHandler, error) {
 	if err := store.Migrate(ctx); err != nil {
 		log.Fatal(err)
 	}
-	client, err := kanuu.NewClient(kanuu.Config{APIKey: os.Getenv("KANUU_API_KEY"), LastKnown: store.LastKnown})
+	client, err := kanuu.NewClient(kanuu.Config{
+		APIKey:    os.Getenv("KANUU_API_KEY"),
+		BaseURL:   os.Getenv("KANUU_BASE_URL"), // of the emulator; empty: Kanuu's
+		Logger:    slog.Default(),
+		LastKnown: store.LastKnown,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}

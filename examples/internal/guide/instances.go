@@ -18,6 +18,7 @@ func Instances(logger *slog.Logger) (*kanuu.WebhookHandler, func(), error) {
 	}
 	client, err := kanuu.NewClient(kanuu.Config{
 		APIKey:      os.Getenv("KANUU_API_KEY"),
+		BaseURL:     os.Getenv("KANUU_BASE_URL"), // of the emulator; empty: Kanuu's
 		Logger:      logger,
 		SharedCache: store,
 	})

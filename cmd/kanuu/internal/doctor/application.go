@@ -149,8 +149,11 @@ func (d *doctor) checkLink(ctx context.Context) {
 	case err != nil:
 		d.say(checkLink, Fail, "/billing cannot be reached: "+reason(err), "look into the application's log")
 	case d.leads(res.location) != emulatorHost:
-		d.say(checkLink, Skip, fmt.Sprintf("/billing answered %d and did not lead to the portal: log in to the application, "+
-			"and set %s to the Cookie header of that browser", res.status, EnvCookie), "")
+		remedy := "log in to the application, and set %s to the Cookie header of that browser"
+		if d.Cookie != "" {
+			remedy = "the application does not accept the login of %s: log in again, and take the new Cookie header"
+		}
+		d.say(checkLink, Skip, fmt.Sprintf("/billing answered %d and did not lead to the portal: "+remedy, res.status, EnvCookie), "")
 	case !hasDirective(res, "no-store"):
 		d.say(checkLink, Fail, "/billing leads to the portal without Cache-Control: no-store",
 			"keep the header that the handler sets: a cached link is used up, or another customer's")
@@ -163,6 +166,7 @@ func (d *doctor) checkLink(ctx context.Context) {
 func (d *doctor) checkGate(ctx context.Context) {
 	stranger := d.navigation()
 	delete(stranger, "Cookie")
+	found := d.Gate + " is closed without a login, and is not cached"
 	for _, header := range []map[string]string{stranger, d.navigation()} {
 		res, err := d.ask(ctx, http.MethodGet, d.appURL(d.Gate), header, http.NoBody)
 		switch {
@@ -175,13 +179,21 @@ func (d *doctor) checkGate(ctx context.Context) {
 		case header["Cookie"] == "" && res.status < http.StatusMultipleChoices:
 			d.say(checkGate, Fail, d.Gate+" opens without a login", "put it behind the gate")
 			return
-		case !hasDirective(res, "no-store") && !hasDirective(res, "private"):
-			d.say(checkGate, Fail, fmt.Sprintf("%s answered %d without Cache-Control: no-store", d.Gate, res.status),
-				"keep the header that the gate sets, and set no-store or private on the page: a cache would give it to others")
+		case res.status < http.StatusMultipleChoices && (hasDirective(res, "public") || hasDirective(res, "s-maxage")):
+			d.say(checkGate, Fail, d.Gate+" lets shared caches keep the page of a subscriber",
+				"set Cache-Control: private or no-store on the page: a cache would give it to others")
 			return
+		case res.status >= http.StatusMultipleChoices && !hasDirective(res, "no-store"):
+			d.say(checkGate, Fail, fmt.Sprintf("%s answered %d without Cache-Control: no-store", d.Gate, res.status),
+				"keep the header that the gate sets: a cache would give this response to subscribers")
+			return
+		case header["Cookie"] != "" && res.status < http.StatusMultipleChoices:
+			found += "; it is open to the customer of " + EnvCookie
+		case header["Cookie"] != "":
+			found += "; it is closed to the customer of " + EnvCookie
 		}
 	}
-	d.say(checkGate, OK, d.Gate+" is closed without a login, and is not cached", "")
+	d.say(checkGate, OK, found, "")
 }
 
 func hasDirective(res reply, name string) bool {
@@ -210,7 +222,7 @@ func (d *doctor) checkCookies() {
 	case bad != "":
 		d.say(checkCookies, Fail, bad, "set SameSite=Lax: else pages of other sites act as your customers")
 	case names == "":
-		d.say(checkCookies, OK, "no session cookie was set by the pages that were asked", "")
+		d.say(checkCookies, Skip, "no page set a session cookie, so its SameSite is not known", "")
 	default:
 		d.say(checkCookies, OK, strings.TrimSpace(names)+": SameSite is set", "")
 	}
