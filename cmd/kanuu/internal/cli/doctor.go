@@ -31,7 +31,8 @@ With --app-url it examines the running application: /webhooks/paddle, /billing,
 the page of --gate, the session cookies and the clock. It sends alerts named
 kanuu_doctor, without a customer: without a signature, which has to be answered 401;
 too large, 413; and signed by the emulator or the key of --signing-key, which has to
-be answered 200. The signed one reaches handlers of "*" and the table of kanuusql. To examine the application as a customer who is logged in, set
+be answered 200. The signed one reaches handlers of "*" and the table of kanuusql.
+To examine the application as a customer who is logged in, set
 ` + doctor.EnvCookie + ` to the Cookie header of the browser.
 
 Exits with 1 when something failed; a warning is no failure.`,

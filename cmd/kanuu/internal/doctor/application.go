@@ -153,7 +153,8 @@ func (d *doctor) checkLink(ctx context.Context) {
 		if d.Cookie != "" {
 			remedy = "the application does not accept the login of %s: log in again, and take the new Cookie header"
 		}
-		d.say(checkLink, Skip, fmt.Sprintf("/billing answered %d and did not lead to the portal: "+remedy, res.status, EnvCookie), "")
+		d.say(checkLink, Skip,
+			fmt.Sprintf("/billing answered %d and did not lead to the portal: "+remedy, res.status, EnvCookie), "")
 	case !hasDirective(res, "no-store"):
 		d.say(checkLink, Fail, "/billing leads to the portal without Cache-Control: no-store",
 			"keep the header that the handler sets: a cached link is used up, or another customer's")
