@@ -12,7 +12,7 @@ import (
 // A hit in local memory allocates nothing. What runs in the background can only add to
 // it, so the least of some measurements counts. It is not built for the race detector,
 // which allocates, and not parallel: the allocations of others would be measured, too.
-func TestHitAllocatesNothing(t *testing.T) {
+func TestAllocationsOfAHit(t *testing.T) {
 	client, ctx := newClient(t, newFake(t), newStore(t, startRedis(t).option(), nil)), t.Context()
 	_, err := client.Subscription(ctx, "42")
 	require.NoError(t, err)
