@@ -65,9 +65,7 @@ func (c *Customer) Cancel() error { return c.do(ledger.Command{Action: ledger.Ca
 func (c *Customer) Pay() error { return c.do(ledger.Command{Action: ledger.Pay}) }
 
 // UpdateCard replaces the card by one that works, and pays an overdue payment.
-func (c *Customer) UpdateCard() error {
-	return c.do(ledger.Command{Action: ledger.UpdateCard, Card: "4444"})
-}
+func (c *Customer) UpdateCard() error { return c.do(ledger.Command{Action: ledger.UpdateCard}) }
 
 // Refund gives the newest payment back, which the seller does. The subscription
 // stays as it is.

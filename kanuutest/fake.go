@@ -24,8 +24,8 @@ func (k *Kanuu) Reset() { k.control.Reset() }
 // State returns all that the control page shows.
 func (k *Kanuu) State() State { return k.control.State() }
 
-// SetSubscription replaces what the identifier has, and keeps its card and its
-// payment history. It sends no webhook: see [Customer] for changes that do. The
+// SetSubscription replaces what the identifier has, and keeps its payment
+// history. It sends no webhook: see [Customer] for changes that do. The
 // zero Subscription makes the identifier one that never subscribed.
 //
 // Time goes on from there: a trialing or active one with a PaidUntil that is

@@ -90,8 +90,8 @@ func TestLinkWorksOnce(t *testing.T) {
 	for name, tc := range map[string]struct{ url, title, remedy string }{
 		"used": {link, "This link was already used", "open it from there again"},
 		"unknown": {s.URL + "/manage/acme/d3e2c48bb1fb4badfa27fe9a03924207", "This link is not known",
-			"a restart forgets all links."},
-		"with junk": {link + "x", "This link is not known", "a restart forgets all links."},
+			"discards all links."},
+		"with junk": {link + "x", "This link is not known", "discards all links."},
 		"no link":   {s.URL + "/manage/acme", "You are not logged in", "open this page from there"},
 	} {
 		refused := visit(t, http.DefaultClient, http.MethodGet, tc.url)
@@ -158,40 +158,40 @@ func TestPortalInvalidForms(t *testing.T) {
 func TestPortalOverview(t *testing.T) {
 	t.Parallel()
 	const (
-		switchPlan = "Switch to Basic"
-		choose     = "Subscribe to Basic,Subscribe to Pro"
-		cancel     = "Cancel subscription"
-		card       = "Add a card"
-		noDate     = 1000
+		choose  = "Subscribe to Basic,Subscribe to Pro"
+		running = "Pause,Update card,Cancel subscription,Switch to Basic"
+		paused  = "Resume,Update card,Cancel subscription,Switch to Basic"
+		overdue = "Pay now,Update card,Cancel subscription,Switch to Basic"
+		noDate  = 1000
 	)
 	for name, tc := range map[string]struct {
 		status string
 		days   int
 		plan   int64
 		shows  []string
-		offers []string
+		offers string
 	}{
 		"nothing": {"", 0, 0, []string{"No plan yet", "No subscription", "Choose a plan below.", "There are no payments yet."},
-			[]string{choose}},
+			choose},
 		"active": {"active", 10, 67,
-			[]string{"Pro", "Active", "Renews on 14 May 2026 for 29.00 EUR.", "29.00 EUR / month", "No card on file"},
-			[]string{"Pause", cancel, switchPlan, card}},
+			[]string{"Pro", "Active", "Renews on 14 May 2026 for 29.00 EUR.", "29.00 EUR / month"},
+			running},
 		"active, and over": {"active", -10, 67, []string{"Active", "Paid until 24 April 2026."},
-			[]string{"Pause", cancel, switchPlan, card}},
+			running},
 		"trial": {"trialing", 10, 67, []string{"Trial", "Free until 14 May 2026, then 29.00 EUR a month."},
-			[]string{"Pause", cancel, switchPlan, card}},
+			running},
 		"paused": {"paused", 10, 67, []string{"Paused", "Paid until 14 May 2026."},
-			[]string{"Resume", cancel, switchPlan, card}},
+			paused},
 		"overdue": {"past-due", -10, 67,
 			[]string{"29.00 EUR are overdue since 24 April 2026.", "We try your card again on 7 May 2026."},
-			[]string{"Pay now", cancel, switchPlan, card}},
-		"canceled":           {"canceled", 10, 67, []string{"Canceled", "Ends on 14 May 2026."}, []string{choose}},
-		"over":               {"canceled", -10, 67, []string{"Ended", "Ended on 24 April 2026."}, []string{choose}},
-		"a plan not on sale": {"canceled", -10, 999, []string{"Plan 999"}, []string{choose}},
-		"no plan":            {"canceled", -10, 0, []string{"Unknown plan"}, []string{choose}},
+			overdue},
+		"canceled":           {"canceled", 10, 67, []string{"Canceled", "Ends on 14 May 2026."}, choose},
+		"over":               {"canceled", -10, 67, []string{"Ended", "Ended on 24 April 2026."}, choose},
+		"a plan not on sale": {"canceled", -10, 999, []string{"Plan 999"}, choose},
+		"no plan":            {"canceled", -10, 0, []string{"Unknown plan"}, choose},
 		"no date": {"active", noDate, 67, []string{"Active", `<p class="state"></p>`},
-			[]string{"Pause", cancel, switchPlan, card}},
-		"a status of its own": {"deleted", -10, 67, []string{"deleted", "Ended on 24 April 2026."}, []string{choose}},
+			running},
+		"a status of its own": {"deleted", -10, 67, []string{"deleted", "Ended on 24 April 2026."}, choose},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -210,7 +210,7 @@ func TestPortalOverview(t *testing.T) {
 				assert.Contains(t, plain(page), want)
 			}
 			assert.NotContains(t, page, "January 0001")
-			assert.Equal(t, strings.Join(tc.offers, ","), strings.Join(labels(page), ","))
+			assert.Equal(t, tc.offers, strings.Join(labels(page), ","))
 		})
 	}
 }
@@ -244,14 +244,9 @@ func open(t *testing.T, opts *kanuutest.Options) *portal {
 	return p
 }
 
-func (p *portal) get(query string) answer {
+func (p *portal) get() answer {
 	p.t.Helper()
-	return unstyled(visit(p.t, p.client, http.MethodGet, p.link+query))
-}
-
-func (p *portal) post(query, form string) answer {
-	p.t.Helper()
-	return unstyled(submit(p.t, p.client, p.link+query, form))
+	return unstyled(visit(p.t, p.client, http.MethodGet, p.link))
 }
 
 // unstyled makes what a failed test prints shorter.
@@ -263,9 +258,9 @@ func unstyled(a answer) answer {
 // press posts a form and returns the message on the page that follows.
 func (p *portal) press(form string) string {
 	p.t.Helper()
-	a := p.post("", form)
+	a := unstyled(submit(p.t, p.client, p.link, form))
 	require.Equal(p.t, http.StatusSeeOther, a.StatusCode, form)
-	return flash(p.get("").body)
+	return flash(unstyled(visit(p.t, p.client, http.MethodGet, p.URL+a.Header.Get("Location"))).body)
 }
 
 func flash(page string) string {
@@ -276,53 +271,33 @@ func flash(page string) string {
 	return found[1]
 }
 
-func TestPortalMessages(t *testing.T) {
+// The page after a click says when the card was declined, and nothing else.
+func TestPortalSaysDeclined(t *testing.T) {
 	t.Parallel()
-	const (
-		stale = "Nothing has changed: the page that you came from was out of date."
-		until = " You can use it until 14 May 2026."
-	)
-	overdue := kanuutest.Subscription{Status: "past-due", PlanID: 1, SubscriptionID: 9, PaidUntil: may4}
+	const declined = "Your card was declined. Update it and try again."
 	active := kanuutest.Subscription{Status: "active", PlanID: 1, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, 10)}
-	paused := kanuutest.Subscription{Status: "paused", PlanID: 1, SubscriptionID: 9, PaidUntil: may4}
-	const card = "action=card&number=5555+5555+5555+4444"
 	for name, tc := range map[string]struct {
-		has   kanuutest.Subscription
 		forms []string
 		want  string
 	}{
-		"subscribe": {kanuutest.Subscription{}, []string{"action=subscribe&plan=2"}, "Your plan is now Pro."},
-		"switch":    {active, []string{"action=subscribe&plan=2"}, "Your plan is now Pro."},
-		"switch, not paid": {active, []string{"action=fail", "action=subscribe&plan=2"},
-			"Your card was declined. Update it and try again."},
-		"pause":                  {active, []string{"action=pause"}, "Your subscription is paused." + until},
-		"cancel":                 {active, []string{"action=cancel"}, "Your subscription is canceled." + until},
-		"cancel twice":           {active, []string{"action=cancel", "action=cancel"}, stale},
-		"cancel what is overdue": {overdue, []string{"action=cancel"}, "Your subscription is canceled."},
-		"resume":                 {active, []string{"action=pause", "action=resume"}, "Your subscription goes on."},
-		"resume, not paid": {active, []string{"action=fail", "action=pause", "action=skip", "action=resume"},
-			"Your card was declined. Update it and try again."},
-		"resume after the paid time": {paused, []string{"action=resume"}, "Your subscription goes on."},
-		"pay":                        {overdue, []string{"action=pay"}, "Thank you. Your payment went through."},
-		"card":                       {active, []string{card}, "Your card is saved."},
-		"card, no subscription":      {kanuutest.Subscription{}, []string{card}, stale},
-		"resume what is over":        {kanuutest.Subscription{Status: "canceled", PlanID: 1}, []string{"action=resume"}, stale},
+		"switch":           {[]string{"action=subscribe&plan=2"}, ""},
+		"switch, declined": {[]string{"action=fail", "action=subscribe&plan=2"}, declined},
+		"resume, declined": {[]string{"action=fail", "action=pause", "action=skip", "action=resume"}, declined},
+		"another card":     {[]string{"action=fail", "action=card", "action=subscribe&plan=2"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
-			p.SetSubscription("42", tc.has)
-			assert.Empty(t, flash(p.get("").body))
+			p.SetSubscription("42", active)
 			for _, form := range tc.forms[:len(tc.forms)-1] {
 				p.press(form)
 			}
 			assert.Equal(t, tc.want, p.press(tc.forms[len(tc.forms)-1]))
-			assert.Empty(t, flash(p.get("").body), "once")
 		})
 	}
 }
 
-// A double click does it once, and the page says what the first click did.
+// A double click does it once.
 func TestDoubleClicks(t *testing.T) {
 	t.Parallel()
 	p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
@@ -330,108 +305,18 @@ func TestDoubleClicks(t *testing.T) {
 		form  string
 		tells int
 	}{
-		{"action=subscribe&plan=1&number=4242424242424242", 2},
+		{"action=subscribe&plan=1", 2},
 		{"action=subscribe&plan=2", 2},
 		{"action=pause", 1},
 		{"action=resume", 1},
 		{"action=cancel", 1},
 	} {
 		p.Reset()
-		p.post("", tc.form)
-		said := p.press(tc.form)
+		p.press(tc.form)
+		assert.Empty(t, p.press(tc.form), tc.form)
 		assert.Len(t, p.Deliveries(), tc.tells, tc.form)
-		assert.NotContains(t, said, "Nothing has changed", tc.form)
 	}
-	assert.Equal(t, 2, strings.Count(p.get("").body, "<tr><td>"), "payments")
-	assert.Contains(t, p.get("?show=plan&plan=1").body, "Your card")
-}
-
-func TestPortalPages(t *testing.T) {
-	t.Parallel()
-	active := kanuutest.Subscription{Status: "active", PlanID: 1, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, 10)}
-	with := func(status string, plan int64, days int) kanuutest.Subscription {
-		return kanuutest.Subscription{Status: status, PlanID: plan, SubscriptionID: 9, PaidUntil: may4.AddDate(0, 0, days)}
-	}
-	for name, tc := range map[string]struct {
-		has    kanuutest.Subscription
-		query  string
-		status int
-		shows  []string
-		offers string
-	}{
-		"subscribe": {
-			kanuutest.Subscription{},
-			"?show=plan&plan=2", 200,
-			[]string{"<h1>Subscribe to Pro</h1>", "29.00 EUR / month", "Due today</dt><dd>29.00 EUR",
-				"A new month begins today. It renews on 4 June 2026.",
-				`name="plan" value="2"`},
-			"Subscribe and pay 29.00 EUR,Not now",
-		},
-		"subscribe to a trial": {
-			kanuutest.Subscription{},
-			"?show=plan&plan=4", 200,
-			[]string{"Due today</dt><dd>0.00 EUR", "The first 14 days are free. Then 30.00 EUR a month from 18 May 2026."},
-			"Start the trial,Not now",
-		},
-		"switch": {
-			active, "?show=plan&plan=2", 200,
-			[]string{"<h1>Switch to Pro</h1>", "Basic, your plan now", "29.00 EUR / month", "Due today</dt><dd>29.00 EUR",
-				"A new month begins today. It renews on 4 June 2026."},
-			"Switch to Pro and pay 29.00 EUR,Keep Basic",
-		},
-		"to a year": {
-			active, "?show=plan&plan=3", 200,
-			[]string{"Due today</dt><dd>90.00 EUR", "A new year begins today. It renews on 4 May 2027."},
-			"Switch to Year and pay 90.00 EUR,Keep Basic",
-		},
-		"in a trial": {
-			with("trialing", 4, 10), "?show=plan&plan=2", 200,
-			[]string{"Due today</dt><dd>0.00 EUR", "Your trial goes on. Then 29.00 EUR a month from 14 May 2026."},
-			"Switch to Pro,Keep Trial",
-		},
-		"the same plan, canceled": {with("canceled", 1, 10), "?show=plan&plan=1", 200,
-			[]string{"<h1>Subscribe to Basic</h1>"}, "Subscribe and pay 9.00 EUR,Not now"},
-		"the same plan": {active, "?show=plan&plan=1", 303, nil, ""},
-		"no such plan":  {active, "?show=plan&plan=99", 404, nil, ""},
-		"no plan":       {active, "?show=plan", 404, nil, ""},
-		"no such page":  {active, "?show=nothing", 404, nil, ""},
-		"cancel": {active, "?show=cancel", 200,
-			[]string{"<h1>Cancel your subscription?</h1>", "You can use Basic until 14 May 2026."},
-			"Cancel subscription,Keep Basic"},
-		"cancel what is over": {with("past-due", 1, -1), "?show=cancel", 200, []string{"Basic ends now"},
-			"Cancel subscription,Keep Basic"},
-		"cancel without a date": {
-			kanuutest.Subscription{Status: "active", PlanID: 1},
-			"?show=cancel", 200,
-			[]string{"You can use Basic until 4 June 2026."},
-			"Cancel subscription,Keep Basic",
-		},
-		"cancel nothing": {kanuutest.Subscription{}, "?show=cancel", 303, nil, ""},
-		"cancel twice":   {with("canceled", 1, 10), "?show=cancel", 303, nil, ""},
-		"card":           {active, "?show=card", 200, []string{"<h1>Update your card</h1>"}, "Save card,Back"},
-		"card, overdue": {with("past-due", 1, -1), "?show=card", 200,
-			[]string{"The overdue payment is made with the new card immediately."}, "Save card,Back"},
-		"card, nothing": {kanuutest.Subscription{}, "?show=card", 303, nil, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := open(t, &kanuutest.Options{Now: newClock(may4).now, Plans: testPlans()})
-			p.SetSubscription("42", tc.has)
-			page := p.get(tc.query)
-			assert.Equal(t, tc.status, page.StatusCode)
-			for _, want := range tc.shows {
-				assert.Contains(t, plain(page.body), want)
-			}
-			assert.Equal(t, tc.has, p.Subscription("42"), "a page changes nothing")
-			switch tc.status {
-			case http.StatusSeeOther:
-				assert.Equal(t, p.link, p.URL+page.Header.Get("Location"))
-			case http.StatusOK:
-				assert.Equal(t, tc.offers, strings.Join(labels(page.body), ","))
-				assert.Contains(t, page.body, `href="`+strings.TrimPrefix(p.link, p.URL)+`"`, "the way back")
-			}
-		})
-	}
+	assert.Equal(t, 2, strings.Count(p.get().body, "<tr><td>"), "payments")
 }
 
 func TestPaymentHistory(t *testing.T) {
@@ -445,7 +330,7 @@ func TestPaymentHistory(t *testing.T) {
 	var rows []string
 	read := func() {
 		rows = nil
-		for _, row := range regexp.MustCompile(`<tr><td>.*</tr>`).FindAllString(p.get("").body, -1) {
+		for _, row := range regexp.MustCompile(`<tr><td>.*</tr>`).FindAllString(p.get().body, -1) {
 			rows = append(rows, strings.Join(strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(row, " ")), " "))
 		}
 	}

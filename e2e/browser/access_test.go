@@ -89,10 +89,8 @@ func TestAccessibility(t *testing.T) {
 		p.visit(app.URL)
 		p.reloadUntil("Payment overdue")
 		accessible(p, "home, payment overdue")
-		for _, query := range []string{"?show=card", "?show=plan&plan=12345", "?show=cancel"} {
-			p.visit(portal + query)
-			accessible(p, "portal"+query)
-		}
+		p.visit(portal + "?declined")
+		accessible(p, "portal, declined")
 		p.visit(app.emulator + "/control")
 		p.expectText("subscription_payment_failed")
 		accessible(p, "control, after a failed payment")

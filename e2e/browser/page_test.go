@@ -33,7 +33,6 @@ type element struct{ role, name string }
 func button(name string) element  { return element{"button", name} }
 func link(name string) element    { return element{"link", name} }
 func heading(name string) element { return element{"heading", name} }
-func field(name string) element   { return element{"textbox", name} }
 
 // page is a window with its own cookies, cache and history. Its methods fail the test on an error.
 type page struct {
@@ -108,16 +107,6 @@ func (p *page) click(e element) {
 		return
 	}
 	p.must(p.find(e).Click())
-}
-
-func (p *page) fill(e element, text string) {
-	if p.keyboardOnly {
-		p.tabTo(e)
-		p.must(p.Keyboard().Type(text))
-		return
-	}
-	p.must(p.find(e).Click())
-	p.must(p.find(e).Fill(text))
 }
 
 func (p *page) expect(e element) { p.must(expect.Locator(p.find(e).First()).ToBeVisible()) }

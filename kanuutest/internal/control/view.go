@@ -75,10 +75,10 @@ type flash struct{ Text, Tone string }
 // person is a customer with what can be done.
 type person struct {
 	CustomerState
-	Badge, Tone string
-	Live        bool
-	Plans       []ledger.Plan // to subscribe to
-	Actions     []action
+	Badge   portal.Badge
+	Live    bool
+	Plans   []ledger.Plan // to subscribe to
+	Actions []action
 }
 
 type action struct {
@@ -109,8 +109,7 @@ func (c *Control) render(w http.ResponseWriter, status int, v view) {
 	slices.Reverse(s.Calls)
 	v.State = s
 	for _, is := range c.Store.Customers() {
-		p := person{CustomerState: c.customer(is), Live: !is.Over(), Plans: slices.Clone(c.Store.Plans())}
-		p.Badge, p.Tone = portal.Badge(&is, now)
+		p := person{c.customer(is), portal.BadgeOf(&is, now), !is.Over(), slices.Clone(c.Store.Plans()), nil}
 		p.Plans = slices.DeleteFunc(p.Plans, func(plan ledger.Plan) bool {
 			return !is.Can(ledger.Command{Action: ledger.Subscribe, Plan: plan.ID}, now)
 		})

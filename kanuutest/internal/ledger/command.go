@@ -37,8 +37,7 @@ var (
 // Command is an action with all that it needs.
 type Command struct {
 	Action Action
-	Plan   int64  // Subscribe: to which
-	Card   string // Subscribe, UpdateCard: last four digits; empty: the one on file
+	Plan   int64 // Subscribe: to which
 }
 
 // Why [Ledger.Do] does nothing, or not all of it.
@@ -78,7 +77,7 @@ func (t *turn) carryOut(do Command) error {
 	case Cancel:
 		t.cancel()
 	case UpdateCard:
-		t.useCard(do.Card)
+		t.Declined = false
 		if t.Status == StatusPastDue {
 			return t.renew()
 		}
@@ -95,23 +94,10 @@ func (t *turn) carryOut(do Command) error {
 	return nil
 }
 
-// defaultCard pays where no card was asked for.
-const defaultCard = "4242"
-
-func (t *turn) useCard(card string) {
-	if card != "" {
-		t.Card, t.Declined = card, false
-	}
-	if t.Card == "" {
-		t.Card = defaultCard
-	}
-}
-
 // subscribe buys a plan, or switches to it where a subscription goes on. A
 // trial goes on as it is; otherwise a new period begins, and its price is paid.
 // Paddle prorates; no application can tell.
 func (t *turn) subscribe(do Command) error {
-	t.useCard(do.Card)
 	plan := t.ledger.Plan(do.Plan)
 	if t.Over() {
 		t.buy(plan)

@@ -66,7 +66,6 @@ type Customer struct {
 	Identifier string
 	Contact
 	Subscription
-	Card     string    // its last four digits
 	Declined bool      // payments do not go through
 	Payments []Payment // the newest maxPayments, oldest first
 

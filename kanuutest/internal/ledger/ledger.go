@@ -85,8 +85,8 @@ func (l *Ledger) Do(identifier string, do Command, wall time.Time) ([]Event, err
 	return append(events, happened...), err
 }
 
-// Set replaces a customer's subscription without an event. It keeps the card and
-// the payments, unless s is the zero Subscription.
+// Set replaces a customer's subscription without an event. It keeps the
+// payments, unless s is the zero Subscription.
 func (l *Ledger) Set(identifier string, s Subscription, wall time.Time) {
 	c := l.open(identifier)
 	if s == (Subscription{}) {

@@ -55,16 +55,6 @@ func (s *Store) Do(identifier string, do Command) (c Customer, err error) {
 	return c, err
 }
 
-// Check returns the error with which [Store.Do] would change nothing.
-func (s *Store) Check(identifier string, do Command) (err error) {
-	use(s, func(l *Ledger, wall time.Time) (none, []Event) {
-		c, events := l.Customer(identifier, wall)
-		err = l.check(&c, do, l.Now(wall))
-		return none{}, events
-	})
-	return err
-}
-
 // Set is [Ledger.Set].
 func (s *Store) Set(identifier string, is Subscription) {
 	use(s, func(l *Ledger, wall time.Time) (none, []Event) { l.Set(identifier, is, wall); return none{}, nil })

@@ -1,5 +1,5 @@
-// Package portal is what a customer sees behind the one-time link: pages to
-// subscribe, switch, pause and cancel, with a part for developers.
+// Package portal is what a customer sees behind the one-time link: a page to
+// subscribe, switch, pause and cancel.
 package portal
 
 import (
@@ -7,7 +7,6 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -22,14 +21,10 @@ var files embed.FS
 
 var pages = page.New(files, "", template.FuncMap{
 	"initial": func(s string) string { return strings.ToUpper(string([]rune(s)[:1])) },
-	"period":  period,
-	"price":   price,
-	"date":    date,
+	"price":   func(p ledger.Plan) string { return strings.TrimSpace(p.Price + " " + p.Currency) },
+	"date":    func(t time.Time) string { return t.UTC().Format("2 January 2006") },
 	"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
 })
-
-// date writes a day as the portal does, in UTC.
-func date(t time.Time) string { return t.UTC().Format("2 January 2006") }
 
 const (
 	sessionCookie = "kanuutest_session"
@@ -118,37 +113,7 @@ func (v visit) get() {
 		v.notIn()
 		return
 	}
-	v.show(who, v.r.URL.Query())
-}
-
-// show answers one of the pages, or leads to the first page if the customer
-// cannot do any more what the page is about.
-func (v visit) show(who *Session, query url.Values) {
-	c := v.store.Customer(who.Identifier)
-	shown, do := v.view(&c), ledger.Command{}
-	file := map[string]string{"": "portal.html", "plan": "plan.html", "cancel": "cancel.html", "card": "card.html"}
-	switch show := query.Get("show"); show {
-	case "":
-		shown.Flash = v.sessions.setFlash(who, func(badge) badge { return badge{} })
-		pages.Render(v.w, http.StatusOK, file[show], shown)
-		return
-	case "plan":
-		do = readCommand(url.Values{"action": {string(ledger.Subscribe)}, "plan": query["plan"]})
-		shown.take(v.store.Plan(do.Plan))
-	case "cancel":
-		do.Action = ledger.Cancel
-		shown.cancel()
-	case "card":
-		do.Action, shown.Title = ledger.UpdateCard, "Update your card"
-	}
-	switch err := v.store.Check(who.Identifier, do); {
-	case err == nil:
-		pages.Render(v.w, http.StatusOK, file[query.Get("show")], shown)
-	case errors.Is(err, ledger.ErrState):
-		page.SeeOther(v.w, v.home())
-	default:
-		v.nonsense(http.StatusNotFound)
-	}
+	pages.Render(v.w, http.StatusOK, "portal.html", v.view(v.store.Customer(who.Identifier)))
 }
 
 func (v visit) post() {
@@ -162,39 +127,17 @@ func (v visit) post() {
 		v.nonsense(http.StatusBadRequest)
 		return
 	}
-	do := readCommand(v.r.PostForm)
-	c, err := v.store.Do(who.Identifier, do)
-	if errors.Is(err, ledger.ErrAction) || errors.Is(err, ledger.ErrPlan) {
+	plan, _ := strconv.ParseInt(v.r.PostForm.Get("plan"), 10, 64) // 0 is on sale nowhere
+	_, err := v.store.Do(who.Identifier, ledger.Command{Action: ledger.Action(v.r.PostForm.Get("action")), Plan: plan})
+	home := strings.TrimSuffix(v.base+"/"+v.link, "/")
+	switch {
+	case errors.Is(err, ledger.ErrAction), errors.Is(err, ledger.ErrPlan):
 		v.nonsense(http.StatusBadRequest)
-		return
+	case errors.Is(err, ledger.ErrDeclined):
+		page.SeeOther(v.w, home+"?declined")
+	default: // a second click finds the state that the first one has made
+		page.SeeOther(v.w, home)
 	}
-	v.sessions.setFlash(who, func(last badge) badge { return v.message(do, &c, err, last) })
-	page.SeeOther(v.w, v.home())
-}
-
-// readCommand reads what a form asks for.
-func readCommand(form url.Values) ledger.Command {
-	plan, _ := strconv.ParseInt(form.Get("plan"), 10, 64) // 0 is on sale nowhere
-	return ledger.Command{Action: ledger.Action(form.Get("action")), Plan: plan, Card: lastDigits(form.Get("number"))}
-}
-
-// lastDigits are the four that are kept of any card; empty without them.
-func lastDigits(number string) string {
-	digits := strings.Map(func(r rune) rune {
-		if r < '0' || r > '9' {
-			return -1
-		}
-		return r
-	}, number)
-	return digits[max(0, len(digits)-4):]
-}
-
-// home is the portal's first page, by the link that the visitor came with.
-func (v visit) home() string {
-	if v.link == "" {
-		return v.base
-	}
-	return v.base + "/" + v.link
 }
 
 // visitor is the session of the request, or nil. A browser may send cookies of the
@@ -211,7 +154,7 @@ func (v visit) visitor() *Session {
 // notIn answers a visitor without a session for what was asked for.
 func (v visit) notIn() {
 	title, text := "This link is not known",
-		"It was used long ago, or this fake Kanuu was restarted since: a restart forgets all links. "+
+		"It was used long ago, or this fake Kanuu was restarted since, which discards all links. "+
 			"Go back to your application and open it from there again."
 	used, known := v.sessions.look(v.link)
 	switch {

@@ -24,7 +24,6 @@ type Session struct {
 	Identifier string
 	IsLink     bool
 	Used       bool // a link
-	flash      badge
 }
 
 // make adds a link or a session.
@@ -102,14 +101,4 @@ func (s *sessions) visit(secret, nonce string) *Session {
 		return nil
 	}
 	return found
-}
-
-// setFlash replaces the message for the next page of a session, and returns the
-// one that was there.
-func (s *sessions) setFlash(v *Session, replace func(last badge) badge) (last badge) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	last = v.flash
-	v.flash = replace(last)
-	return last
 }
