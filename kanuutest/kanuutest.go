@@ -107,7 +107,7 @@ type Kanuu struct {
 	portalPath string // escaped, without the base path
 	hosts      []string
 
-	store   *ledger.Store
+	store   *ledger.Ledger
 	api     *api.API
 	outbox  *paddle.Outbox
 	portal  *portal.Portal
@@ -138,7 +138,7 @@ func New(opts *Options) *Kanuu {
 	}
 	team := cmp.Or(o.Team, DefaultTeam)
 	outbox := paddle.NewOutbox(*o.Webhooks, o.Seed)
-	store := ledger.NewStore(slices.Clone(o.Plans), o.Now, outbox.Publish)
+	store := ledger.New(slices.Clone(o.Plans), o.Now, outbox.Publish)
 	pages := portal.New(team, store)
 	if o.OnCall == nil {
 		o.OnCall = func(Request) {}

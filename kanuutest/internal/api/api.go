@@ -28,7 +28,7 @@ const (
 type Options struct {
 	Key    string
 	Free   int // customers; while more are subscribed, the answer is 402. 0: no limit
-	Store  *ledger.Store
+	Store  *ledger.Ledger
 	Mint   func(identifier string, c ledger.Contact) (nonce string)
 	OnCall func(Request) // after the response
 	Seed   uint64        // decides what Fault.Rate picks

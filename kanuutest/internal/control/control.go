@@ -18,7 +18,7 @@ import (
 
 // Control steers the other parts.
 type Control struct {
-	Store  *ledger.Store
+	Store  *ledger.Ledger
 	API    *api.API
 	Outbox *paddle.Outbox
 	Portal *portal.Portal

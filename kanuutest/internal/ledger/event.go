@@ -41,12 +41,10 @@ type Event struct {
 
 // Invent returns an event that did not happen, with the identifier's data as far
 // as there is any.
-func (l *Ledger) Invent(alert, identifier string, wall time.Time) Event {
-	now := l.Now(wall)
-	c, ok := l.books.Customers[identifier]
-	if !ok {
-		c = &Customer{Identifier: identifier}
-	}
+func (l *Ledger) Invent(alert, identifier string) Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, now := l.find(identifier), l.now()
 	s := c.Subscription
 	if s.PlanID == 0 {
 		s.PlanID = l.plans[0].ID

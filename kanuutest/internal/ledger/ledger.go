@@ -1,22 +1,26 @@
 // Package ledger keeps the books of a fake Kanuu: subscriptions, payments, and the
-// dates when something falls due. A [Ledger] has no clock, network or
-// lock: it is told the time, and returns what happened as events. A [Store]
-// adds a clock and a lock.
+// dates when something falls due. Alerts, requests and pages are of no concern to it.
 package ledger
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
-// Ledger has all customers. Every wall is the time of the real clock, to which
-// the ledger adds what [Ledger.Advance] did.
+// Ledger has all customers. It is safe for concurrent use, and publishes every
+// event in the order in which it happened.
 type Ledger struct {
-	plans []Plan
+	plans   []Plan
+	clock   func() time.Time
+	publish func(Event)
+
+	mu    sync.Mutex
 	books Books
 }
 
@@ -32,12 +36,22 @@ type Books struct {
 // maxContacts bounds the identifiers of which only a nonce is known.
 const maxContacts = 10_000
 
-// New returns a ledger that sells the plans.
-func New(plans []Plan) *Ledger {
-	return &Ledger{plans: plans, books: Books{Customers: make(map[string]*Customer)}}
+// New returns a ledger that sells the plans. Neither function may call the ledger.
+func New(plans []Plan, clock func() time.Time, publish func(Event)) *Ledger {
+	return &Ledger{plans: plans, clock: clock, publish: publish, books: Books{Customers: make(map[string]*Customer)}}
 }
 
-func (l *Ledger) restore(books Books) {
+// Save returns the [Books] as JSON.
+func (l *Ledger) Save() ([]byte, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return json.Marshal(l.books)
+}
+
+// Restore continues with the books of an earlier ledger.
+func (l *Ledger) Restore(books Books) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if books.Customers == nil {
 		books.Customers = make(map[string]*Customer)
 	}
@@ -45,8 +59,17 @@ func (l *Ledger) restore(books Books) {
 	l.books = books
 }
 
-// Now is the ledger's time.
-func (l *Ledger) Now(wall time.Time) time.Time { return wall.Add(l.books.Ahead).Round(0) }
+// Now is the ledger's time: the clock's, and what [Ledger.Advance] added.
+func (l *Ledger) Now() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.now()
+}
+
+func (l *Ledger) now() time.Time { return l.clock().Add(l.books.Ahead).Round(0) }
+
+// Plans returns those on sale, not to be written to.
+func (l *Ledger) Plans() []Plan { return l.plans }
 
 // Plan finds a plan; one that is not on sale has only a number.
 func (l *Ledger) Plan(id int64) Plan {
@@ -61,44 +84,47 @@ func (l *Ledger) Plan(id int64) Plan {
 	return Plan{ID: id, Name: "Plan " + strconv.FormatInt(id, 10)}
 }
 
-// Do carries a command out, and returns what happened: first what fell due until
-// now. Errors: [ErrAction], [ErrPlan] and [ErrState], which change nothing, and
-// [ErrDeclined], where the events say what became of it.
-func (l *Ledger) Do(identifier string, do Command, wall time.Time) ([]Event, error) {
-	now := l.Now(wall)
-	events := l.settle(identifier, now)
-	c, known := l.books.Customers[identifier]
-	if !known {
-		c = &Customer{Identifier: identifier}
-	}
+// Do carries a command out, and returns the customer as it is afterwards. Errors:
+// [ErrAction], [ErrPlan] and [ErrState], which change nothing, and [ErrDeclined],
+// where the events have what became of it.
+func (l *Ledger) Do(identifier string, do Command) (Customer, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, now := l.current(identifier)
 	if err := l.check(c, do, now); err != nil {
-		return events, err
+		return c.copy(), err
 	}
 	if do.Action == Skip {
-		return append(events, l.Advance(c.next(now).Sub(now), wall)...), nil
+		l.advance(c.next(now).Sub(now))
+		return c.copy(), nil
 	}
 	l.books.Customers[identifier] = c
-	happened, err := l.take(c, now, func(t *turn) error { return t.carryOut(do) })
+	events, err := l.take(c, now, func(t *turn) error { return t.carryOut(do) })
+	l.publishAll(events)
 	if slices.Contains(customers, do.Action) {
 		c.Managed++
 	}
-	return append(events, happened...), err
+	return c.copy(), err
 }
 
 // Set replaces a customer's subscription without an event. It keeps the
 // payments, unless s is the zero Subscription.
-func (l *Ledger) Set(identifier string, s Subscription, wall time.Time) {
+func (l *Ledger) Set(identifier string, s Subscription) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	c := l.open(identifier)
 	if s == (Subscription{}) {
 		*c = Customer{Identifier: identifier, Contact: c.Contact, Met: c.Met}
 		l.drop(c)
 		return
 	}
-	c.set(s, l.Now(wall))
+	c.set(s, l.now())
 }
 
 // Meet notes what came with a customer's newest nonce.
 func (l *Ledger) Meet(identifier string, contact Contact) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	c := l.open(identifier)
 	c.Contact = contact
 	if c.Met {
@@ -114,19 +140,39 @@ func (l *Ledger) Meet(identifier string, contact Contact) {
 	}
 }
 
-func (l *Ledger) open(identifier string) *Customer {
-	c, ok := l.books.Customers[identifier]
-	if !ok {
-		c = &Customer{Identifier: identifier}
-		l.books.Customers[identifier] = c
+// Remove removes a customer and everything about it, without an event.
+func (l *Ledger) Remove(identifier string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.books.Customers, identifier)
+	l.books.Met = slices.DeleteFunc(l.books.Met, func(met string) bool { return met == identifier })
+}
+
+func (l *Ledger) find(identifier string) *Customer {
+	if c, ok := l.books.Customers[identifier]; ok {
+		return c
 	}
+	return &Customer{Identifier: identifier}
+}
+
+// open is find, and keeps a customer who is new.
+func (l *Ledger) open(identifier string) *Customer {
+	c := l.find(identifier)
+	l.books.Customers[identifier] = c
 	return c
 }
 
-// Remove removes a customer and everything about it, without an event.
-func (l *Ledger) Remove(identifier string) {
-	delete(l.books.Customers, identifier)
-	l.books.Met = slices.DeleteFunc(l.books.Met, func(met string) bool { return met == identifier })
+// current is find, after what fell due until now.
+func (l *Ledger) current(identifier string) (c *Customer, now time.Time) {
+	now = l.now()
+	l.publishAll(l.applyDue(identifier, now))
+	return l.find(identifier), now
+}
+
+func (l *Ledger) publishAll(events []Event) {
+	for _, e := range events {
+		l.publish(e)
+	}
 }
 
 // drop removes a customer without any data.
@@ -136,41 +182,48 @@ func (l *Ledger) drop(c *Customer) {
 	}
 }
 
-// Customer returns a copy of what there is about an identifier, and what fell
-// due until now.
-func (l *Ledger) Customer(identifier string, wall time.Time) (Customer, []Event) {
-	events := l.settle(identifier, l.Now(wall))
-	if c, ok := l.books.Customers[identifier]; ok {
-		return c.copy(), events
-	}
-	return Customer{Identifier: identifier}, events
+// Customer returns a copy of what there is about an identifier.
+func (l *Ledger) Customer(identifier string) Customer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, _ := l.current(identifier)
+	return c.copy()
 }
 
 // Customers returns everyone who has or had a subscription, or asked for a
-// nonce, sorted by identifier, and what fell due until now.
-func (l *Ledger) Customers(wall time.Time) ([]Customer, []Event) {
-	events := l.Advance(0, wall)
+// nonce, sorted by identifier.
+func (l *Ledger) Customers() []Customer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advance(0)
 	list := make([]Customer, 0, len(l.books.Customers))
 	for _, c := range l.books.Customers {
 		list = append(list, c.copy())
 	}
 	slices.SortFunc(list, func(x, y Customer) int { return cmp.Compare(x.Identifier, y.Identifier) })
-	return list, events
+	return list
 }
 
 // Advance moves the time forward, and lets happen what falls due on the way, in
 // its order. It panics when d is negative.
-func (l *Ledger) Advance(d time.Duration, wall time.Time) []Event {
+func (l *Ledger) Advance(d time.Duration) {
 	if d < 0 {
 		panic("kanuutest: Advance: time does not go back: use a positive duration")
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advance(d)
+}
+
+func (l *Ledger) advance(d time.Duration) {
 	l.books.Ahead += d
 	var events []Event
+	now := l.now()
 	for _, identifier := range slices.Sorted(maps.Keys(l.books.Customers)) {
-		events = append(events, l.settle(identifier, l.Now(wall))...)
+		events = append(events, l.applyDue(identifier, now)...)
 	}
 	slices.SortStableFunc(events, func(x, y Event) int { return x.At.Compare(y.At) })
-	return events
+	l.publishAll(events)
 }
 
 // retries are the waits between the attempts at a payment that is due. After
@@ -179,15 +232,11 @@ var retries = [...]time.Duration{3 * day, 2 * day, 2 * day}
 
 const day = 24 * time.Hour
 
-// settle lets happen what falls due for a customer until then.
-func (l *Ledger) settle(identifier string, until time.Time) []Event {
-	c, ok := l.books.Customers[identifier]
-	if !ok {
-		return nil
-	}
-	var events []Event
+// applyDue lets happen what falls due for a customer until then.
+func (l *Ledger) applyDue(identifier string, until time.Time) (events []Event) {
+	c := l.find(identifier)
 	for !c.Due.IsZero() && !c.Due.After(until) {
-		happened, _ := l.take(c, c.Due, (*turn).renew) // the events tell of a card that was declined
+		happened, _ := l.take(c, c.Due, (*turn).renew) // the events have a card that was declined
 		events = append(events, happened...)
 		if c.Status == StatusPastDue && c.Due.IsZero() {
 			happened, _ = l.take(c, happened[0].At, func(t *turn) error { t.cancel(); return nil })

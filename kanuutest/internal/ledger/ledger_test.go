@@ -50,27 +50,41 @@ func line(e ledger.Event) string {
 	return strings.Join(words, " ")
 }
 
-func lines(events []ledger.Event) []string {
+// book is a ledger at may4, and the events that it published.
+type book struct {
+	*ledger.Ledger
+
+	events []ledger.Event
+}
+
+func newBook() *book {
+	b := new(book)
+	now := func() time.Time { return may4 }
+	b.Ledger = ledger.New(plans(), now, func(e ledger.Event) { b.events = append(b.events, e) })
+	return b
+}
+
+// lines returns the events since it was last called.
+func (b *book) lines() []string {
 	var all []string
-	for _, e := range events {
+	for _, e := range b.events {
 		all = append(all, line(e))
 	}
+	b.events = nil
 	return all
 }
 
 // run does "subscribe 2", or lets days pass: "+30".
-func run(t *testing.T, l *ledger.Ledger, do string) ([]string, error) {
+func (b *book) run(t *testing.T, do string) error {
 	t.Helper()
 	action, argument, _ := strings.Cut(strings.Replace(do, "+", "+ ", 1), " ")
+	n, _ := strconv.ParseInt(argument, 10, 64)
 	if action == "+" {
-		days, err := strconv.Atoi(argument)
-		require.NoError(t, err)
-		return lines(l.Advance(time.Duration(days)*24*time.Hour, may4)), nil
+		b.Advance(time.Duration(n) * 24 * time.Hour)
+		return nil
 	}
-	c := ledger.Command{Action: ledger.Action(action)}
-	c.Plan, _ = strconv.ParseInt(argument, 10, 64)
-	events, err := l.Do("42", c, may4)
-	return lines(events), err
+	_, err := b.Do("42", ledger.Command{Action: ledger.Action(action), Plan: n})
+	return err
 }
 
 // Every life of a subscription, step by step.
@@ -288,16 +302,14 @@ func TestLifecycle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := ledger.New(plans())
+			l := newBook()
 			for i, step := range steps {
 				where := fmt.Sprintf("step %d, %s", i+1, step.do)
-				told, err := run(t, l, step.do)
-				assert.Equal(t, step.err, err, where)
-				assert.Equal(t, step.tells, told, where)
-				c, more := l.Customer("42", may4)
-				assert.Empty(t, more, where)
+				assert.Equal(t, step.err, l.run(t, step.do), where)
+				c := l.Customer("42")
+				assert.Equal(t, step.tells, l.lines(), where)
 				subscribed := "no"
-				if ledger.IsSubscribed(c.Subscription, l.Now(may4)) {
+				if ledger.IsSubscribed(c.Subscription, l.Now()) {
 					subscribed = "yes"
 				}
 				assert.Equal(t, step.is, fmt.Sprintf("%s %d %s %s", c.Status, c.PlanID, c.PaidUntil.Format(time.DateOnly),
@@ -337,15 +349,14 @@ func TestSet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := ledger.New(plans())
-			l.Set("42", ledger.Subscription{Status: "past-due", PlanID: 2}, may4) // is replaced
-			l.Set("42", tc.has, may4)
-			c, events := l.Customer("42", may4)
-			assert.Equal(t, tc.has, c.Subscription)
-			assert.Empty(t, events)
-			assert.Equal(t, tc.tells, lines(l.Advance(20*24*time.Hour, may4)))
-			c, _ = l.Customer("42", may4)
-			assert.Equal(t, tc.is, c.Status)
+			l := newBook()
+			l.Set("42", ledger.Subscription{Status: "past-due", PlanID: 2}) // is replaced
+			l.Set("42", tc.has)
+			assert.Equal(t, tc.has, l.Customer("42").Subscription)
+			assert.Empty(t, l.lines())
+			l.Advance(20 * 24 * time.Hour)
+			assert.Equal(t, tc.tells, l.lines())
+			assert.Equal(t, tc.is, l.Customer("42").Status)
 		})
 	}
 }
@@ -370,12 +381,10 @@ func TestDoAfterSet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := ledger.New(plans())
-			l.Set("42", tc.before, may4)
-			_, err := run(t, l, tc.do)
-			require.NoError(t, err)
-			c, _ := l.Customer("42", may4)
-			assert.Equal(t, tc.after, c.Subscription)
+			l := newBook()
+			l.Set("42", tc.before)
+			require.NoError(t, l.run(t, tc.do))
+			assert.Equal(t, tc.after, l.Customer("42").Subscription)
 		})
 	}
 }
@@ -383,18 +392,19 @@ func TestDoAfterSet(t *testing.T) {
 // What happens to several customers comes in the order of time.
 func TestAdvanceInOrderOfTime(t *testing.T) {
 	t.Parallel()
-	l := ledger.New(plans())
+	l := newBook()
 	for identifier, due := range map[string]int{"ann": 3, "bob": 1, "carl": 2, "dora": 40} {
-		l.Set(identifier, ledger.Subscription{Status: "active", PlanID: 3, PaidUntil: may4.AddDate(0, 0, due)}, may4)
+		l.Set(identifier, ledger.Subscription{Status: "active", PlanID: 3, PaidUntil: may4.AddDate(0, 0, due)})
 	}
-	l.Set("eve", ledger.Subscription{Status: "active", PlanID: 1, PaidUntil: may4.AddDate(0, 0, 2)}, may4)
+	l.Set("eve", ledger.Subscription{Status: "active", PlanID: 1, PaidUntil: may4.AddDate(0, 0, 2)})
 	var got []string
-	for _, e := range l.Advance(35*24*time.Hour, may4) {
+	l.Advance(35 * 24 * time.Hour)
+	for _, e := range l.events {
 		got = append(got, e.At.Format("01-02 ")+e.Identifier)
 	}
 	assert.Equal(t, []string{"05-05 bob", "05-06 carl", "05-06 eve", "05-07 ann", "06-06 eve"}, got)
-	assert.Panics(t, func() { l.Advance(-1, may4) })
-	assert.Equal(t, may4.AddDate(0, 0, 35), l.Now(may4))
+	assert.Panics(t, func() { l.Advance(-1) })
+	assert.Equal(t, may4.AddDate(0, 0, 35), l.Now())
 }
 
 func TestEndOfMonth(t *testing.T) {
@@ -421,41 +431,38 @@ func TestEndOfMonth(t *testing.T) {
 
 func TestCustomers(t *testing.T) {
 	t.Parallel()
-	list := func(l *ledger.Ledger) string {
+	list := func(l *book) string {
 		var names []string
-		all, _ := l.Customers(may4)
-		for _, c := range all {
+		for _, c := range l.Customers() {
 			names = append(names, strings.Join([]string{c.Identifier, c.Email, c.Status, c.Supplemental["a"]}, "|"))
 		}
 		return strings.Join(names, " ")
 	}
-	l := ledger.New(plans())
+	l := newBook()
 	l.Meet("42", ledger.Contact{Email: "old@example.com", Supplemental: map[string]string{"a": "1"}})
 	l.Meet("42", ledger.Contact{Email: "ann@example.com", Supplemental: map[string]string{"a": "2"}})
 	l.Meet("7", ledger.Contact{})
-	l.Set("zoe", ledger.Subscription{Status: "canceled", PlanID: 99}, may4)
-	_, err := run(t, l, "subscribe 1")
-	require.NoError(t, err)
+	l.Set("zoe", ledger.Subscription{Status: "canceled", PlanID: 99})
+	require.NoError(t, l.run(t, "subscribe 1"))
 	assert.Equal(t, "42|ann@example.com|active|2 7||| zoe||canceled|", list(l))
-	l.Set("zoe", ledger.Subscription{}, may4)
-	l.Set("7", ledger.Subscription{}, may4)
+	l.Set("zoe", ledger.Subscription{})
+	l.Set("7", ledger.Subscription{})
 	assert.Equal(t, "42|ann@example.com|active|2 7|||", list(l), "of zoe nothing is known")
 
 	for i := range 10_000 {
 		l.Meet(strconv.Itoa(100+i), ledger.Contact{})
 	}
-	all, _ := l.Customers(may4)
+	all := l.Customers()
 	assert.Len(t, all, 10_001, "10,000 contacts, and a subscriber whose contact was the oldest")
 	assert.False(t, slices.ContainsFunc(all, func(c ledger.Customer) bool { return c.Identifier == "7" || c.Email != "" }))
 }
 
 func TestPaymentsAreBounded(t *testing.T) {
 	t.Parallel()
-	l := ledger.New(plans())
-	_, err := run(t, l, "subscribe 1")
-	require.NoError(t, err)
-	l.Advance(5*366*24*time.Hour, may4)
-	c, _ := l.Customer("42", may4)
+	l := newBook()
+	require.NoError(t, l.run(t, "subscribe 1"))
+	l.Advance(5 * 366 * 24 * time.Hour)
+	c := l.Customer("42")
 	assert.Len(t, c.Payments, 24)
 	assert.Equal(t, 2031, c.Payments[23].At.Year())
 }

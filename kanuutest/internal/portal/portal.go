@@ -34,13 +34,13 @@ const (
 // Portal is safe for concurrent use.
 type Portal struct {
 	team      string
-	store     *ledger.Store
+	store     *ledger.Ledger
 	returnURL atomic.Pointer[string]
 	sessions  sessions
 }
 
 // New returns the portal of a seller's team.
-func New(team string, store *ledger.Store) *Portal { return &Portal{team: team, store: store} }
+func New(team string, store *ledger.Ledger) *Portal { return &Portal{team: team, store: store} }
 
 // SetReturnURL changes where "Back to your application" leads.
 func (p *Portal) SetReturnURL(to string) { p.returnURL.Store(&to) }
