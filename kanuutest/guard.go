@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"github.com/kanuu-io/kanuu-go/kanuutest/internal/jsonbody"
 )
 
 // A fake listens on a developer's machine, where a browser may visit any site. A
@@ -51,15 +49,4 @@ func ofOtherSite(r *http.Request, at location) bool {
 	asked := *r
 	asked.Method = http.MethodPost // Check passes every GET
 	return new(http.CrossOriginProtection).Check(&asked) != nil
-}
-
-func refuse(w http.ResponseWriter, at location, why string) {
-	if at.api == "" && !strings.HasPrefix(at.control, "/control/api/") {
-		http.Error(w, why, http.StatusForbidden)
-		return
-	}
-	jsonbody.Write(w, http.StatusForbidden, struct {
-		Message string `json:"message"` // as in the API
-		Error   string `json:"error"`   // as in the control API
-	}{why, why})
 }

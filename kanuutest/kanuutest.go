@@ -164,7 +164,7 @@ func New(opts *Options) *Kanuu {
 func (k *Kanuu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at, ok := k.locate(r)
 	if why := k.refusal(r, at); why != "" {
-		refuse(w, at, why)
+		http.Error(w, why, http.StatusForbidden)
 		return
 	}
 	switch {

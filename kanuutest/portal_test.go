@@ -92,7 +92,7 @@ func TestLinkWorksOnce(t *testing.T) {
 		"unknown": {s.URL + "/manage/acme/d3e2c48bb1fb4badfa27fe9a03924207", "This link is not known",
 			"discards all links."},
 		"with junk": {link + "x", "This link is not known", "discards all links."},
-		"no link":   {s.URL + "/manage/acme", "You are not logged in", "open this page from there"},
+		"no link":   {s.URL + "/manage/acme", "You are not logged in", "open it from there again"},
 	} {
 		refused := visit(t, http.DefaultClient, http.MethodGet, tc.url)
 		assert.Equal(t, http.StatusForbidden, refused.StatusCode, name)

@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,13 +23,11 @@ type Server struct {
 	// with https where [NewTLSServer] made it.
 	URL string
 
-	http        *httptest.Server
-	certificate *x509.Certificate
+	http *httptest.Server
 }
 
-// NewServer starts a fake on a free loopback port. Nil options are the
-// defaults. It panics when there is no port to be had. Close the server when
-// done.
+// NewServer starts a fake. Nil options are the defaults. It panics when there is no
+// port to be had. Close the server when done.
 func NewServer(opts *Options) *Server {
 	s := newServer(opts)
 	s.http.Start()
@@ -53,13 +50,11 @@ func (s *Server) Close() {
 	s.http.Close()
 }
 
-// NewTLSServer is [NewServer] with HTTPS, and HTTP/2, with a certificate that
-// [NewCertificate] makes. Clients have to trust it: [Server.Client] does.
+// NewTLSServer is [NewServer] with HTTPS, and HTTP/2, with the certificate of
+// [httptest.Server]. Clients have to trust it: [Server.Client] does.
 func NewTLSServer(opts *Options) *Server {
-	certificate := NewCertificate()
 	s := newServer(opts)
-	s.certificate, s.http.EnableHTTP2 = certificate.Leaf, true
-	s.http.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	s.http.EnableHTTP2 = true
 	s.http.Config.ErrorLog = log.New(io.Discard, "", 0) // of clients that do not trust it
 	s.http.StartTLS()
 	s.URL = s.http.URL
@@ -67,19 +62,10 @@ func NewTLSServer(opts *Options) *Server {
 }
 
 // Certificate is the server's own; nil unless [NewTLSServer] made it.
-func (s *Server) Certificate() *x509.Certificate { return s.certificate }
+func (s *Server) Certificate() *x509.Certificate { return s.http.Certificate() }
 
-// Client returns a new client that trusts the server's certificate. It keeps no
-// connection.
-func (s *Server) Client() *http.Client {
-	transport := &http.Transport{DisableKeepAlives: true, ForceAttemptHTTP2: true}
-	if s.certificate != nil {
-		roots := x509.NewCertPool()
-		roots.AddCert(s.certificate)
-		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	}
-	return &http.Client{Transport: transport}
-}
+// Client returns a client that trusts the server's certificate.
+func (s *Server) Client() *http.Client { return s.http.Client() }
 
 // NewCertificate makes a self-signed certificate, and a key of its own, for
 // localhost, 127.0.0.1, ::1 and the further host names and IP addresses. It is
@@ -90,17 +76,14 @@ func NewCertificate(hosts ...string) tls.Certificate {
 	if err != nil { // never fails: it crashes the program instead
 		panic("kanuutest: " + err.Error())
 	}
-	serial := make([]byte, 16)
-	_, _ = rand.Read(serial) // never fails
 	now := time.Now()
 	template := &x509.Certificate{
-		SerialNumber: new(big.Int).SetBytes(serial),
-		Subject:      pkix.Name{Organization: []string{"Fake Kanuu for development"}, CommonName: "localhost"},
-		NotBefore:    now.Add(-time.Hour), // of a client whose clock is behind
-		NotAfter:     now.AddDate(1, 0, 0),
-		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IsCA:         true, // clients trust it as its own authority
+		Subject:     pkix.Name{Organization: []string{"Fake Kanuu for development"}, CommonName: "localhost"},
+		NotBefore:   now.Add(-time.Hour), // of a client whose clock is behind
+		NotAfter:    now.AddDate(1, 0, 0),
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IsCA:        true, // clients trust it as its own authority
 
 		BasicConstraintsValid: true,
 	}

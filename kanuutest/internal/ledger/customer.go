@@ -97,14 +97,6 @@ func (c *Customer) next(now time.Time) time.Time {
 	return time.Time{}
 }
 
-// Retry is when a payment that failed is tried again; zero: it is not.
-func (c *Customer) Retry() time.Time {
-	if c.Status != StatusPastDue {
-		return time.Time{}
-	}
-	return c.Due
-}
-
 // refundable is the index of the newest payment that was not of nothing and not
 // given back; else -1.
 func (c *Customer) refundable() int {

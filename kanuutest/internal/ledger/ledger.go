@@ -71,15 +71,13 @@ func (l *Ledger) now() time.Time { return l.clock().Add(l.books.Ahead).Round(0) 
 // Plans returns those on sale, not to be written to.
 func (l *Ledger) Plans() []Plan { return l.plans }
 
-// Plan finds a plan; one that is not on sale has only a number.
+// Plan finds a plan; one that is not on sale has only a number, and 0 is none.
 func (l *Ledger) Plan(id int64) Plan {
-	for _, p := range l.plans {
-		if p.ID == id {
-			return p
-		}
+	if i := slices.IndexFunc(l.plans, func(p Plan) bool { return p.ID == id }); i >= 0 {
+		return l.plans[i]
 	}
 	if id == 0 {
-		return Plan{Name: "Unknown plan"}
+		return Plan{}
 	}
 	return Plan{ID: id, Name: "Plan " + strconv.FormatInt(id, 10)}
 }
@@ -268,16 +266,9 @@ func (l *Ledger) take(c *Customer, at time.Time, step func(*turn) error) ([]Even
 		e := &t.events[i]
 		e.At, e.Identifier, e.Contact = at, c.Identifier, c.Contact
 		e.Before, e.After = before, c.Subscription
-		e.OldPlan, e.Plan = l.planOrNone(before.PlanID), l.planOrNone(c.PlanID)
+		e.OldPlan, e.Plan = l.Plan(before.PlanID), l.Plan(c.PlanID)
 	}
 	return t.events, err
-}
-
-func (l *Ledger) planOrNone(id int64) Plan {
-	if id == 0 {
-		return Plan{}
-	}
-	return l.Plan(id)
 }
 
 func (t *turn) plan() Plan { return t.ledger.Plan(t.PlanID) }

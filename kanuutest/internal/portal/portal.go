@@ -56,15 +56,10 @@ func (p *Portal) Mint(identifier string, c ledger.Contact) (nonce string) {
 
 // Open uses a nonce up, and returns its identifier.
 func (p *Portal) Open(nonce string) (identifier string, err error) {
-	_, known := p.sessions.look(nonce)
-	v := p.sessions.open(nonce)
-	switch {
-	case v != nil:
+	if v := p.sessions.open(nonce); v != nil {
 		return v.Identifier, nil
-	case known:
-		return "", errors.New("the link was already used")
 	}
-	return "", errors.New("the link is none of this fake")
+	return "", errors.New("the link was already used, or is none of this fake")
 }
 
 // visit is a request for a page.
@@ -153,18 +148,15 @@ func (v visit) visitor() *Session {
 
 // notIn answers a visitor without a session for what was asked for.
 func (v visit) notIn() {
-	title, text := "This link is not known",
-		"It was used long ago, or this fake Kanuu was restarted since, which discards all links. "+
-			"Go back to your application and open it from there again."
+	title, text := "This link is not known", "It was used long ago, or this fake Kanuu was restarted since, which discards all links."
 	used, known := v.sessions.look(v.link)
 	switch {
 	case v.link == "", known && !used:
-		title, text = "You are not logged in", "Go back to your application and open this page from there."
+		title, text = "You are not logged in", "A link of your application opens this page."
 	case known:
-		title, text = "This link was already used",
-			"A link to this page works once. Go back to your application and open it from there again."
+		title, text = "This link was already used", "A link to this page works once."
 	}
-	v.notice(http.StatusForbidden, title, text)
+	v.notice(http.StatusForbidden, title, text+" Go back to your application and open it from there again.")
 }
 
 func (v visit) nonsense(status int) {
