@@ -3,13 +3,14 @@ package control
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,9 +31,9 @@ var calls = map[string]func(c *Control, body []byte) (response any, err error){
 	"faults":       with((*Control).inject),
 	"recover":      with(func(c *Control, none struct{}) (any, error) { c.API.Recover(); return none, nil }),
 	"cache":        with((*Control).setCache),
-	"subscription": with((*Control).setSubscription),
-	"act":          with((*Control).act),
-	"remove":       with((*Control).remove),
+	"subscription": about((*Control).setSubscription),
+	"act":          about((*Control).act),
+	"remove":       about((*Control).remove),
 	"reset":        with(func(c *Control, none struct{}) (any, error) { c.Reset(); return none, nil }),
 }
 
@@ -61,21 +62,25 @@ func with[T any](do func(*Control, T) (any, error)) func(*Control, []byte) (any,
 			body = []byte("{}")
 		}
 		var in T
-		err := jsonbody.Strict(body, &in)
-		wrongType, isType := errors.AsType[*json.UnmarshalTypeError](err)
-		switch {
-		case err == nil:
-			return do(c, in)
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			err = errors.New("the body is cut off")
-		case isType:
-			err = fmt.Errorf("%s is a JSON %s, which it cannot be", cmp.Or(wrongType.Field, "the body"), wrongType.Value)
-		default:
-			err = errors.New(strings.TrimPrefix(err.Error(), "json: "))
+		if err := jsonbody.Strict(body, &in); err != nil {
+			return nil, refusal{errors.New(strings.TrimPrefix(err.Error(), "json: ")), http.StatusBadRequest}
 		}
-		return nil, refusal{err, http.StatusBadRequest}
+		return do(c, in)
 	}
 }
+
+// about reads the body of a call about a customer, who is the response.
+func about(do func(*Control, input) (ledger.Customer, error)) func(*Control, []byte) (any, error) {
+	return with(func(c *Control, in input) (any, error) {
+		if in.Identifier == "" {
+			return nil, errNoIdentifier
+		}
+		is, err := do(c, in)
+		return c.customer(is), err
+	})
+}
+
+var errNoIdentifier = errors.New("identifier is empty")
 
 // alertID is answered with its delivery, once it was tried.
 type alertID string
@@ -94,11 +99,11 @@ func (c *Control) serveCall(w http.ResponseWriter, r *http.Request, name string)
 	do, known := calls[name]
 	switch {
 	case !known && name != "state":
-		fail(w, refusal{errors.New("no such call: there are state, advance, trigger, resend, sign, webhooks, " +
-			"chaos, faults, recover, cache, subscription, act, remove and reset"), http.StatusNotFound})
+		names := strings.Join(slices.Sorted(maps.Keys(calls)), ", ")
+		fail(w, refusal{errors.New("no such call: there are state, " + names), http.StatusNotFound})
 	case r.Method != method:
 		w.Header().Set("Allow", method)
-		fail(w, refusal{fmt.Errorf("%s takes %s alone", name, method), http.StatusMethodNotAllowed})
+		fail(w, refusal{fmt.Errorf("%s takes %s only", name, method), http.StatusMethodNotAllowed})
 	case name == "state":
 		jsonbody.Write(w, http.StatusOK, c.State())
 	default:
@@ -134,11 +139,8 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, refusal{errors.New("the Content-Type is not application/json"), http.StatusUnsupportedMediaType}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, refusal{fmt.Errorf("the body has more than %d bytes", maxForm), http.StatusRequestEntityTooLarge}
-	}
 	if err != nil {
-		return nil, refusal{errors.New("the body is cut off"), http.StatusBadRequest}
+		return nil, refusal{err, http.StatusBadRequest}
 	}
 	return body, nil
 }
@@ -183,11 +185,7 @@ func (c *Control) setWebhooks(to input) (any, error) {
 	return c.webhooks(), nil
 }
 
-func (c *Control) setChaos(in struct {
-	paddle.ChaosJSON
-	Once bool `json:"once"`
-},
-) (any, error) {
+func (c *Control) setChaos(in paddle.ChaosJSON) (any, error) {
 	chaos := in.Chaos()
 	err := paddle.CheckChaos(chaos)
 	switch {
@@ -208,33 +206,22 @@ func (c *Control) inject(f api.Fault) (any, error) {
 	return f, err
 }
 
-var errNoIdentifier = errors.New("identifier is empty")
-
-func (c *Control) setSubscription(is input) (any, error) {
-	if is.Identifier == "" {
-		return nil, errNoIdentifier
-	}
+func (c *Control) setSubscription(is input) (ledger.Customer, error) {
 	c.Store.Set(is.Identifier, ledger.Subscription{
 		Status: is.Status, PlanID: is.PlanID, SubscriptionID: is.SubscriptionID, PaidUntil: is.PaidUntil,
 	})
-	return c.customer(c.Store.Customer(is.Identifier)), nil
+	return c.Store.Customer(is.Identifier), nil
 }
 
-func (c *Control) act(in input) (any, error) {
-	if in.Identifier == "" {
-		return nil, errNoIdentifier
-	}
+func (c *Control) act(in input) (ledger.Customer, error) {
 	is, err := c.Store.Do(in.Identifier, ledger.Command{Action: in.Action, Plan: in.PlanID})
 	if errors.Is(err, ledger.ErrDeclined) { // that is a change, too
 		err = nil
 	}
-	return c.customer(is), err
+	return is, err
 }
 
-func (c *Control) remove(in input) (any, error) {
-	if in.Identifier == "" {
-		return nil, errNoIdentifier
-	}
+func (c *Control) remove(in input) (ledger.Customer, error) {
 	c.Store.Remove(in.Identifier)
-	return c.customer(c.Store.Customer(in.Identifier)), nil
+	return c.Store.Customer(in.Identifier), nil
 }

@@ -79,7 +79,9 @@ func (c *Control) servePage(w http.ResponseWriter, r *http.Request, prefix, port
 	v := view{Page: prefix + "/control"}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		v.Flash = flash{forms[r.URL.Query().Get("done")].said, "good"}
+		if r.URL.Query().Has("done") {
+			v.Flash = portal.Badge{Text: "Done.", Tone: "good"}
+		}
 		c.render(w, http.StatusOK, v)
 	case http.MethodPost:
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -88,7 +90,7 @@ func (c *Control) servePage(w http.ResponseWriter, r *http.Request, prefix, port
 			to, err = c.form(r.PostForm, v.Page, portalPath)
 		}
 		if err != nil {
-			v.Flash = flash{"That did not work: " + strings.TrimPrefix(err.Error(), "kanuutest: ") + ".", "bad"}
+			v.Flash.Text, v.Flash.Tone = "That did not work: "+strings.TrimPrefix(err.Error(), "kanuutest: ")+".", "bad"
 			c.render(w, http.StatusUnprocessableEntity, v)
 			return
 		}

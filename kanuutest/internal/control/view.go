@@ -1,19 +1,14 @@
 package control
 
 import (
-	"bytes"
-	"cmp"
 	"embed"
 	"encoding/json"
 	"html/template"
-	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
-	"github.com/kanuu-io/kanuu-go/kanuutest/internal/paddle"
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/page"
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/portal"
 )
@@ -25,34 +20,10 @@ var files embed.FS
 var style string
 
 var pages = page.New(files, style, template.FuncMap{
-	"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
-	"clock":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05") },
-	"percent": func(rate float64) string { return strconv.FormatFloat(math.Round(rate*1e6)/1e4, 'f', -1, 64) },
-	"seconds": func(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) },
-	"json":    func(v any) (string, error) { text, err := json.Marshal(v); return string(text), err },
-	"pretty":  pretty,
-	"stateTone": func(s paddle.DeliveryState) string {
-		tones := map[paddle.DeliveryState]string{paddle.Delivered: "good", paddle.Waiting: "warn", paddle.Failed: "bad"}
-		return cmp.Or(tones[s], "none")
-	},
-	"statusTone": func(status int) string {
-		switch {
-		case status == 0:
-			return "none"
-		case status >= http.StatusBadRequest:
-			return "bad"
-		}
-		return "good"
-	},
+	"day":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
+	"clock": func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05") },
+	"json":  func(v any) (string, error) { text, err := json.Marshal(v); return string(text), err },
 })
-
-func pretty(body string) string {
-	var b bytes.Buffer
-	if json.Indent(&b, []byte(body), "", "  ") != nil {
-		return body
-	}
-	return b.String()
-}
 
 // shown is how many deliveries and calls the page shows.
 const shown = 25
@@ -60,7 +31,7 @@ const shown = 25
 // view is what the page shows, newest first.
 type view struct {
 	State
-	Flash      flash
+	Flash      portal.Badge
 	Page       string // its path
 	ReturnURL  string
 	People     []person
@@ -69,8 +40,6 @@ type view struct {
 	OlderCalls int
 	Next       int // alerts for which another chaos waits
 }
-
-type flash struct{ Text, Tone string }
 
 // person is a customer with what can be done.
 type person struct {

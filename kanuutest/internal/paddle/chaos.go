@@ -12,13 +12,13 @@ import (
 
 // Chaos is what may happen to webhooks on their way.
 type Chaos struct {
-	Duplicate float64
-	Reorder   float64
-	Lose      float64
-	Delay     time.Duration
+	Duplicate float64       `json:"duplicate"`
+	Reorder   float64       `json:"reorder"`
+	Lose      float64       `json:"lose"`
+	Delay     time.Duration `json:"-"`
 
-	ShuffleIDs   bool // alert ids do not grow
-	SplitUpdates bool // two subscription_updated in one second, in place of one
+	ShuffleIDs   bool `json:"shuffle_ids,omitzero"`   // alert ids do not grow
+	SplitUpdates bool `json:"split_updates,omitzero"` // two subscription_updated in one second, in place of one
 }
 
 // CheckChaos returns an error for a chaos that cannot happen.
@@ -29,24 +29,25 @@ func CheckChaos(c Chaos) error {
 	)
 }
 
+type plainChaos Chaos // without the methods
+
 // ChaosJSON is a chaos as JSON has it.
 type ChaosJSON struct {
-	Duplicate    float64           `json:"duplicate"`
-	Reorder      float64           `json:"reorder"`
-	Lose         float64           `json:"lose"`
-	Delay        jsonbody.Duration `json:"delay"` // "1m30s"
-	ShuffleIDs   bool              `json:"shuffle_ids,omitzero"`
-	SplitUpdates bool              `json:"split_updates,omitzero"`
+	plainChaos
+	Delay jsonbody.Duration `json:"delay"`         // "1m30s"
+	Once  bool              `json:"once,omitzero"` // for the next alert; only read
 }
 
 // Chaos is what was read.
 func (j ChaosJSON) Chaos() Chaos {
-	return Chaos{j.Duplicate, j.Reorder, j.Lose, time.Duration(j.Delay), j.ShuffleIDs, j.SplitUpdates}
+	c := Chaos(j.plainChaos)
+	c.Delay = time.Duration(j.Delay)
+	return c
 }
 
 // MarshalJSON writes the delay as text, "1m30s".
 func (c Chaos) MarshalJSON() ([]byte, error) {
-	return json.Marshal(ChaosJSON{c.Duplicate, c.Reorder, c.Lose, jsonbody.Duration(c.Delay), c.ShuffleIDs, c.SplitUpdates})
+	return json.Marshal(ChaosJSON{plainChaos: plainChaos(c), Delay: jsonbody.Duration(c.Delay)})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. Other names are an error.
