@@ -39,7 +39,7 @@ func Example_webhook() {
 	response := paddle.Post(mux, kanuutest.Webhook{AlertName: "subscription_cancelled", Identifier: "42"})
 	fmt.Println(response.StatusCode, response.Body)
 	// Output:
-	// goodbye 42 until 31 December
+	// goodbye 42 until 20 December
 	// 200 OK
 }
 
@@ -86,7 +86,7 @@ func Example_planChange() {
 	// Output:
 	// team:7 of campaign spring
 	// plan 67 is now 12345
-	// 9.00 EUR is now 24.00 EUR
+	// 9.00 EUR is now 12.00 EUR
 }
 
 // A receipt. Fields has what has no method of its own.
@@ -104,7 +104,7 @@ func Example_receipt() {
 	})
 	// Output:
 	// ann@example.com paid 12.00 EUR for subscription 67890
-	// https://my.paddle.com/receipt/1-1/5-96c6e4f06e31b16-42
+	// https://my.paddle.com/receipt/1-1/15396-chre00010932
 	// red true
 }
 

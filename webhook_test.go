@@ -289,7 +289,9 @@ func TestSignatureErrorsLogged(t *testing.T) {
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 
-	webhook := kanuutest.Webhook{Identifier: "user-4711", Fields: map[string]string{"email": "ann@secret.example"}}
+	webhook := kanuutest.Webhook{Identifier: "user-4711", Fields: map[string]string{
+		"email": "ann@secret.example", "linked_subscriptions": "4, 6, 3",
+	}}
 	valid := signer.Body(webhook)
 	unsigned, _, _ := strings.Cut(valid, "&p_signature=")
 	for name, tc := range map[string]struct {

@@ -26,15 +26,16 @@ func alert(e ledger.Event) Webhook {
 // fixed are the same for every event.
 var fixed = map[string]string{
 	"marketing_consent": "0", "quantity": "1", "new_quantity": "1", "old_quantity": "1", "country": "DE",
-	"customer_name": "Test Customer", "payment_method": "card", "refund_reason": "Refunded for a test", "refund_type": "full",
+	"customer_name": "Ann Example", "payment_method": "card", "refund_reason": "Not what I wanted", "refund_type": "full",
 	"balance_tax": "0.00", "balance_fee": "0.00", "payment_tax": "0.00", "fee": "0.00", "tax_refund": "0.00",
 	"fee_refund": "0.00", "balance_tax_refund": "0.00", "balance_fee_refund": "0.00", "fee_usd": "15.00", "risk_score": "70.00",
 	"new_marketing_consent": "1", "old_marketing_consent": "0", "subscribed": "0", "term_days": "14", "ip": "192.0.2.1",
 	"used_price_override": "0", "source": "Checkout",
 }
 
-// statusOf is the status in alerts that are not about the subscription.
+// statusOf is the status in alerts that have only one.
 var statusOf = map[string]string{
+	ledger.Cancelled: "deleted", ledger.PaymentFailedAlert: "past_due",
 	"payment_dispute_created": "open", "payment_dispute_closed": "closed", "high_risk_transaction_created": "pending",
 	"high_risk_transaction_updated": "accepted", "invoice_sent": "unpaid", "invoice_paid": "paid", "invoice_overdue": "overdue",
 }

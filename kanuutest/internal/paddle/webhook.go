@@ -40,13 +40,11 @@ func (s *Signer) fields(w Webhook) map[string]string {
 		"event_time":  w.Time.UTC().Format(time.DateTime),
 		"passthrough": passthrough(w),
 	}
-	all := samples(w.AlertName)
+	e := sample
+	e.Alert = w.AlertName
+	all := values(e)
 	for name := range strings.FieldsSeq(fieldsOf[w.AlertName]) {
 		fields[name] = cmp.Or(all[name], fixed[name])
-	}
-	for pair := range strings.FieldsSeq(samplesOf[w.AlertName]) {
-		name, value, _ := strings.Cut(pair, "=")
-		fields[name] = strings.ReplaceAll(value, "+", " ")
 	}
 	if strings.HasSuffix(w.AlertName, "_audience_member") { // about a person, not a purchase
 		delete(fields, "passthrough")
@@ -133,13 +131,7 @@ var fieldsOf = map[string]string{
 	"invoice_overdue": invoiceFields,
 }
 
-// samples are values for a webhook of which only the name is given.
-func samples(alert string) map[string]string {
-	e := sample
-	e.Alert = alert
-	return values(e)
-}
-
+// sample is what a webhook is about of which only the name is given.
 var sample = ledger.Event{
 	Identifier: "9",
 	At:         time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC),
@@ -157,15 +149,4 @@ var sample = ledger.Event{
 		ID: 400, OrderID: "1-1", Amount: "12.00", Plan: ledger.Plan{Name: "Basic", Currency: "EUR"}, Attempt: 1, First: true,
 		NextRetry: time.Date(2026, 12, 23, 0, 0, 0, 0, time.UTC), Instalments: 1,
 	},
-}
-
-// samplesOf are the samples of single alerts, + for a space.
-var samplesOf = map[string]string{
-	ledger.Created:   "linked_subscriptions=4,+6,+3 source=Import",
-	ledger.Updated:   "new_quantity=2 new_price=24.00",
-	ledger.Cancelled: "status=deleted cancellation_effective_date=2026-12-31",
-	ledger.PaymentSucceededAlert: "customer_name=Ann+Example " +
-		"receipt_url=https://my.paddle.com/receipt/1-1/5-96c6e4f06e31b16-42",
-	ledger.PaymentFailedAlert:   "status=past_due",
-	ledger.PaymentRefundedAlert: "refund_reason=Not+what+I+wanted",
 }
