@@ -106,12 +106,11 @@ const environmentHelp = `Environment:
 
 // client of the Kanuu that the environment names.
 func (a *app) client() (*kanuu.Client, error) {
-	config := kanuu.Config{
+	return kanuu.NewClient(kanuu.Config{
 		APIKey:     a.Getenv(kanuu.EnvAPIKey),
 		BaseURL:    a.Getenv(kanuu.EnvBaseURL),
 		HTTPClient: a.httpClient(),
-	}
-	return kanuu.NewClient(config)
+	})
 }
 
 // httpClient trusts the root certificates that the program was given.

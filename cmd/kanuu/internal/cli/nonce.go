@@ -27,7 +27,7 @@ else, and keep it out of logs. It is printed to stdout, with --json as
 		Example: `  kanuu nonce user:42
   kanuu nonce user:42 --email ann@example.com --supplemental campaign=spring
   xdg-open "$(kanuu nonce user:42)"`,
-		Args: exactly("IDENTIFIER"),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			identity := kanuu.Identity{Identifier: args[0], Email: email}
 			if address, err := mail.ParseAddress(email); email != "" && (err != nil || address.Address != email) {
@@ -53,7 +53,6 @@ func (a *app) nonce(ctx context.Context, identity kanuu.Identity) error {
 		return err
 	}
 	defer client.CloseIdleConnections()
-
 	nonce, err := client.CreateNonce(ctx, identity)
 	if err != nil {
 		return err
@@ -64,9 +63,7 @@ func (a *app) nonce(ctx context.Context, identity kanuu.Identity) error {
 			URL        string `json:"url"`
 		}{identity.Identifier, nonce.URL})
 	}
-
 	a.say(fmt.Sprintf("Whoever opens this link first is %q in the portal. It works once.", identity.Identifier))
-
 	_, err = fmt.Fprintln(a.Stdout, nonce.URL)
 	return err
 }
@@ -88,19 +85,4 @@ func parsePairs(flag string, pairs []string) (map[string]string, error) {
 		read[key] = value
 	}
 	return read, nil
-}
-
-// exactly wants one argument for each name.
-func exactly(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		switch {
-		case len(args) < len(names):
-			return usage("usage: "+cmd.UseLine(), "%s needs %s", cmd.Name(), strings.Join(names[len(args):], " and "))
-		case len(args) > len(names):
-			return usage("usage: "+cmd.UseLine()+" (quote an argument that has spaces)",
-				"%s takes %s and nothing more", cmd.Name(), strings.Join(names, " and "))
-		default:
-			return nil
-		}
-	}
 }

@@ -21,14 +21,11 @@ func writeJSON(w io.Writer, v any) error {
 	return encoder.Encode(v)
 }
 
-// row of a table with two columns.
-type row struct{ name, value string }
-
-// printTable writes rows to stdout.
-func (a *app) printTable(rows []row) error {
+// printTable writes rows of a name and a value to stdout.
+func (a *app) printTable(rows [][2]string) error {
 	w := tabwriter.NewWriter(a.Stdout, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\n", r.name, printable(r.value))
+		fmt.Fprintf(w, "%s\t%s\n", r[0], printable(r[1]))
 	}
 	return w.Flush()
 }

@@ -23,7 +23,7 @@ Kanuu never heard of.`,
 		Example: `  kanuu subscription user:42
   kanuu subscription user:42 --json | jq .status
   kanuu subscription user:42 >/dev/null || echo "not subscribed, or no answer"`,
-		Args: exactly("IDENTIFIER"),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.subscription(cmd.Context(), args[0])
 		},
@@ -37,7 +37,6 @@ func (a *app) subscription(ctx context.Context, identifier string) error {
 		return err
 	}
 	defer client.CloseIdleConnections()
-
 	s, err := client.FetchSubscription(ctx, identifier)
 	if err != nil {
 		return err
@@ -49,7 +48,7 @@ func (a *app) subscription(ctx context.Context, identifier string) error {
 			"subscription_id": nullable(s.SubscriptionID),
 		})
 	} else {
-		err = a.printTable([]row{
+		err = a.printTable([][2]string{
 			{"identifier", identifier},
 			{"subscribed", subscribedText(s)},
 			{"status", cmp.Or(s.StatusText, "-")},

@@ -38,7 +38,7 @@ emulator then goes on trying, as Paddle does.`,
 		Example: `  kanuu trigger subscription_created user:42
   kanuu trigger subscription_updated user:42 --field status=paused --field paused_reason=delinquent
   kanuu trigger subscription_payment_failed user:42 --emulator http://127.0.0.1:4243`,
-		Args: exactly("ALERT", "IDENTIFIER"),
+		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := (kanuu.Identity{Identifier: args[1]}).Validate(); err != nil {
 				return err
@@ -94,7 +94,7 @@ func (a *app) trigger(ctx context.Context, base string, alert map[string]any) er
 			Accepted bool `json:"accepted"`
 		}{sent, accepted})
 	} else {
-		err = a.printTable([]row{
+		err = a.printTable([][2]string{
 			{"alert", sent.AlertName}, {"alert id", sent.AlertID}, {"identifier", sent.Identifier}, {"answer", outcome},
 		})
 	}

@@ -136,8 +136,8 @@ func TestTriggerUsage(t *testing.T) {
 		code   int
 		stderr string
 	}{
-		"no identifier":    {[]string{"subscription_created"}, 2, "trigger needs IDENTIFIER"},
-		"nothing":          {nil, 2, "trigger needs ALERT and IDENTIFIER"},
+		"no identifier":    {[]string{"subscription_created"}, 2, "accepts 2 arg(s), received 1"},
+		"nothing":          {nil, 2, "accepts 2 arg(s), received 0"},
 		"mistyped":         {[]string{"subscription_cancled", "42"}, 2, `no alert is named "subscription_cancled": use one of`},
 		"no customer's":    {[]string{"transfer_paid", "42"}, 2, "use one of subscription_created, subscription_updated"},
 		"empty identifier": {[]string{"subscription_created", ""}, 2, "Identifier is empty"},

@@ -31,10 +31,8 @@ func newTransport(setup Setup) *http.Transport {
 }
 
 func (m meeting) certificateErr() *tls.CertificateVerificationError {
-	if err, ok := errors.AsType[*tls.CertificateVerificationError](m.err); ok {
-		return err
-	}
-	return nil
+	err, _ := errors.AsType[*tls.CertificateVerificationError](m.err)
+	return err
 }
 
 func (d *doctor) checkCertificate(met meeting) {

@@ -354,8 +354,8 @@ func TestWebhookURL(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	for name, tt := range map[string]struct{ url, says string }{
-		"a path":       {"/webhooks/paddle", "write it like https://"},
-		"no scheme":    {"localhost:8080/webhooks", "write it like https://"},
+		"a path":       {"/webhooks/paddle", "unsupported protocol scheme"},
+		"no scheme":    {"localhost:8080/webhooks", "unsupported protocol scheme"},
 		"nobody there": {gone.URL, "start the application"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,9 +32,6 @@ const (
 	checkCookies     = "cookies"
 )
 
-// loopback is a base URL that is valid and is never called.
-const loopback = "http://127.0.0.1"
-
 // problemsOf the config's own field, without the library's name before them.
 func problemsOf(config kanuu.Config) string {
 	_, err := kanuu.NewClient(config)
@@ -52,7 +49,7 @@ func (d *doctor) checkAPIKey() (valid bool) {
 				" with the key that the Kanuu dashboard shows, or run `kanuu emulator` and paste what it prints")
 		return false
 	}
-	if problem := problemsOf(kanuu.Config{APIKey: d.APIKey, BaseURL: loopback}); problem != "" {
+	if problem := problemsOf(kanuu.Config{APIKey: d.APIKey, BaseURL: "http://localhost"}); problem != "" {
 		d.say(checkAPIKey, Fail, "what "+kanuu.EnvAPIKey+" holds is no key", problem)
 		return false
 	}
@@ -167,7 +164,6 @@ func (d *doctor) checkClock(check string, met meeting) {
 		return
 	}
 	const remedy = "let the machine set its clock by NTP (timedatectl set-ntp true): certificates and trials are judged by it"
-
 	// The header's seconds are cut off: on average half of one is missing.
 	off := met.at.Sub(date.Add(time.Second / 2))
 	direction := "ahead of"

@@ -63,12 +63,6 @@ type Event struct {
 	Error      string    `json:"error,omitempty"`  // why it was not taken
 }
 
-// Limits of an emulator.
-const (
-	headerTimeout = 10 * time.Second
-	drainTimeout  = time.Second // for requests in flight when it stops
-)
-
 // Emulator listens, and answers once [Emulator.Serve] is called.
 type Emulator struct {
 	// URL is the base URL of the API, as programs on this machine reach it.
@@ -126,7 +120,7 @@ func (e *Emulator) prepare() error {
 	}
 	e.server = &http.Server{
 		Handler:           welcome(e.state.saving(e.fake)),
-		ReadHeaderTimeout: headerTimeout,
+		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(notices(e.config.Report), "", 0),
 	}
 	if e.config.CertFile == "" {
@@ -243,7 +237,7 @@ func (e *Emulator) Serve(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if e.server.Shutdown(drain) != nil { // something still waits, such as for a delay on demand
 		_ = e.server.Close() // nothing is lost with those connections

@@ -49,19 +49,24 @@ func ReadSeed(file string) (Seed, error) {
 		return Seed{}, err
 	}
 	var s Seed
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	err = decoder.Decode(&s)
-	if _, more := decoder.Token(); err == nil && !errors.Is(more, io.EOF) {
-		err = errors.New("something follows the object")
-	}
-	if err == nil {
+	if err = strict(text, &s); err == nil {
 		err = s.check()
 	}
 	if err != nil {
 		return Seed{}, fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return s, nil
+}
+
+// strict decodes one JSON value without unknown fields.
+func strict(text []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(into)
+	if _, more := decoder.Token(); err == nil && !errors.Is(more, io.EOF) {
+		err = errors.New("something follows the object")
+	}
+	return err
 }
 
 var (

@@ -43,9 +43,7 @@ func read(file string) (*document, error) {
 		return nil, fmt.Errorf("%w: %w", ErrState, err)
 	}
 	var d document
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&d); err != nil {
+	if err := strict(text, &d); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrState, file, err)
 	}
 	if d.Version != stateVersion {
