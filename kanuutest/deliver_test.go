@@ -195,19 +195,19 @@ func TestRetries(t *testing.T) {
 		"until it is given up": {
 			nil, func(int) (int, error) { return 503, nil },
 			[]time.Duration{0, s, 3 * s, 8 * s, 23 * s, 53 * s, 113 * s},
-			kanuutest.DeliveryFailed, 503, "answered with 503: Paddle takes 200 alone",
+			kanuutest.DeliveryFailed, 503, "answered with 503: Paddle takes only 200, and follows no redirect",
 		},
 		"not at all": {
 			[]time.Duration{},
 			func(int) (int, error) { return 500, nil },
 			[]time.Duration{0},
-			kanuutest.DeliveryFailed, 500, "answered with 500: Paddle takes 200 alone",
+			kanuutest.DeliveryFailed, 500, "answered with 500: Paddle takes only 200, and follows no redirect",
 		},
 		"other than 200": {
 			[]time.Duration{},
 			func(int) (int, error) { return 204, nil },
 			[]time.Duration{0},
-			kanuutest.DeliveryFailed, 204, "answered with 204: Paddle takes 200 alone",
+			kanuutest.DeliveryFailed, 204, "answered with 204: Paddle takes only 200, and follows no redirect",
 		},
 		"as often as asked": {
 			[]time.Duration{time.Minute, time.Hour},
@@ -251,7 +251,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	trigger(t, s.Kanuu, created, "42")
 	require.NoError(t, s.Settle(t.Context()))
 	assert.Equal(t, 302, s.Deliveries()[0].Status)
-	assert.Equal(t, "answered with a redirect, which Paddle does not follow", s.Deliveries()[0].Error)
+	assert.Equal(t, "answered with 302: Paddle takes only 200, and follows no redirect", s.Deliveries()[0].Error)
 }
 
 func TestDeliveryErrorsHideTheURL(t *testing.T) {
@@ -396,7 +396,7 @@ func TestSettle(t *testing.T) {
 		}()
 		began := time.Now()
 		require.NoError(t, k.Settle(t.Context()))
-		assert.Equal(t, time.Second/4, time.Since(began), "Reset forgets those that wait")
+		assert.Equal(t, time.Second/4, time.Since(began), "Reset removes those that wait")
 		assert.Len(t, in.all(), 1)
 	})
 }
@@ -455,7 +455,7 @@ func TestDeliveriesAreBounded(t *testing.T) {
 	}
 	require.NoError(t, k.Settle(t.Context()))
 	all := in.all()
-	assert.Len(t, all, 1_003, "nothing is forgotten before it was sent")
+	assert.Len(t, all, 1_003, "nothing is removed before it was sent")
 	got := k.Deliveries()
 	require.Len(t, got, 1_000)
 	assert.Equal(t, all[3].alertID, got[0].AlertID)

@@ -75,8 +75,9 @@ func (k *Kanuu) Requests() []Request { return k.api.Requests() }
 
 // Inject queues a fault. A call meets the first one in the queue that is for
 // its path, not used up and, with a Rate, picks it; so a fault with Times 0 and
-// Rate 0 hides the later ones for the same path. It panics on a Status that
-// cannot be answered, a Rate that is none, and a negative Times or Delay.
+// Rate 0 hides the later ones for the same path. It panics on a Path that is
+// none of the API, a Status that cannot be answered, a Rate that is none, and a
+// negative Times or Delay.
 func (k *Kanuu) Inject(f Fault) {
 	mustCheck("Fault", api.CheckFault(f))
 	k.api.Inject(f)
@@ -156,7 +157,7 @@ func (k *Kanuu) Resend(alertID string) error {
 
 // Settle waits until no webhook waits to be sent or sent again. It returns the
 // error of ctx if that ends first.
-func (k *Kanuu) Settle(ctx context.Context) error { return k.outbox.Settle(ctx) }
+func (k *Kanuu) Settle(ctx context.Context) error { return k.outbox.Wait(ctx) }
 
 // Close stops sending webhooks: it gives the waiting ones up, and returns when none
 // is under way. Everything else goes on. [Server.Close] calls it. A fake without a

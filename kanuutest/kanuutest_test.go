@@ -386,7 +386,7 @@ func TestConcurrentUse(t *testing.T) {
 			links <- link
 			s.SetSubscription("42", kanuutest.Subscription{Status: kanuutest.StatusActive})
 			s.SetReturnURL("/home")
-			s.Inject(kanuutest.Fault{Path: "/api/other", Times: 1, Status: 500})
+			s.Inject(kanuutest.Fault{Path: subscriptionPath, Times: 1, Status: 500})
 			_ = s.Requests()
 			_ = s.Subscription("42")
 			s.Recover()

@@ -31,18 +31,13 @@ func CheckFault(f Fault) error {
 	if f.Status != 0 && (f.Status < 200 || f.Status > 999) {
 		return fmt.Errorf("status is %d, which cannot be answered: use 200 to 999", f.Status)
 	}
+	if !slices.Contains([]string{"", NoncePath, SubscriptionPath}, f.Path) {
+		return errors.New("path is none of the API: use /api/nonce or /api/subscription, or leave it out for both")
+	}
 	if f.Times < 0 {
 		return fmt.Errorf("times is %d: it cannot be negative", f.Times)
 	}
 	return cmp.Or(jsonbody.CheckRate("rate", f.Rate), jsonbody.CheckDelay(f.Delay))
-}
-
-// CheckPath refuses a fault for a path that is none of the API.
-func CheckPath(f Fault) error {
-	if slices.Contains([]string{"", NoncePath, SubscriptionPath}, f.Path) {
-		return nil
-	}
-	return errors.New("path is none of the API: use /api/nonce or /api/subscription, or leave it out for both")
 }
 
 type plain Fault // without the methods

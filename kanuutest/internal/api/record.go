@@ -27,12 +27,11 @@ type Request struct {
 // Identifier is the identifier that the body asks about; empty when there is
 // none or the body is no JSON object.
 func (r Request) Identifier() string {
-	var body map[string]json.RawMessage
-	var id string
-	if json.Unmarshal(r.Body, &body) != nil || json.Unmarshal(body["identifier"], &id) != nil {
-		return ""
+	var body struct {
+		Identifier string `json:"identifier"`
 	}
-	return id
+	_ = json.Unmarshal(r.Body, &body) // nothing is set then
+	return body.Identifier
 }
 
 // size is about how much memory a record of the request takes.

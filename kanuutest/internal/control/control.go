@@ -12,7 +12,6 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/api"
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/paddle"
-	"github.com/kanuu-io/kanuu-go/kanuutest/internal/page"
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/portal"
 )
 
@@ -29,30 +28,23 @@ const maxForm = 64 << 10
 // Serves reports whether a path is of the control page: the page itself, a file
 // of it, or a call.
 func Serves(path string) bool {
-	return slices.Contains([]string{"/control", "/control/", "/control/public-key.pem"}, path) ||
+	return slices.Contains([]string{"/control", "/control/public-key.pem"}, path) ||
 		strings.HasPrefix(path, "/control/api/")
 }
 
 // Serve answers a request for one of these paths. The prefix is the base path
 // before it, and before the portal.
 func (c *Control) Serve(w http.ResponseWriter, r *http.Request, path, prefix, portalPath string) {
-	h := w.Header()
-	pages.SetHeader(h)
+	pages.SetHeader(w.Header())
 	call, isCall := strings.CutPrefix(path, "/control/api/")
 	switch {
 	case isCall:
 		c.serveCall(w, r, call)
 	case path == "/control":
 		c.servePage(w, r, prefix, portalPath)
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		h.Set("Allow", "GET, HEAD")
-		http.Error(w, "this can only be read", http.StatusMethodNotAllowed)
-	case path == "/control/":
-		h.Set("Location", prefix+"/control")
-		w.WriteHeader(http.StatusMovedPermanently)
 	default:
-		h.Set("Content-Type", "application/x-pem-file")
-		h.Set("Content-Disposition", `inline; filename="public-key.pem"`)
+		w.Header().Set("Content-Type", "application/x-pem-file")
+		w.Header().Set("Content-Disposition", `inline; filename="public-key.pem"`)
 		_, _ = w.Write([]byte(c.Outbox.PublicKey())) // nothing is left to do for a visitor who is gone
 	}
 }
@@ -95,7 +87,7 @@ func (c *Control) servePage(w http.ResponseWriter, r *http.Request, prefix, port
 			return
 		}
 		c.flush(r, 300*time.Millisecond) // the next page shows the result
-		page.SeeOther(w, to)
+		http.Redirect(w, r, to, http.StatusSeeOther)
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		http.Error(w, "this page cannot do that", http.StatusMethodNotAllowed)

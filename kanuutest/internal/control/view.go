@@ -38,7 +38,6 @@ type view struct {
 	Alerts     []string
 	Hidden     int // older deliveries
 	OlderCalls int
-	Next       int // alerts for which another chaos waits
 }
 
 // person is a customer with what can be done.
@@ -71,7 +70,7 @@ var actions = []action{
 // render fills in what the page shows apart from its message.
 func (c *Control) render(w http.ResponseWriter, status int, v view) {
 	s, now := c.State(), c.Store.Now()
-	v.ReturnURL, v.Alerts, v.Next = c.Portal.ReturnURL(), ledger.AlertNames(), c.Outbox.ChaosToCome()
+	v.ReturnURL, v.Alerts = c.Portal.ReturnURL(), ledger.AlertNames()
 	v.Hidden, v.OlderCalls = max(0, len(s.Deliveries)-shown), max(0, len(s.Calls)-shown)
 	s.Deliveries, s.Calls = s.Deliveries[v.Hidden:], s.Calls[v.OlderCalls:]
 	slices.Reverse(s.Deliveries)

@@ -27,12 +27,11 @@ const (
 	Refund  Action = "refund"  // of the newest payment
 )
 
-// customers are the actions of a customer in the portal; others come from time, a
-// bank and the seller.
-var (
-	customers = []Action{Subscribe, Resume, Pay, Pause, Cancel, UpdateCard}
-	others    = []Action{Fail, Succeed, Skip, Refund}
-)
+// byCustomer has all actions, and whether the customer does it in the portal.
+var byCustomer = map[Action]bool{
+	Subscribe: true, Resume: true, Pay: true, Pause: true, Cancel: true, UpdateCard: true,
+	Fail: false, Succeed: false, Skip: false, Refund: false,
+}
 
 // Command is an action with all that it needs.
 type Command struct {
@@ -50,8 +49,9 @@ var (
 
 // check returns an error if a customer cannot do something.
 func (l *Ledger) check(c *Customer, do Command, now time.Time) error {
+	_, known := byCustomer[do.Action]
 	switch {
-	case !slices.Contains(customers, do.Action) && !slices.Contains(others, do.Action):
+	case !known:
 		return ErrAction
 	case do.Action == Subscribe && !slices.ContainsFunc(l.plans, func(p Plan) bool { return p.ID == do.Plan }):
 		return ErrPlan

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -46,12 +47,8 @@ func (l *Ledger) Invent(alert, identifier string) Event {
 	defer l.mu.Unlock()
 	c, now := l.find(identifier), l.now()
 	s := c.Subscription
-	if s.PlanID == 0 {
-		s.PlanID = l.plans[0].ID
-	}
-	if s.SubscriptionID == 0 {
-		s.SubscriptionID = 600_000 + Number(identifier)
-	}
+	s.PlanID = cmp.Or(s.PlanID, l.plans[0].ID)
+	s.SubscriptionID = cmp.Or(s.SubscriptionID, 600_000+Number(identifier))
 	plan := l.Plan(s.PlanID)
 	if !running(s) {
 		s.Status = StatusActive

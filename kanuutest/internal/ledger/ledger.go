@@ -99,7 +99,7 @@ func (l *Ledger) Do(identifier string, do Command) (Customer, error) {
 	l.books.Customers[identifier] = c
 	events, err := l.take(c, now, func(t *turn) error { return t.carryOut(do) })
 	l.publishAll(events)
-	if slices.Contains(customers, do.Action) {
+	if byCustomer[do.Action] {
 		c.Managed++
 	}
 	return c.copy(), err

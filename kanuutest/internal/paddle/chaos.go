@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/jsonbody"
@@ -73,15 +72,15 @@ func (c Chaos) draw(r *rand.Rand) fate {
 
 // String names what is done to an alert.
 func (f fate) String() string {
-	if f.never {
+	switch {
+	case f.never:
 		return "lost"
+	case f.later && f.delay > 0:
+		return "reordered, delayed"
+	case f.later:
+		return "reordered"
+	case f.delay > 0:
+		return "delayed"
 	}
-	var names []string
-	if f.later {
-		names = append(names, "reordered")
-	}
-	if f.delay > 0 {
-		names = append(names, "delayed")
-	}
-	return strings.Join(names, ", ")
+	return ""
 }

@@ -191,14 +191,10 @@ func (b *Outbox) post(to, body string) (status int, err error) {
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 1<<20) // the status is all that counts
-	switch {
-	case resp.StatusCode == http.StatusOK:
-		return resp.StatusCode, nil
-	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		return resp.StatusCode, errors.New("answered with a redirect, which Paddle does not follow")
-	default:
-		return resp.StatusCode, fmt.Errorf("answered with %d: Paddle takes 200 alone", resp.StatusCode)
+	if resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("answered with %d: Paddle takes only 200, and follows no redirect", resp.StatusCode)
 	}
+	return resp.StatusCode, err
 }
 
 func bare(err error) error {
@@ -241,9 +237,9 @@ func (b *Outbox) Resend(alertID string) (err error) {
 	return err
 }
 
-// Settle waits until nothing waits to be sent or sent again. It returns the error
+// Wait waits until nothing waits to be sent or sent again. It returns the error
 // of ctx if that ends first.
-func (b *Outbox) Settle(ctx context.Context) error {
+func (b *Outbox) Wait(ctx context.Context) error {
 	return b.await(ctx, func(q *queue) bool { return len(q.waiting) == 0 })
 }
 
@@ -334,6 +330,3 @@ func (b *Outbox) ChaosOnce(c Chaos) {
 
 // Chaos is what [Outbox.SetChaos] set.
 func (b *Outbox) Chaos() Chaos { return look(b, func(q *queue) Chaos { return q.chaos }) }
-
-// ChaosToCome counts the alerts for which another chaos waits.
-func (b *Outbox) ChaosToCome() int { return look(b, func(q *queue) int { return len(q.once) }) }

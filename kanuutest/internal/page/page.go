@@ -56,10 +56,3 @@ func (s *Set) Render(w http.ResponseWriter, status int, name string, data any) {
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes()) // nothing is left to do for a visitor who is gone
 }
-
-// SeeOther redirects after a form. Unlike [http.Redirect], it leaves a path as it
-// is.
-func SeeOther(w http.ResponseWriter, to string) {
-	w.Header().Set("Location", to)
-	w.WriteHeader(http.StatusSeeOther)
-}

@@ -129,9 +129,9 @@ func (v visit) post() {
 	case errors.Is(err, ledger.ErrAction), errors.Is(err, ledger.ErrPlan):
 		v.nonsense(http.StatusBadRequest)
 	case errors.Is(err, ledger.ErrDeclined):
-		page.SeeOther(v.w, home+"?declined")
+		http.Redirect(v.w, v.r, home+"?declined", http.StatusSeeOther)
 	default: // a second click finds the state that the first one has made
-		page.SeeOther(v.w, home)
+		http.Redirect(v.w, v.r, home, http.StatusSeeOther)
 	}
 }
 

@@ -17,16 +17,18 @@ type view struct {
 	Control   string // the control page
 	Declined  bool   // the card, when the customer clicked
 	Now       time.Time
+	Badge     Badge
 	Plan      ledger.Plan // of the customer
 	Plans     []ledger.Plan
 }
 
 func (v visit) view(c ledger.Customer) view {
+	now := v.store.Now()
 	slices.Reverse(c.Payments) // newest first
 	return view{
 		Customer: &c, Title: "Your subscription", Team: v.team, ReturnURL: v.ReturnURL(),
 		Control: v.base[:strings.LastIndex(v.base, "/manage/")] + "/control", Declined: v.r.URL.Query().Has("declined"),
-		Now: v.store.Now(), Plan: v.store.Plan(c.PlanID), Plans: v.store.Plans(),
+		Now: now, Badge: BadgeOf(&c, now), Plan: v.store.Plan(c.PlanID), Plans: v.store.Plans(),
 	}
 }
 
@@ -35,9 +37,6 @@ func (v view) Coming() bool { return v.PaidUntil.After(v.Now) }
 
 // Offers reports whether the customer has a button for an action.
 func (v view) Offers(do ledger.Action) bool { return Offers(v.Customer, do, v.Now) }
-
-// Badge is a word about the subscription.
-func (v view) Badge() Badge { return BadgeOf(v.Customer, v.Now) }
 
 // Offers reports whether a customer has a button for an action. An overdue
 // subscription has only "Pay now", though Resume would do the same.
