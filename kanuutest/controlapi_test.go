@@ -74,7 +74,7 @@ func TestControlState(t *testing.T) {
 	got := read[kanuutest.State](t, a)
 	until := time.Date(2026, 12, 4, 9, 42, 7, 0, time.UTC)
 	assert.Equal(t, november, got.Now)
-	assert.Equal(t, []kanuutest.PlanState{
+	assert.Equal(t, []kanuutest.Plan{
 		{ID: 7, Name: "Gold", Price: "90.00", Currency: "USD", Yearly: true, TrialDays: 14},
 	}, got.Plans)
 	assert.Equal(t, []kanuutest.CustomerState{

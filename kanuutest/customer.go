@@ -51,8 +51,7 @@ func (c *Customer) ChangePlan(planID int64) error {
 	return c.Subscribe(planID)
 }
 
-// Pause keeps the subscription until the end of what was paid for, and [Customer.Resume]
-// goes on with it.
+// Pause keeps the subscription until the end of the paid time.
 func (c *Customer) Pause() error { return c.do(ledger.Command{Action: ledger.Pause}) }
 
 // Resume goes on with a paused subscription, and pays if the paid time is over.

@@ -34,8 +34,7 @@ func (k *Kanuu) State() State { return k.control.State() }
 // PaidUntil is zero or over.
 func (k *Kanuu) SetSubscription(identifier string, s Subscription) { k.store.Set(identifier, s) }
 
-// Subscription returns what the identifier has; the zero value when it never
-// subscribed.
+// Subscription returns what the identifier has.
 func (k *Kanuu) Subscription(identifier string) Subscription {
 	return k.store.Customer(identifier).Subscription
 }
@@ -67,10 +66,9 @@ func (k *Kanuu) Now() time.Time { return k.store.Now() }
 // their end pauses or cancels, to the seller. Advance panics when d is negative.
 func (k *Kanuu) Advance(d time.Duration) { k.store.Advance(d) }
 
-// Requests returns every call of the API since the start or the last
-// [Kanuu.Reset], in the order of arrival: refused and faulty ones too, visits
-// of the portal not. A call is in it before it is answered. It keeps the
-// newest 10,000 calls, at most 16 MiB of them, and what it returns is a copy.
+// Requests returns the calls of the API since the last [Kanuu.Reset], in the order
+// of arrival: refused and faulty ones too. A call is in it before it is answered.
+// The newest 10,000 calls are kept, at most 16 MiB of them.
 func (k *Kanuu) Requests() []Request { return k.api.Requests() }
 
 // Inject queues a fault. A call meets the first one in the queue that is for
@@ -133,9 +131,8 @@ func mustCheck(what string, err error) {
 	}
 }
 
-// Deliveries returns what was sent, or is to be, since the start or the last
-// [Kanuu.Reset], in the order of events. It keeps the newest 1,000, and returns
-// copies.
+// Deliveries returns what was sent, or is to be, since the last [Kanuu.Reset], in
+// the order of events. The newest 1,000 are kept.
 func (k *Kanuu) Deliveries() []Delivery { return k.outbox.Deliveries() }
 
 // SetWebhookURL changes where webhooks go, and sends the waiting ones there. Empty:
@@ -148,15 +145,10 @@ func (k *Kanuu) WebhookURL() string { return k.outbox.URL() }
 // PublicKey is what verifies the webhooks: PEM, as Paddle's dashboard shows it.
 func (k *Kanuu) PublicKey() string { return k.outbox.PublicKey() }
 
-// Resend sends an alert again, whatever became of it, with as many tries as a
-// new one. It returns an error when no alert among [Kanuu.Deliveries] has the
-// alertID.
-func (k *Kanuu) Resend(alertID string) error {
-	return k.outbox.Resend(alertID)
-}
+// Resend sends an alert of [Kanuu.Deliveries] again, with as many tries as a new one.
+func (k *Kanuu) Resend(alertID string) error { return k.outbox.Resend(alertID) }
 
-// Settle waits until no webhook waits to be sent or sent again. It returns the
-// error of ctx if that ends first.
+// Settle returns when no webhook waits to be sent, or the error of ctx.
 func (k *Kanuu) Settle(ctx context.Context) error { return k.outbox.Wait(ctx) }
 
 // Close stops sending webhooks: it gives the waiting ones up, and returns when none

@@ -78,8 +78,7 @@ type Options struct {
 	// concurrent use and must not call the fake. Nil: [time.Now].
 	Now func() time.Time
 
-	// Webhooks is where alerts are posted to. Nil: nowhere, until
-	// [Kanuu.SetWebhookURL].
+	// Webhooks is where alerts go. Nil: nowhere, until [Kanuu.SetWebhookURL].
 	Webhooks *WebhookOptions
 
 	// ControlHosts are the host names, without a port, by which the fake may be
@@ -88,21 +87,17 @@ type Options struct {
 	// machine. A call of ServeHTTP without a network connection needs none.
 	ControlHosts []string
 
-	// KanuuCache switches the cache on that Kanuu has of its own; see
-	// [Kanuu.SetKanuuCache].
+	// KanuuCache is [Kanuu.SetKanuuCache].
 	KanuuCache bool
 
-	// OnCall is called after each call of the API, from several goroutines. Nil:
-	// nothing is.
+	// OnCall is called after each call of the API, from several goroutines.
 	OnCall func(Request)
 
-	// Seed decides what [Fault.Rate] and [Chaos] pick. 0: something else each
-	// time.
+	// Seed decides what [Fault.Rate] and [Chaos] pick. 0: random.
 	Seed uint64
 }
 
-// Kanuu is the fake. Make one with [New] or [NewServer]; the zero value is not
-// usable. All methods are safe for concurrent use.
+// Kanuu is the fake, made by [New] or [NewServer]. It is safe for concurrent use.
 type Kanuu struct {
 	portalPath string // escaped, without the base path
 	hosts      []string
@@ -158,9 +153,7 @@ func New(opts *Options) *Kanuu {
 }
 
 // ServeHTTP answers the API below /api, the portal below /manage and the control
-// page below /control. A call of the API that went astray gets a 404, as Laravel
-// writes it. Requests of other sites, and for host names that are not local, are
-// refused; see [Options.ControlHosts].
+// page below /control. A call of the API that went astray gets Laravel's 404.
 func (k *Kanuu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at, ok := k.locate(r)
 	if why := k.refusal(r, at); why != "" {
@@ -179,8 +172,7 @@ func (k *Kanuu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// location is the part of Kanuu that a request is for, and its path as a browser
-// sees it.
+// location is the part of Kanuu that a request is for.
 type location struct {
 	prefix  string // base path, escaped, without a slash at its end
 	control string // "/control", "/control/api/state"; empty for all else

@@ -37,8 +37,7 @@ func (k *Kanuu) Snapshot() ([]byte, error) {
 }
 
 // Restore continues from a [Kanuu.Snapshot], before the fake is used. A URL in
-// [WebhookOptions] takes precedence. It returns an error, and changes nothing, for
-// any other data.
+// [WebhookOptions] takes precedence. An error changes nothing.
 func (k *Kanuu) Restore(data []byte) error {
 	var s snapshot[ledger.Books]
 	if err := jsonbody.Strict(data, &s); err != nil {

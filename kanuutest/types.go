@@ -86,8 +86,7 @@ type Webhook = paddle.Webhook
 // a request of it, Body the signed form, and Sign adds the p_signature to any form.
 type Signer = paddle.Signer
 
-// NewSigner makes a signer. All that it makes have the same key, of 2048 bits,
-// which is new in each process.
+// NewSigner makes a signer. All of a process have the same key, of 2048 bits.
 func NewSigner() *Signer { return paddle.NewSigner() }
 
 // NewSignerWithKey makes a signer with a key of its own.
@@ -145,9 +144,6 @@ type Chaos = paddle.Chaos
 // it: Now, Plans, Customers, Webhooks, Deliveries, Chaos, Faults, KanuuCache and Calls, which
 // are the newest 1,000.
 type State = control.State
-
-// PlanState is a [Plan].
-type PlanState = Plan
 
 // CustomerState is what there is about an identifier.
 type CustomerState = control.CustomerState

@@ -1,5 +1,4 @@
-// Package api is Kanuu's API: two endpoints, the faults that they are told to
-// have, and a record of what was asked.
+// Package api is Kanuu's API: two endpoints, their faults, and a record of the calls.
 package api
 
 import (
@@ -50,8 +49,7 @@ func New(o Options) *API {
 	return a
 }
 
-// Serve answers a call of the path, which may be none of the API. The portal's
-// URL is what links begin with.
+// Serve answers a call of the path, which may be none of the API.
 func (a *API) Serve(w http.ResponseWriter, r *http.Request, path, portalURL string) {
 	// All of the body, before anything else: net/http watches for a caller
 	// that goes away only once it was read.

@@ -12,8 +12,7 @@ const (
 	maxEntries = 10_000
 )
 
-// cache is the one that Kanuu has of its own: a response is up to an hour old,
-// unless the customer has managed the subscription in the portal since.
+// cache is Kanuu's own, which the customer's actions in the portal invalidate.
 type cache struct {
 	mu      sync.Mutex
 	on      bool

@@ -14,8 +14,7 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/ledger"
 )
 
-// input is the body as Laravel sees it: what is no JSON object, or is not
-// declared as JSON, has no fields.
+// input is the body as Laravel sees it: anything but a JSON object has no fields.
 type input map[string]any
 
 func decodeInput(contentType string, body []byte) (in input) {

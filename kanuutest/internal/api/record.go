@@ -24,8 +24,7 @@ type Request struct {
 	Status int    // of the response; 0: none yet, or none at all
 }
 
-// Identifier is the identifier that the body asks about; empty when there is
-// none or the body is no JSON object.
+// Identifier is the one in the body; empty when there is none.
 func (r Request) Identifier() string {
 	var body struct {
 		Identifier string `json:"identifier"`

@@ -1,5 +1,4 @@
-// Package control steers a fake Kanuu: a page for people, and the same as JSON
-// for programs.
+// Package control steers a fake Kanuu, by a page and by JSON.
 package control
 
 import (
@@ -25,15 +24,13 @@ type Control struct {
 
 const maxForm = 64 << 10
 
-// Serves reports whether a path is of the control page: the page itself, a file
-// of it, or a call.
+// Serves reports whether a path is the control page, its file or a call.
 func Serves(path string) bool {
 	return slices.Contains([]string{"/control", "/control/public-key.pem"}, path) ||
 		strings.HasPrefix(path, "/control/api/")
 }
 
-// Serve answers a request for one of these paths. The prefix is the base path
-// before it, and before the portal.
+// Serve answers a request for one of these paths, below the base path prefix.
 func (c *Control) Serve(w http.ResponseWriter, r *http.Request, path, prefix, portalPath string) {
 	pages.SetHeader(w.Header())
 	call, isCall := strings.CutPrefix(path, "/control/api/")
@@ -87,7 +84,7 @@ func (c *Control) servePage(w http.ResponseWriter, r *http.Request, prefix, port
 			return
 		}
 		c.flush(r, 300*time.Millisecond) // the next page shows the result
-		http.Redirect(w, r, to, http.StatusSeeOther)
+		http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // to a path of the fake
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		http.Error(w, "this page cannot do that", http.StatusMethodNotAllowed)

@@ -10,8 +10,7 @@ import (
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/paddle"
 )
 
-// State is all that the control page shows, as GET /control/api/state answers
-// it.
+// State is all that the control page shows.
 type State struct {
 	Now        time.Time         `json:"now"`
 	Plans      []ledger.Plan     `json:"plans"`

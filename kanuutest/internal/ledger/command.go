@@ -94,9 +94,8 @@ func (t *turn) carryOut(do Command) error {
 	return nil
 }
 
-// subscribe buys a plan, or switches to it where a subscription goes on. A
-// trial goes on as it is; otherwise a new period begins, and its price is paid.
-// Paddle prorates; no application can tell.
+// subscribe buys a plan, or switches to it. A trial goes on as it is; otherwise
+// a new period begins and is paid. Paddle prorates; no application can tell.
 func (t *turn) subscribe(do Command) error {
 	plan := t.ledger.Plan(do.Plan)
 	if t.Over() {
@@ -138,8 +137,7 @@ func (t *turn) buy(plan Plan) {
 	t.tell(Created, Payment{})
 }
 
-// resume goes on with what is paused or overdue. It costs nothing in the time
-// that is paid for.
+// resume goes on with what is paused or overdue. In the paid time it is free.
 func (t *turn) resume() error {
 	if t.Status == StatusPastDue { // the customer sees to it
 		t.Declined = false

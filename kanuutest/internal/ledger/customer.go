@@ -77,8 +77,7 @@ type Customer struct {
 	Managed     int       // what the customer has done, which Kanuu notices
 }
 
-// Over reports whether there is nothing left that could go on: Paddle cannot
-// reinstate a subscription that was canceled, only begin a new one.
+// Over reports whether it cannot go on: Paddle does not reinstate what was canceled.
 func (c *Customer) Over() bool {
 	return slices.Contains([]string{"", StatusCanceled, "cancelled", "deleted"}, c.Status)
 }
@@ -97,8 +96,7 @@ func (c *Customer) next(now time.Time) time.Time {
 	return time.Time{}
 }
 
-// refundable is the index of the newest payment that was not of nothing and not
-// given back; else -1.
+// refundable is the index of the newest payment that can be given back; else -1.
 func (c *Customer) refundable() int {
 	for i, p := range slices.Backward(c.Payments) {
 		if p.Status == PaymentPaid && p.Amount != free {
@@ -149,14 +147,6 @@ func (c *Customer) set(s Subscription, now time.Time) {
 	case s.Status == StatusPastDue:
 		c.Declined, c.Failures = true, 1
 		c.Due = now.Add(retries[0])
-	}
-}
-
-// enter adds a payment to the history.
-func (c *Customer) enter(p Payment) {
-	c.Payments = append(c.Payments, p)
-	if extra := len(c.Payments) - maxPayments; extra > 0 {
-		c.Payments = slices.Delete(c.Payments, 0, extra)
 	}
 }
 

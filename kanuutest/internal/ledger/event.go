@@ -18,8 +18,7 @@ const (
 	PaymentRefundedAlert  = "subscription_payment_refunded"
 )
 
-// AlertNames returns them in the order of a subscription's life, and then what else
-// Paddle sends about a customer.
+// AlertNames returns them, and then what else Paddle sends about a customer.
 func AlertNames() []string {
 	return []string{
 		Created, Updated, Cancelled, PaymentSucceededAlert, PaymentFailedAlert, PaymentRefundedAlert,
@@ -40,8 +39,7 @@ type Event struct {
 	Payment       Payment // of the three payment alerts
 }
 
-// Invent returns an event that did not happen, with the identifier's data as far
-// as there is any.
+// Invent returns an event that did not happen, with what data there is.
 func (l *Ledger) Invent(alert, identifier string) Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()

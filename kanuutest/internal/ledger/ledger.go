@@ -1,5 +1,4 @@
-// Package ledger keeps the books of a fake Kanuu: subscriptions, payments, and the
-// dates when something falls due. Alerts, requests and pages are of no concern to it.
+// Package ledger keeps a fake Kanuu's subscriptions, payments and due dates.
 package ledger
 
 import (
@@ -224,8 +223,7 @@ func (l *Ledger) advance(d time.Duration) {
 	l.publishAll(events)
 }
 
-// retries are the waits between the attempts at a payment that is due. After
-// the last, the subscription is canceled.
+// retries are the waits between the attempts at a payment, before it is canceled.
 var retries = [...]time.Duration{3 * day, 2 * day, 2 * day}
 
 const day = 24 * time.Hour
@@ -277,8 +275,7 @@ func (t *turn) tell(alert string, p Payment) {
 	t.events = append(t.events, Event{Alert: alert, Payment: p})
 }
 
-// renew charges for a period that begins now, whether it is the first attempt
-// or a later one.
+// renew charges for a period that begins now.
 func (t *turn) renew() error {
 	status, price := t.Status, cmp.Or(t.plan().Price, free)
 	var err error
@@ -300,8 +297,7 @@ func (t *turn) pay(amount string, first bool) {
 	t.charge(PaymentSucceededAlert, Payment{Amount: amount, Status: PaymentPaid, First: first})
 }
 
-// decline is one that does not: the subscription is overdue. No due date is
-// left when it was the last attempt.
+// decline is one that does not. No due date is left after the last attempt.
 func (t *turn) decline(amount string) {
 	t.Failures++
 	t.Status, t.Due = StatusPastDue, time.Time{}
@@ -324,6 +320,7 @@ func (t *turn) charge(alert string, p Payment) {
 	p.ID = 500_000 + t.ledger.books.LastPaid
 	p.OrderID = fmt.Sprintf("1-%d", p.ID)
 	p.At, p.Plan = t.at, t.plan()
-	t.enter(p)
+	t.Payments = append(t.Payments, p)
+	t.Payments = t.Payments[max(0, len(t.Payments)-maxPayments):]
 	t.tell(alert, p)
 }

@@ -58,8 +58,7 @@ func (j *delivery) copy() Delivery {
 	return c
 }
 
-// queue has the deliveries and decides which one is next. It has no lock and no
-// clock; an [Outbox] has both.
+// queue decides which delivery is next. An [Outbox] has its lock and its clock.
 type queue struct {
 	url     string
 	backoff []time.Duration
@@ -143,10 +142,9 @@ func (q *queue) hurry(now time.Time, which func(*delivery) bool) {
 	}
 }
 
-// next is what to send now, or nil and when there will be something. What
-// happened to one customer is sent in its order.
+// next is what to send now, or nil and when there will be something.
 func (q *queue) next(now time.Time) (j *delivery, due time.Time) {
-	busy := make(map[string]bool) // customers with an earlier alert that waits
+	busy := make(map[string]bool) // customers with an earlier alert that waits: theirs are sent in order
 	for _, j := range q.waiting {
 		if busy[j.Identifier] {
 			continue

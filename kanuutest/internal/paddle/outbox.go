@@ -30,16 +30,14 @@ type Options struct {
 	OnTry   func(Delivery)
 }
 
-// DefaultBackoff is when a webhook that was not answered with 200 is sent again:
-// seven tries within two minutes. Paddle goes on for 72 hours.
+// DefaultBackoff has seven tries within two minutes.
 func DefaultBackoff() []time.Duration {
 	return []time.Duration{
 		time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute,
 	}
 }
 
-// Outbox sends webhooks from a queue that one goroutine empties. It runs only
-// while something waits.
+// Outbox sends webhooks from a queue. Its goroutine runs only while something waits.
 type Outbox struct {
 	signer *Signer
 	client *http.Client
@@ -87,8 +85,7 @@ func NewOutbox(o Options, seed uint64) *Outbox {
 	return b
 }
 
-// change lets one caller at a time change the queue, wakes those who wait for it,
-// and starts the worker if there is something to send.
+// change changes the queue, and starts the worker if there is something to send.
 func (b *Outbox) change(f func(q *queue, now time.Time)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -101,8 +98,7 @@ func (b *Outbox) change(f func(q *queue, now time.Time)) {
 	}
 }
 
-// read lets one caller at a time look at the queue, and returns what is closed
-// when it changes.
+// read looks at the queue, and returns what is closed when it changes.
 func (b *Outbox) read(f func(q *queue)) (changed <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -176,8 +172,7 @@ func (b *Outbox) try(j *delivery, to string) {
 	}
 }
 
-// post takes any response but a 200 for an error, as Paddle does. Its errors
-// leave out the URL, which stands beside them.
+// post takes any response but a 200 for an error. Its errors leave out the URL.
 func (b *Outbox) post(to, body string) (status int, err error) {
 	req, err := http.NewRequestWithContext(b.ctx, http.MethodPost, to, strings.NewReader(body))
 	if err != nil {
@@ -220,8 +215,7 @@ func (b *Outbox) send(w Webhook) (alertID string) {
 	return alertID
 }
 
-// Trigger queues the alert about an event with fields that replace its own, or
-// are added.
+// Trigger queues the alert about an event with fields in place of its own.
 func (b *Outbox) Trigger(e ledger.Event, fields map[string]string) (alertID string, err error) {
 	w := alert(e)
 	maps.Copy(w.Fields, fields)
@@ -237,8 +231,7 @@ func (b *Outbox) Resend(alertID string) (err error) {
 	return err
 }
 
-// Wait waits until nothing waits to be sent or sent again. It returns the error
-// of ctx if that ends first.
+// Wait returns when nothing waits to be sent, or the error of ctx.
 func (b *Outbox) Wait(ctx context.Context) error {
 	return b.await(ctx, func(q *queue) bool { return len(q.waiting) == 0 })
 }

@@ -27,8 +27,7 @@ type Signer struct {
 	lastAlert atomic.Int64
 }
 
-// NewSigner makes a signer. All that it makes have the same key, of 2048 bits,
-// which is new in each process.
+// NewSigner makes a signer with the key of the process.
 func NewSigner() *Signer { return newSigner(processKey) }
 
 var processKey = sync.OnceValue(func() *rsa.PrivateKey {
@@ -52,15 +51,11 @@ func newSigner(key func() *rsa.PrivateKey) *Signer {
 
 // PublicKey is what Paddle's dashboard would show: PEM.
 func (s *Signer) PublicKey() string {
-	der, err := x509.MarshalPKIXPublicKey(&s.key().PublicKey)
-	if err != nil { // an RSA key: cannot happen
-		panic("kanuutest: " + err.Error())
-	}
+	der, _ := x509.MarshalPKIXPublicKey(&s.key().PublicKey) // never fails for RSA
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
-// Sign adds the p_signature to a form, whatever its fields are. It panics when
-// PHP would not take all of them.
+// Sign adds the p_signature to a form. It panics when PHP would not take all fields.
 func (s *Signer) Sign(form string) string {
 	fields, err := paddle.Parse(form)
 	if err != nil {
@@ -107,10 +102,7 @@ type Answer struct {
 	Body       string
 }
 
-// Post hands a webhook to a handler, without a network in between, and returns
-// its answer. The request is for http://example.com/webhooks/paddle, which matters
-// to a handler that looks at it, such as a router: for another path, hand it what
-// [Signer.Request] makes.
+// Post hands a webhook to a handler, as a request for http://example.com/webhooks/paddle.
 func (s *Signer) Post(h http.Handler, webhook Webhook) Answer {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, s.Request("http://example.com/webhooks/paddle", webhook))

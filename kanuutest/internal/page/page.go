@@ -1,5 +1,4 @@
-// Package page renders the fake's HTML: pages with a style sheet inside and
-// nothing from elsewhere, which the policy of each names by its digest.
+// Package page renders the fake's HTML, with its style sheet and nothing else inside.
 package page
 
 import (

@@ -89,10 +89,9 @@ func (p *Portal) Serve(w http.ResponseWriter, r *http.Request, base, nonce strin
 	}
 }
 
-// head answers the status of a GET and uses nothing up.
+// head has the status of a GET and uses nothing up.
 func (v visit) head() {
-	used, known := v.sessions.look(v.link)
-	if v.visitor() == nil && (used || !known) {
+	if used, known := v.sessions.look(v.link); v.visitor() == nil && (used || !known) {
 		v.w.WriteHeader(http.StatusForbidden)
 	}
 }
@@ -148,7 +147,7 @@ func (v visit) visitor() *Session {
 
 // notIn answers a visitor without a session for what was asked for.
 func (v visit) notIn() {
-	title, text := "This link is not known", "It was used long ago, or this fake Kanuu was restarted since, which discards all links."
+	title, text := "This link is not known", "It is old, or this fake Kanuu was restarted since, which discards all links."
 	used, known := v.sessions.look(v.link)
 	switch {
 	case v.link == "", known && !used:

@@ -6,12 +6,10 @@ import (
 	"sync"
 )
 
-// maxSessions bounds the links and the sessions together; beyond it the oldest
-// end.
+// maxSessions bounds the links and the sessions together.
 const maxSessions = 10_000
 
-// sessions are the one-time links and the sessions that they opened, by their
-// secrets.
+// sessions are the one-time links and the sessions that they opened.
 type sessions struct {
 	mu    sync.Mutex
 	all   map[string]*Session
@@ -91,8 +89,7 @@ func (s *sessions) look(nonce string) (used, known bool) {
 	return ok && found.Used, ok && found.IsLink
 }
 
-// visit lets a session in again: to the bare portal (no nonce), or through a
-// link that was made for its identifier; else it returns nil.
+// visit finds a session for the bare portal, or for a link of its identifier.
 func (s *sessions) visit(secret, nonce string) *Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
