@@ -3,6 +3,7 @@ package control
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -58,8 +59,7 @@ func (c *Control) Trigger(alert, identifier string, fields map[string]string) (a
 		return "", errors.New("kanuutest: cannot trigger " + alert + ": the identifier is empty")
 	}
 	if !slices.Contains(ledger.AlertNames(), alert) {
-		return "", errors.New("kanuutest: no alert is named \"" + alert + "\": use one of " +
-			strings.Join(ledger.AlertNames(), ", "))
+		return "", fmt.Errorf("kanuutest: no alert is named %q: use one of %s", alert, strings.Join(ledger.AlertNames(), ", "))
 	}
 	return c.Outbox.Trigger(c.Store.Invent(alert, identifier), fields)
 }
@@ -83,7 +83,7 @@ func (c *Control) servePage(w http.ResponseWriter, r *http.Request, prefix, port
 			c.render(w, http.StatusUnprocessableEntity, v)
 			return
 		}
-		c.flush(r, 300*time.Millisecond) // the next page shows the result
+		c.flush(r, 300*time.Millisecond)             // the next page shows the result
 		http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // to a path of the fake
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")

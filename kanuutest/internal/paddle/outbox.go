@@ -1,6 +1,7 @@
 package paddle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func NewOutbox(o Options, seed uint64) *Outbox {
 		return rand.New(rand.NewPCG(seed, row)) //nolint:gosec // decides what goes wrong in a test
 	}
 	b := &Outbox{
-		signer: o.Signer, client: o.Client, onTry: o.OnTry, changed: make(chan struct{}),
+		signer: cmp.Or(o.Signer, NewSigner()), client: o.Client, onTry: o.OnTry, changed: make(chan struct{}),
 		queue: queue{
 			url: o.URL, backoff: slices.Clone(o.Backoff), picks: random(1), ids: random(2),
 			// An application that remembers alert IDs must not take those of the
@@ -68,9 +69,6 @@ func NewOutbox(o Options, seed uint64) *Outbox {
 		},
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
-	if b.signer == nil {
-		b.signer = NewSigner()
-	}
 	if b.client == nil {
 		b.client = &http.Client{
 			Timeout: Timeout,
