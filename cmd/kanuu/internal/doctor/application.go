@@ -24,6 +24,12 @@ type reply struct {
 	location *url.URL // nil: the response does not redirect
 }
 
+// leadsTo reports whether r redirects to the host of a URL.
+func (r reply) leadsTo(raw string) bool {
+	u, _ := url.Parse(raw) // was checked
+	return r.location != nil && r.location.Host == u.Host
+}
+
 // ask returns the reply to a request, and remembers its cookies.
 func (d *doctor) ask(ctx context.Context, method, target string, header map[string]string, body io.Reader) (r reply, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -104,37 +110,15 @@ func (d *doctor) checkPrefetch(ctx context.Context) {
 		case res.status == http.StatusNotFound:
 			d.say(checkPrefetch, Skip, "there is no /billing at "+d.AppURL, "")
 			return
-		case d.nonces(ctx) > before, d.isEmulator && d.leads(res.location) == emulatorHost:
+		case d.nonces(ctx) > before, d.isEmulator && res.leadsTo(d.BaseURL):
 			d.say(checkPrefetch, Fail, probe.name+" to /billing made a nonce, which nobody asked for", remedy)
 			return
-		case !d.isEmulator && d.leads(res.location) == otherHost:
+		case !d.isEmulator && res.location != nil && !res.leadsTo(d.AppURL):
 			d.say(checkPrefetch, Warn, probe.name+" to /billing was led to another host, perhaps with a nonce", remedy)
 			return
 		}
 	}
 	d.say(checkPrefetch, OK, "HEAD and prefetch of /billing make no nonce", "")
-}
-
-// Where a reply leads to.
-const (
-	nowhere = iota
-	ownHost
-	emulatorHost
-	otherHost
-)
-
-func (d *doctor) leads(to *url.URL) int {
-	base, _ := url.Parse(d.BaseURL) // both were checked
-	app, _ := url.Parse(d.AppURL)
-	switch {
-	case to == nil:
-		return nowhere
-	case to.Host == app.Host:
-		return ownHost
-	case to.Host == base.Host:
-		return emulatorHost
-	}
-	return otherHost
 }
 
 // checkLink clicks on the link to the portal. It costs a nonce, so the emulator has
@@ -148,7 +132,7 @@ func (d *doctor) checkLink(ctx context.Context) {
 	switch {
 	case err != nil:
 		d.say(checkLink, Fail, "/billing cannot be reached: "+reason(err), "look into the application's log")
-	case d.leads(res.location) != emulatorHost:
+	case !res.leadsTo(d.BaseURL):
 		remedy := "log in to the application, and set %s to the Cookie header of that browser"
 		if d.Cookie != "" {
 			remedy = "the application does not accept the login of %s: log in again, and take the new Cookie header"
