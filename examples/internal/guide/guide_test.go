@@ -325,18 +325,18 @@ func TestWebhooks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			box := &outbox{full: true}
-			app := tc.app(box)
+			jobs := &outbox{full: true}
+			app := tc.app(jobs)
 			deliver := func(id, name string) int {
 				return signer.Post(app, kanuutest.Webhook{AlertID: id, AlertName: name, Identifier: "42"}).StatusCode
 			}
 			assert.Equal(t, http.StatusInternalServerError, deliver("1", kanuu.AlertSubscriptionCreated))
-			box.full = false
+			jobs.full = false
 			for range 2 {
 				assert.Equal(t, http.StatusOK, deliver("1", kanuu.AlertSubscriptionCreated))
 			}
 			assert.Equal(t, http.StatusOK, deliver("2", kanuu.AlertSubscriptionPaymentFailed))
-			assert.Equal(t, tc.want, box.jobs)
+			assert.Equal(t, tc.want, jobs.jobs)
 			assert.Equal(t, http.StatusUnauthorized, post(app, "/webhooks/paddle", url.Values{"alert_id": {"3"}}).Code)
 		})
 	}
