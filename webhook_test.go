@@ -979,7 +979,7 @@ func FuzzWebhook(f *testing.F) {
 	client, err := kanuu.NewClient(kanuu.Config{APIKey: key})
 	require.NoError(f, err)
 
-	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), nil)
+	hook, err := kanuu.NewWebhookHandler(client, signer.PublicKey(), &kanuu.WebhookOptions{MaxAge: -1})
 	require.NoError(f, err)
 
 	var got kanuu.Event
