@@ -35,9 +35,9 @@ func Mount(
 	return redirector
 }
 
-// Redirect is a handler that redirects the customer whom the resolver who names to
-// their portal. nil options are the defaults; it panics if client or who is nil or an
-// option is invalid.
+// Redirect returns a handler that redirects the customer to their portal. The resolver
+// who returns the customer; nil options are the defaults. It panics if client or who is
+// nil or an option is invalid.
 //
 // An error is returned to echo once, as an [*echo.HTTPError] with the status of
 // [kanuu.HTTPStatus] and the cause inside, for middlewares and the error handler
@@ -62,8 +62,8 @@ func newRedirect(
 	}
 }
 
-// Gate is a middleware that admits subscribers, whom the resolver who names. Handlers
-// behind it find the subscription with [kanuu.SubscriptionFromContext] in
+// Gate returns a middleware that admits subscribers. The resolver who returns the
+// customer. Handlers behind it find the subscription with [kanuu.SubscriptionFromContext] in
 // c.Request().Context(). Other users get the responses of [kanuu.Gate.Handler], and
 // errors are returned as by [Redirect]. It panics if gate or who is nil.
 func Gate(gate *kanuu.Gate, who IdentifierResolver) echo.MiddlewareFunc {

@@ -29,9 +29,9 @@ func Mount(
 	return redirector
 }
 
-// Redirect is a handler that redirects the customer whom the resolver who names to
-// their portal. nil options are the defaults; it panics if client or who is nil or an
-// option is invalid.
+// Redirect returns a handler that redirects the customer to their portal. The resolver
+// who returns the customer; nil options are the defaults. It panics if client or who is
+// nil or an option is invalid.
 //
 // An error aborts the chain and is put into the context's Errors once, for
 // middlewares to see. The response is written and the error logged already. To write
@@ -54,8 +54,8 @@ func newRedirect(
 	}
 }
 
-// Gate is a middleware that admits subscribers, whom the resolver who names. Handlers
-// behind it find the subscription with [kanuu.SubscriptionFromContext] in
+// Gate returns a middleware that admits subscribers. The resolver who returns the
+// customer. Handlers behind it find the subscription with [kanuu.SubscriptionFromContext] in
 // c.Request.Context(). For other users the chain is aborted, and they get the
 // responses of [kanuu.Gate.Handler]; errors are kept as by [Redirect]. It panics if
 // gate or who is nil.

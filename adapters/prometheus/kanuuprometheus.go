@@ -15,7 +15,7 @@ import (
 	"github.com/kanuu-io/kanuu-go"
 )
 
-// Sources are what a collector reads. What is nil has no metrics.
+// Sources of a collector. A nil source has no metrics.
 type Sources struct {
 	Client *kanuu.Client
 
@@ -30,7 +30,7 @@ type Sources struct {
 }
 
 // NewCollector makes a collector of sources. Collecting costs some loads of
-// counters and calls nobody. The collector is safe for concurrent use.
+// counters and makes no call. The collector is safe for concurrent use.
 //
 //	kanuu_nonces_total, kanuu_calls_total, kanuu_attempts_total, kanuu_retries_total,
 //	kanuu_failures_total, kanuu_short_circuited_total, kanuu_outages_total,

@@ -18,7 +18,7 @@ import (
 
 const slots = 16384
 
-// cluster of primaries without replicas, which goes on without one of them
+// cluster of primaries only, which serves the other slots if one of them is down
 // (cluster-require-full-coverage no).
 type cluster []*redisServer
 

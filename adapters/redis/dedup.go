@@ -20,10 +20,10 @@ const (
 // errClaimed is what [Store.Begin] returns when it cannot tell.
 var errClaimed = errors.New("kanuuredis: another delivery of this alert is being handled")
 
-// Begin claims an alert for one delivery among all instances, and tells whether it
+// Begin claims an alert for one delivery among all instances, and reports whether it
 // was not handled before. key names the handler and the alert. While another
-// delivery has claimed it, or Redis is unavailable, it returns an error at once:
-// Paddle then delivers the alert again.
+// delivery has claimed it, or Redis is unavailable, it returns an error without
+// waiting: Paddle then delivers the alert again.
 func (s *Store) Begin(ctx context.Context, key string, lease time.Duration) (fresh bool, err error) {
 	name := s.key(alertKind, key)
 	results, err := s.do(ctx, "claim an alert", key, func(b rueidis.Builder) []rueidis.Completed {
