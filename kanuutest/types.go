@@ -2,7 +2,6 @@ package kanuutest
 
 import (
 	"crypto/rsa"
-	"time"
 
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/api"
 	"github.com/kanuu-io/kanuu-go/kanuutest/internal/control"
@@ -100,13 +99,9 @@ type Answer = paddle.Answer
 //	URL     string          // of the application's webhook handler; empty: none, until SetWebhookURL
 //	Signer  *Signer         // signs them; nil: NewSigner
 //	Client  *http.Client    // posts them; nil: one that waits 5 s, as Paddle does, and follows no redirect
-//	Backoff []time.Duration // the wait before each further try; nil: DefaultBackoff; empty: one try
+//	Backoff []time.Duration // the wait before each further try; nil: seven tries in two minutes; empty: one try
 //	OnTry   func(Delivery)  // is called after each try, in one goroutine
 type WebhookOptions = paddle.Options
-
-// DefaultBackoff is when a webhook that was not answered with 200 is sent again:
-// seven tries within two minutes. Paddle goes on for 72 hours.
-func DefaultBackoff() []time.Duration { return paddle.DefaultBackoff() }
 
 // Delivery is one alert on its way to the application: its AlertID, AlertName,
 // Identifier, Time (event_time, by the fake's clock) and signed Fields, its State and
